@@ -28,7 +28,7 @@ func start(t testing.TB, profile string, change func(*Host)) *Server {
 
 var protocols = []string{"NT1", "SMB2_02", "SMB2_10", "SMB3_00", "SMB3_11"}
 
-// TestRealClients lets Samba's own clients use the server, in every dialect: as nobody and as a user, signed and
+// TestRealClients: Samba's own clients use the server in every dialect: anonymously and as a user, signed and
 // encrypted.
 func TestRealClients(t *testing.T) {
 	peer.Need(t, "rpcclient", "smbclient")
@@ -47,7 +47,11 @@ func TestRealClients(t *testing.T) {
 				{peer.Client{}, "enumdomusers", []string{"user:[anna] rid:[0x3e9]", "user:[user00249]"}},
 				{peer.Client{}, "lsaquery", []string{"Domain Name: PRACTICE\n"}},
 				{peer.Client{}, "getusername", []string{"ANONYMOUS LOGON"}},
-				{peer.Client{}, "lookupsids S-1-5-21-1000000001-2000000002-3000000003-500", []string{`PRACTICE1\Administrator (1)`}},
+				{
+					peer.Client{},
+					"lookupsids S-1-5-21-1000000001-2000000002-3000000003-500",
+					[]string{`PRACTICE1\Administrator (1)`},
+				},
 				{peer.Client{}, "netshareenum", []string{"netname: finance"}},
 				{peer.Client{}, "querydominfo", []string{"Total Users:\t254"}},
 				{peer.Client{}, "getdompwinfo", []string{"min_password_length: 0"}},
@@ -56,7 +60,14 @@ func TestRealClients(t *testing.T) {
 				{peer.Client{}, "enumprinters 1", []string{"practice-printer"}},
 				{peer.Client{User: "anna", Password: "Passw0rd!"}, "enumdomusers", []string{"user:[anna]"}},
 				{peer.Client{User: "anna", Password: "Passw0rd!"}, "getusername", []string{"anna"}},
-				{peer.Client{User: "anna", Password: "Passw0rd!", Options: []string{"client signing = required", "client ipc signing = required"}}, "netshareenum 1", []string{"finance"}},
+				{
+					peer.Client{
+						User: "anna", Password: "Passw0rd!",
+						Options: []string{"client signing = required", "client ipc signing = required"},
+					},
+					"netshareenum 1",
+					[]string{"finance"},
+				},
 			} {
 				c.client.MaxProtocol = protocol
 				a := c.client.RPC(t, s.Address(), c.command)
@@ -70,27 +81,31 @@ func TestRealClients(t *testing.T) {
 			if a := user.List(t, s.Address()); !strings.Contains(a.Text, "finance") {
 				t.Errorf("smbclient -L:\n%s", a.Text)
 			}
-			if protocol != "NT1" { // folders are listed with SMB 2 and 3 alone
+			if protocol != "NT1" { // folders are listed only with SMB 2 and 3
 				if a := user.Share(t, s.Address(), "finance", "ls"); !strings.Contains(a.Text, "report.txt") {
 					t.Errorf("smbclient ls:\n%s", a.Text)
 				}
 			}
-			if a := (peer.Client{User: "anna", Password: "wrong", MaxProtocol: protocol}).RPC(t, s.Address(), "getusername"); a.Status != "STATUS_LOGON_FAILURE" {
+			if a := (peer.Client{User: "anna", Password: "wrong", MaxProtocol: protocol}).RPC(t, s.Address(),
+				"getusername"); a.Status != "STATUS_LOGON_FAILURE" {
 				t.Errorf("a wrong password: %v", a)
 			}
-			if a := (peer.Client{MaxProtocol: protocol}).Share(t, s.Address(), "finance", "ls"); a.Status != "STATUS_ACCESS_DENIED" {
+			if a := (peer.Client{MaxProtocol: protocol}).Share(t, s.Address(), "finance",
+				"ls"); a.Status != "STATUS_ACCESS_DENIED" {
 				t.Errorf("finance as nobody: %v", a)
 			}
 		})
 	}
 }
 
-// TestEncryptingClients lets smbclient insist on encryption, with each cipher.
+// TestEncryptingClients: smbclient requires encryption, with each cipher.
 func TestEncryptingClients(t *testing.T) {
 	peer.Need(t, "rpcclient", "smbclient")
 	for _, cipher := range []string{"AES-128-CCM", "AES-128-GCM", "AES-256-CCM", "AES-256-GCM"} {
 		t.Run(cipher, func(t *testing.T) {
-			s := start(t, "samba", func(h *Host) { h.Profile.Ciphers, h.Profile.EncryptRequired = []string{cipher}, true })
+			s := start(t, "samba", func(h *Host) {
+				h.Profile.Ciphers, h.Profile.EncryptRequired = []string{cipher}, true
+			})
 			user := peer.Client{User: "anna", Password: "Passw0rd!", Options: []string{"client smb encrypt = required"}}
 			if a := user.RPC(t, s.Address(), "enumdomusers"); !strings.Contains(a.Text, "user:[anna]") {
 				t.Errorf("%v", a)
@@ -102,7 +117,7 @@ func TestEncryptingClients(t *testing.T) {
 	}
 }
 
-// TestProfilesToRealClients asks each product what the documents say anonymous gets.
+// TestProfilesToRealClients: each product gives anonymous what its documents say.
 func TestProfilesToRealClients(t *testing.T) {
 	peer.Need(t, "rpcclient")
 	for _, c := range []struct{ profile, protocol, command, status string }{
@@ -137,9 +152,9 @@ func TestProfilesToRealClients(t *testing.T) {
 	})
 }
 
-// TestImpacketClient lets impacket's client log on, list shares and accounts. Not over 3.1.1: with NTLM, impacket 0.10
-// does not start the session's preauthentication hash from the connection's (it does with Kerberos), so it signs with
-// another key than any server.
+// TestImpacketClient: impacket's client logs on, and lists shares and accounts. Not over 3.1.1: with NTLM, impacket
+// 0.10 does not start the session's preauthentication hash from the connection's (it does with Kerberos), so its
+// signing key differs from any server's.
 func TestImpacketClient(t *testing.T) {
 	s := start(t, "samba", func(h *Host) { h.Profile.SMB1 = true })
 	for _, dialect := range []string{"SMB_DIALECT", "SMB2_DIALECT_002", "SMB2_DIALECT_21", "SMB2_DIALECT_30"} {
@@ -167,7 +182,8 @@ dom = samr.hSamrOpenDomain(r, h, domainId=sid)['DomainHandle']
 print('users', ' '.join(u['Name'] for u in samr.hSamrEnumerateUsersInDomain(r, dom)['Buffer']['Buffer']))
 `, dialect, s.Port(), user, password)
 				a := peer.Python(t, script)
-				if !strings.Contains(a.Text, "shares IPC$ ADMIN$ C$ finance") || !strings.Contains(a.Text, "users Administrator Guest anna otto") {
+				if !strings.Contains(a.Text, "shares IPC$ ADMIN$ C$ finance") ||
+					!strings.Contains(a.Text, "users Administrator Guest anna otto") {
 					t.Errorf("exit %d:\n%s", a.Exit, a.Text)
 				}
 			})

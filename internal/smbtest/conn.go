@@ -19,17 +19,17 @@ import (
 )
 
 const (
-	// idle ends a connection that says nothing: clients send an echo every minute or two.
+	// idle ends a silent connection: clients send an echo every minute or two.
 	idle = 5 * time.Minute
-	// maxFrame is the largest message that a client may send: 64 KiB of data, as MaxWrite says, and headers.
+	// maxFrame bounds a client's message: 64 KiB of data, as in MaxWrite, and headers.
 	maxFrame = 128 << 10
-	// maxSessions, maxTrees and maxOpens bound what one connection may hold open.
+	// maxSessions, maxTrees and maxOpens bound what one connection may have open.
 	maxSessions = 64
 	maxTrees    = 256
 	maxOpens    = 1024
 )
 
-// conn is one connection, whatever dialect it came to speak.
+// conn is one connection, in any dialect.
 type conn struct {
 	*faulty
 	host     *Host
@@ -53,7 +53,7 @@ type session struct {
 	preauth   smbcrypt.Preauth
 	signer    *smbcrypt.Signer
 	transform *smbcrypt.Transform
-	encrypt   bool // the server wants it
+	encrypt   bool // the server requires it
 }
 
 // tree is a connected share.
@@ -71,7 +71,7 @@ type opened struct {
 	caller *caller
 }
 
-// serve speaks with one client until either side ends it.
+// serve serves one client until either side ends the connection.
 func serve(nc net.Conn, h *Host) {
 	c := &conn{faulty: newFaulty(nc, h.Faults), host: h, sessions: map[uint64]*session{}, next: 0x1000}
 	copy(c.guid[:], h.World.Name)
@@ -105,7 +105,7 @@ func serve(nc net.Conn, h *Host) {
 	}
 }
 
-// atConnect does what goes wrong before the first byte; false ends the connection.
+// atConnect applies the faults before the first byte; false ends the connection.
 func (c *conn) atConnect(f *Fault) bool {
 	switch f.Do {
 	case Delay:
@@ -147,7 +147,7 @@ func (c *conn) receive(frame []byte) bool {
 	return false
 }
 
-// receive1 answers the negotiation, in whichever family it ends, and hands the rest to SMB1.
+// receive1 answers the negotiation, in whichever family it ends, and passes the rest to SMB1.
 func (c *conn) receive1(frame []byte) bool {
 	m, err := smb1.Parse(frame)
 	if err != nil {
@@ -218,7 +218,7 @@ func (s *session) open(h *Host, t *tree, name string) (*opened, status.NTStatus)
 	}
 	p := h.Profile
 	switch {
-	case p.Windows && !p.pipe(s.who, name): // [MS-SMB2] 3.3.5.9: the list is asked first
+	case p.Windows && !p.pipe(s.who, name): // [MS-SMB2] 3.3.5.9: the list is checked first
 		return nil, status.AccessDenied
 	case !p.has(name):
 		return nil, status.ObjectNameNotFound
@@ -235,7 +235,7 @@ func (s *session) open(h *Host, t *tree, name string) (*opened, status.NTStatus)
 	return o, status.Success
 }
 
-// ntStatus is the status inside an error, or another.
+// ntStatus returns the status in an error, or a default.
 func ntStatus(err error, other status.NTStatus) status.NTStatus {
 	var s status.NTStatus
 	if errors.As(err, &s) {
@@ -244,7 +244,7 @@ func ntStatus(err error, other status.NTStatus) status.NTStatus {
 	return other
 }
 
-// fragment is an RPC response PDU that never is the last: the Endless fault.
+// fragment is an RPC response PDU that is never the last: the Endless fault.
 func fragment(callID uint32) []byte {
 	b := make([]byte, 24+64)
 	copy(b, []byte{5, 0, 2, 0, 0x10})

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// deafConn takes every byte and says nothing.
+// deafConn accepts every byte and never answers.
 type deafConn struct{ net.Conn }
 
 func (deafConn) Write(b []byte) (int, error)        { return len(b), nil }

@@ -8,10 +8,10 @@ import (
 	"ipcguard/internal/smb/nbss"
 )
 
-// Stage is the answer that a fault strikes.
+// Stage is the response to which a fault applies.
 type Stage string
 
-// The stages: the connection itself, then the answer to a request of that kind.
+// The stages: the connection itself, then the response to a request of that kind.
 const (
 	AtConnect   Stage = "connect"
 	AtNegotiate Stage = "negotiate"
@@ -22,7 +22,7 @@ const (
 	AtOther     Stage = "other"
 )
 
-// Action is what goes wrong.
+// Action is the kind of a fault.
 type Action string
 
 // The actions.
@@ -30,18 +30,18 @@ const (
 	Delay     Action = "delay"     // answer after Wait
 	Drop      Action = "drop"      // send After bytes of the answer, then close
 	Silence   Action = "silence"   // never answer
-	Garbage   Action = "garbage"   // a frame of random bytes in its place
+	Garbage   Action = "garbage"   // a frame of random bytes instead
 	Drip      Action = "drip"      // one byte every Wait
 	Pending   Action = "pending"   // STATUS_PENDING every Wait, for ever
-	Huge      Action = "huge"      // a frame header that promises 16 MiB
-	WrongID   Action = "wrong-id"  // the answer carries another MessageId
-	LoopChain Action = "loop"      // NextCommand (or AndXOffset) leads back
+	Huge      Action = "huge"      // a frame header that announces 16 MiB
+	WrongID   Action = "wrong-id"  // the response has another MessageId
+	LoopChain Action = "loop"      // NextCommand (or AndXOffset) points backwards
 	Speak     Action = "speak"     // send Text and close, as another protocol's server would
-	Endless   Action = "endless"   // at AtPipe: fragments of an answer that never end
-	BadCount  Action = "bad-count" // at AtPipe: counts in the stub that do not fit the data
+	Endless   Action = "endless"   // at AtPipe: fragments of a response that never ends
+	BadCount  Action = "bad-count" // at AtPipe: counts in the stub that do not match the data
 )
 
-// Fault is one thing that goes wrong on purpose.
+// Fault is one deliberate fault.
 type Fault struct {
 	At    Stage
 	Do    Action
@@ -62,7 +62,7 @@ func newFaulty(nc net.Conn, faults []Fault) *faulty {
 	return &faulty{nc: nc, faults: faults, struck: make([]int, len(faults))}
 }
 
-// strike finds the fault for a stage, if one is due.
+// strike returns the fault for a stage, if one is due.
 func (f *faulty) strike(at Stage, only ...Action) *Fault {
 	for i := range f.faults {
 		fault := &f.faults[i]
@@ -79,11 +79,11 @@ func (f *faulty) strike(at Stage, only ...Action) *Fault {
 	return nil
 }
 
-// maxDrip ends an answer that drips for ever: no test waits longer.
+// maxDrip bounds a response that is sent byte by byte: no test waits longer.
 const maxDrip = time.Minute
 
-// send sends a frame that starts with its header. interim makes the frame that a Pending fault repeats. False: the
-// connection is to be closed.
+// send sends a frame that starts with its header. interim returns the frame that a Pending fault repeats. False means
+// that the connection must be closed.
 func (f *faulty) send(at Stage, frame []byte, interim func() []byte) bool {
 	nbss.PutHeader(frame)
 	fault := f.strike(at, Delay, Drop, Silence, Garbage, Drip, Pending, Huge)
@@ -128,7 +128,7 @@ func (f *faulty) send(at Stage, frame []byte, interim func() []byte) bool {
 	return false
 }
 
-// repeat does something every wait until it says false.
+// repeat calls a function every wait until it returns false.
 func (f *faulty) repeat(wait time.Duration, do func() bool) bool {
 	for end := time.Now().Add(maxDrip); time.Now().Before(end); time.Sleep(wait) {
 		if !do() {

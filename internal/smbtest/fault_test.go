@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// whoAmI asks the null-session question over one connection.
+// whoAmI runs the null-session probe over one connection.
 func whoAmI(ctx context.Context, address string, o smb.Options) (string, error) {
 	c, err := smb.Dial(ctx, address, o)
 	if err != nil {
@@ -44,7 +44,8 @@ func whoAmI(ctx context.Context, address string, o smb.Options) (string, error) 
 }
 
 var impatient = smb.Timeouts{
-	Connect: time.Second, Negotiate: time.Second, Session: time.Second, Tree: time.Second, Open: time.Second, Call: time.Second,
+	Connect: time.Second, Negotiate: time.Second, Session: time.Second, Tree: time.Second, Open: time.Second,
+	Call: time.Second,
 }
 
 // TestOwnClient is the quick positive control: every dialect, and SMB1 in its forms.
@@ -70,8 +71,8 @@ func TestOwnClient(t *testing.T) {
 	}
 }
 
-// TestFaults strikes each layer with each fault: the client ends in time with a transport error (or, behind a short
-// delay, the answer), and the server serves the next client.
+// TestFaults applies each fault at each layer: the client ends in time with a transport error (or, after a short delay,
+// the response), and the server serves the next client.
 func TestFaults(t *testing.T) {
 	for _, stage := range []Stage{AtConnect, AtNegotiate, AtSession, AtTree, AtOpen, AtPipe} {
 		for _, f := range []Fault{
@@ -92,10 +93,11 @@ func TestFaults(t *testing.T) {
 			{Do: BadCount},
 		} {
 			f.At = stage
-			applies := f.Do == Drop || f.Do == Silence || f.Do == Garbage || f.Do == Huge || stage != AtConnect && f.Do != Speak
+			applies := f.Do == Drop || f.Do == Silence || f.Do == Garbage || f.Do == Huge ||
+				stage != AtConnect && f.Do != Speak
 			applies = applies || stage == AtConnect && f.Do == Speak
 			applies = applies && (stage == AtPipe || f.Do != Endless && f.Do != BadCount)
-			// Nothing is pending before there is a dialect, and a client has no reason to look behind the first message.
+			// There is no pending response before a dialect, and a client has no reason to look past the first message.
 			applies = applies && (stage != AtNegotiate || f.Do != Pending && f.Do != LoopChain)
 			if !applies {
 				continue
@@ -109,7 +111,8 @@ func TestFaults(t *testing.T) {
 				case err == nil:
 					t.Fatalf("got the answer %q", got)
 				case f.Do == Endless || f.Do == BadCount:
-					if !errors.Is(err, dcerpc.ErrLimit) && !errors.Is(err, dcerpc.ErrTruncated) && !errors.Is(err, dcerpc.ErrMalformed) && !errors.As(err, &transport) {
+					if !errors.Is(err, dcerpc.ErrLimit) && !errors.Is(err, dcerpc.ErrTruncated) &&
+						!errors.Is(err, dcerpc.ErrMalformed) && !errors.As(err, &transport) {
 						t.Errorf("%v", err)
 					}
 				case !errors.As(err, &transport):
@@ -139,7 +142,7 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// TestManyAddresses serves hosts of their own on loopback addresses, and nothing elsewhere.
+// TestManyAddresses serves different hosts on loopback addresses, and nothing elsewhere.
 func TestManyAddresses(t *testing.T) {
 	hosts := map[netip.Addr]*Host{}
 	for _, a := range []string{"127.49.0.1", "127.49.200.7"} {
@@ -165,7 +168,8 @@ func TestManyAddresses(t *testing.T) {
 			t.Errorf("%s: %v", a, err)
 		}
 	}
-	if _, err := whoAmI(t.Context(), netip.AddrPortFrom(netip.MustParseAddr("127.49.0.2"), uint16(s.Port())).String(), smb.Options{}); err == nil {
+	if _, err := whoAmI(t.Context(), netip.AddrPortFrom(netip.MustParseAddr("127.49.0.2"), uint16(s.Port())).String(),
+		smb.Options{}); err == nil {
 		t.Error("an address without a host answered")
 	}
 	if _, err := Start("192.0.2.1:0", nil); err == nil {

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// logon carries a GSS logon through, whatever dialect brings its tokens.
+// logon performs a GSS logon, independent of the dialect that carries its tokens.
 type logon struct {
 	host     *Host
 	acceptor *spnego.Acceptor
@@ -33,7 +33,7 @@ func (h *Host) server() *ntlm.Server {
 	}
 }
 
-// ntlmDomain is the NetBIOS domain in a challenge: a server outside of any domain names itself.
+// ntlmDomain returns the NetBIOS domain of a challenge: a server outside any domain names itself.
 func (w *World) ntlmDomain() string {
 	if w.InDomain {
 		return w.Domain
@@ -45,7 +45,7 @@ func newLogon(h *Host) *logon {
 	return &logon{host: h, acceptor: spnego.NewAcceptor(ntlm.OID()), ntlm: h.server().NewLogon()}
 }
 
-// step takes the client's next token. With more the logon goes on with the answer; a refusal is an NTSTATUS.
+// step processes the client's next token. With more, the logon continues with the response; a refusal is an NTSTATUS.
 func (l *logon) step(token []byte) (answer []byte, accepted *ntlm.Accepted, st status.NTStatus) {
 	mech, _, err := l.acceptor.Accept(token)
 	if err != nil {
@@ -94,7 +94,7 @@ func identity(a *ntlm.Accepted) model.Identity {
 	return model.User
 }
 
-// accept makes the session one of who logged on.
+// accept assigns the session to the identity that logged on.
 func (s *session) accept(a *ntlm.Accepted) {
 	s.who, s.account = identity(a), a.User
 	if s.who == model.Guest {

@@ -14,23 +14,25 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Profile is how a product behaves with its settings: an entry of profiles.yaml, which names the document behind each
+// Profile is the behaviour of a product with its settings: an entry of profiles.yaml, which cites the document for each
 // answer. A profile is shared; copy it to change it.
 type Profile struct {
-	Name            string        `yaml:"name"`
-	Title           string        `yaml:"title"`
-	SMB1            bool          `yaml:"smb1"`
-	NoExtended      bool          `yaml:"no_extended_security"` // SMB1 without SPNEGO, as NT 4.0
-	Dialects        []string      `yaml:"dialects"`             // SMB 2 and 3
-	SigningRequired bool          `yaml:"signing_required"`
-	EncryptRequired bool          `yaml:"encrypt_required"`
-	Ciphers         []string      `yaml:"ciphers"` // of 3.1.1, best first
-	OS              string        `yaml:"os"`
-	LanMan          string        `yaml:"lanman"`
-	Version         [3]int        `yaml:"version"` // in the NTLM challenge; 0 for none
-	NoTimestamp     bool          `yaml:"no_timestamp"`
-	Windows         bool          `yaml:"windows"`     // pipes that anonymous may not open are denied before they are looked for
-	Constrained     bool          `yaml:"constrained"` // a null session over SMB 3 is cut off at its next request; [MS-SMB2] 3.3.5.2.9
+	Name            string   `yaml:"name"`
+	Title           string   `yaml:"title"`
+	SMB1            bool     `yaml:"smb1"`
+	NoExtended      bool     `yaml:"no_extended_security"` // SMB1 without SPNEGO, as NT 4.0
+	Dialects        []string `yaml:"dialects"`             // SMB 2 and 3
+	SigningRequired bool     `yaml:"signing_required"`
+	EncryptRequired bool     `yaml:"encrypt_required"`
+	Ciphers         []string `yaml:"ciphers"` // of 3.1.1, best first
+	OS              string   `yaml:"os"`
+	LanMan          string   `yaml:"lanman"`
+	Version         [3]int   `yaml:"version"` // in the NTLM challenge; 0 for none
+	NoTimestamp     bool     `yaml:"no_timestamp"`
+	// Pipes that anonymous may not open are denied before their existence is checked.
+	Windows bool `yaml:"windows"`
+	// A null session over SMB 3 is disconnected at its next request; [MS-SMB2] 3.3.5.2.9.
+	Constrained     bool          `yaml:"constrained"`
 	LogonDelay      time.Duration `yaml:"logon_delay"`
 	GuestForUnknown bool          `yaml:"guest_for_unknown"`
 	InDomain        bool          `yaml:"in_domain"`
@@ -40,7 +42,7 @@ type Profile struct {
 	Sources         []string      `yaml:"sources"`
 }
 
-// Reach is what an identity gets. "*" stands for every pipe.
+// Reach is what an identity gets. "*" means every pipe.
 type Reach struct {
 	Session   bool               `yaml:"session"`
 	Tree      bool               `yaml:"tree"`
@@ -59,7 +61,7 @@ var profiles = sync.OnceValues(func() ([]*Profile, error) {
 	return list, nil
 })
 
-// Profiles lists the names, oldest product first.
+// Profiles returns the names, oldest product first.
 func Profiles() []string {
 	list, err := profiles()
 	if err != nil {
@@ -94,7 +96,7 @@ type Host struct {
 	Faults  []Fault
 }
 
-// NewHost makes a host of a profile with a small world of its own.
+// NewHost creates a host of a profile with a small world.
 func NewHost(profile, name string) (*Host, error) {
 	p, err := Find(profile)
 	if err != nil {
@@ -119,13 +121,13 @@ func (p *Profile) reach(who model.Identity) *Reach {
 	return nil
 }
 
-// session tells whether an identity may log on at all.
+// session reports whether an identity may log on at all.
 func (p *Profile) session(who model.Identity) bool {
 	r := p.reach(who)
 	return r == nil || r.Session
 }
 
-// tree tells whether an identity may connect a share.
+// tree reports whether an identity may connect to a share.
 func (p *Profile) tree(who model.Identity, s *Share) bool {
 	r := p.reach(who)
 	switch {
@@ -137,7 +139,7 @@ func (p *Profile) tree(who model.Identity, s *Share) bool {
 	return s.Guest
 }
 
-// pipe tells whether an identity may open a pipe.
+// pipe reports whether an identity may open a pipe.
 func (p *Profile) pipe(who model.Identity, name string) bool {
 	r := p.reach(who)
 	return r == nil || slices.ContainsFunc(r.Pipes, func(s string) bool { return s == "*" || equalFold(s, name) })
@@ -152,7 +154,7 @@ func (p *Profile) discloses(who model.Identity, d model.Disclosure) bool {
 	return r == nil || slices.Contains(r.Discloses, d)
 }
 
-// secondary is the pipe that a bind is answered from: several names lead to lsass.
+// secondary returns the pipe name in a bind's response: several names lead to lsass.
 func (p *Profile) secondary(pipe string) string {
 	switch strings.ToLower(pipe) {
 	case "lsarpc", "samr", "netlogon", "protected_storage":
@@ -161,11 +163,12 @@ func (p *Profile) secondary(pipe string) string {
 	return pipe
 }
 
-// behind lists the interfaces that answer on a pipe.
+// behind returns the interfaces that answer on a pipe.
 func (p *Profile) behind(pipe string) (ids []dcerpc.SyntaxID) {
 	ours := interfaces()
 	for _, i := range dcerpc.Interfaces() {
-		if _, ok := ours[i.Syntax]; ok && slices.ContainsFunc(i.Pipes, func(s string) bool { return equalFold(s, pipe) }) {
+		if _, ok := ours[i.Syntax]; ok && slices.ContainsFunc(i.Pipes,
+			func(s string) bool { return equalFold(s, pipe) }) {
 			ids = append(ids, i.Syntax)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
 
-// caller is who has a pipe open, and the handles that were opened through it.
+// caller is the identity that has a pipe open, and the handles opened through it.
 type caller struct {
 	host    *Host
 	who     model.Identity
@@ -20,14 +20,14 @@ type caller struct {
 	next    uint64
 }
 
-// object is what a handle stands for.
+// object is what a handle refers to.
 type object struct {
 	kind string
 	name string // the domain or registry key
 	rid  uint32
 }
 
-// maxHandles bounds what a client may leave open on a pipe.
+// maxHandles bounds the open handles of a pipe.
 const maxHandles = 1024
 
 func (c *caller) open(o object) dcerpc.Handle {
@@ -46,13 +46,13 @@ func (c *caller) get(h dcerpc.Handle, kind string) (object, bool) {
 	return o, ok && o.kind == kind
 }
 
-// may tells whether the caller is given a kind of thing.
+// may reports whether the caller is given a kind of data.
 func (c *caller) may(d model.Disclosure) bool { return c.host.Profile.discloses(c.who, d) }
 
 // op carries out one call.
 type op func(c *caller, stub []byte) ([]byte, error)
 
-// on makes an op from a function on the decoded request.
+// on returns an op for a function on the decoded request.
 func on[Q any, P interface {
 	*Q
 	dcerpc.Message
@@ -96,9 +96,12 @@ func interfaces() map[dcerpc.SyntaxID]map[uint16]op {
 	}
 }
 
-// endpoint makes the server's end of a pipe for one caller.
+// endpoint returns the server's end of a pipe for one caller.
 func (h *Host) endpoint(pipe string, c *caller) *dcerpc.Endpoint {
-	e := &dcerpc.Endpoint{Secondary: `\PIPE\` + h.Profile.secondary(pipe), Handlers: map[dcerpc.SyntaxID]dcerpc.Handler{}}
+	e := &dcerpc.Endpoint{
+		Secondary: `\PIPE\` + h.Profile.secondary(pipe),
+		Handlers:  map[dcerpc.SyntaxID]dcerpc.Handler{},
+	}
 	ops := interfaces()
 	for _, id := range h.Profile.behind(pipe) {
 		table := ops[id]

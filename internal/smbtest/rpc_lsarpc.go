@@ -8,7 +8,7 @@ import (
 
 const kindPolicy = "lsa policy"
 
-// lsaOps are the calls of [MS-LSAD] and [MS-LSAT]. Who am I is answered to everybody who reaches the pipe.
+// lsaOps are the calls of [MS-LSAD] and [MS-LSAT]. LsarGetUserName is answered for every caller that reaches the pipe.
 var lsaOps = map[uint16]op{
 	dcerpc.OpLsarClose: on(func(c *caller, q *dcerpc.HandleRequest) dcerpc.Message { return c.close(q.Handle) }),
 	dcerpc.OpLsarGetUserName: on(func(c *caller, q *dcerpc.LsarGetUserNameRequest) dcerpc.Message {
@@ -22,8 +22,16 @@ var lsaOps = map[uint16]op{
 		}
 		return r
 	}),
-	dcerpc.OpLsarOpenPolicy:              on(func(c *caller, _ *dcerpc.LsarOpenPolicyRequest) dcerpc.Message { return c.lsaOpen() }),
-	dcerpc.OpLsarOpenPolicy2:             on(func(c *caller, _ *dcerpc.LsarOpenPolicy2Request) dcerpc.Message { return c.lsaOpen() }),
+	dcerpc.OpLsarOpenPolicy: on(func(c *caller,
+		_ *dcerpc.LsarOpenPolicyRequest,
+	) dcerpc.Message {
+		return c.lsaOpen()
+	}),
+	dcerpc.OpLsarOpenPolicy2: on(func(c *caller,
+		_ *dcerpc.LsarOpenPolicy2Request,
+	) dcerpc.Message {
+		return c.lsaOpen()
+	}),
 	dcerpc.OpLsarQueryInformationPolicy:  on(lsaQuery),
 	dcerpc.OpLsarQueryInformationPolicy2: on(lsaQuery),
 	dcerpc.OpLsarLookupSids: on(func(c *caller, q *dcerpc.LsarLookupSidsRequest) dcerpc.Message {
@@ -61,13 +69,16 @@ var lsaOps = map[uint16]op{
 		r := &dcerpc.LsarEnumerateTrustsResponse{Resume: uint32(len(trusts))}
 		for i := range trusts {
 			t := &trusts[i]
-			r.Domains = append(r.Domains, dcerpc.TrustedDomain{Name: &t.Name, FlatName: &t.Flat, SID: &t.SID, Direction: 3, Type: 2})
+			r.Domains = append(r.Domains, dcerpc.TrustedDomain{
+				Name: &t.Name, FlatName: &t.Flat, SID: &t.SID,
+				Direction: 3, Type: 2,
+			})
 		}
 		return r
 	}),
 }
 
-// accountDomain is the domain that the accounts belong to: the machine itself, or on a domain controller the domain.
+// accountDomain is the domain of the accounts: the machine itself, or on a domain controller the domain.
 func (w *World) accountDomain() string {
 	if w.InDomain && w.DomainSID == nil {
 		return w.Domain
@@ -101,7 +112,10 @@ func lsaQuery(c *caller, q *dcerpc.LsarQueryPolicyRequest) dcerpc.Message {
 	account := w.accountDomain()
 	switch q.Class {
 	case dcerpc.PolicyAccountDomain:
-		return &dcerpc.LsarQueryPolicyResponse{Class: q.Class, Domain: &dcerpc.PolicyDomain{Name: &account, SID: &w.MachineSID}}
+		return &dcerpc.LsarQueryPolicyResponse{
+			Class:  q.Class,
+			Domain: &dcerpc.PolicyDomain{Name: &account, SID: &w.MachineSID},
+		}
 	case dcerpc.PolicyPrimaryDomain:
 		if w.InDomain && w.DomainSID == nil {
 			primary.SID = &w.MachineSID
@@ -118,7 +132,7 @@ func lsaQuery(c *caller, q *dcerpc.LsarQueryPolicyRequest) dcerpc.Message {
 
 const noDomain = 0xFFFFFFFF
 
-// maxLookup is the limit of [MS-LSAT] 2.2.18, and more than any client asks for.
+// maxLookup is the limit of [MS-LSAT] 2.2.18, and more than any client requests.
 const maxLookup = 20480
 
 func (c *caller) lsaLookup(q *dcerpc.LsarLookupSidsRequest) (r dcerpc.LsarLookupSidsResponse) {
@@ -130,7 +144,10 @@ func (c *caller) lsaLookup(q *dcerpc.LsarLookupSidsRequest) (r dcerpc.LsarLookup
 	}
 	w := c.host.World
 	account := w.accountDomain()
-	r.Domains = &dcerpc.ReferencedDomains{Domains: []dcerpc.PolicyDomain{{Name: &account, SID: &w.MachineSID}}, MaxEntries: 32}
+	r.Domains = &dcerpc.ReferencedDomains{
+		Domains:    []dcerpc.PolicyDomain{{Name: &account, SID: &w.MachineSID}},
+		MaxEntries: 32,
+	}
 	r.Names = []dcerpc.TranslatedName{}
 	for _, sid := range q.SIDs {
 		t := dcerpc.TranslatedName{Use: dcerpc.SIDUnknown, DomainIndex: noDomain}
@@ -180,7 +197,10 @@ func (c *caller) lsaNames(q *dcerpc.LsarLookupNamesRequest) (r dcerpc.LsarLookup
 	}
 	w := c.host.World
 	account := w.accountDomain()
-	r.Domains = &dcerpc.ReferencedDomains{Domains: []dcerpc.PolicyDomain{{Name: &account, SID: &w.MachineSID}}, MaxEntries: 32}
+	r.Domains = &dcerpc.ReferencedDomains{
+		Domains:    []dcerpc.PolicyDomain{{Name: &account, SID: &w.MachineSID}},
+		MaxEntries: 32,
+	}
 	r.SIDs = []dcerpc.TranslatedSID{}
 	for _, name := range q.Names {
 		t := dcerpc.TranslatedSID{Use: dcerpc.SIDUnknown, DomainIndex: noDomain}

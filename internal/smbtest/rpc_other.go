@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// dssetupOps tell the role.
+// dssetupOps return the role.
 var dssetupOps = map[uint16]op{
 	dcerpc.OpDsRolerGetPrimaryDomainInformation: on(func(c *caller, _ *dcerpc.DsRolerRequest) dcerpc.Message {
 		if !c.may(model.DisclosesHostInfo) {
@@ -26,11 +26,23 @@ var dssetupOps = map[uint16]op{
 	}),
 }
 
-// netlogonOps locate a domain controller. Others than one do not serve them.
+// netlogonOps locate a domain controller. Only domain controllers serve them.
 var netlogonOps = map[uint16]op{
-	dcerpc.OpDsrGetDcName:    on(func(c *caller, _ *dcerpc.DsrGetDcNameRequest) dcerpc.Message { return c.controller() }),
-	dcerpc.OpDsrGetDcNameEx:  on(func(c *caller, _ *dcerpc.DsrGetDcNameExRequest) dcerpc.Message { return c.controller() }),
-	dcerpc.OpDsrGetDcNameEx2: on(func(c *caller, _ *dcerpc.DsrGetDcNameEx2Request) dcerpc.Message { return c.controller() }),
+	dcerpc.OpDsrGetDcName: on(func(c *caller,
+		_ *dcerpc.DsrGetDcNameRequest,
+	) dcerpc.Message {
+		return c.controller()
+	}),
+	dcerpc.OpDsrGetDcNameEx: on(func(c *caller,
+		_ *dcerpc.DsrGetDcNameExRequest,
+	) dcerpc.Message {
+		return c.controller()
+	}),
+	dcerpc.OpDsrGetDcNameEx2: on(func(c *caller,
+		_ *dcerpc.DsrGetDcNameEx2Request,
+	) dcerpc.Message {
+		return c.controller()
+	}),
 	dcerpc.OpDsrGetSiteName: on(func(c *caller, _ *dcerpc.ServerNameRequest) dcerpc.Message {
 		if !c.host.World.InDomain {
 			return &dcerpc.DsrGetSiteNameResponse{WResult: werr(1919)} // ERROR_NO_SITENAME
@@ -57,12 +69,13 @@ func (c *caller) controller() dcerpc.Message {
 		return &dcerpc.DsrGetDcNameResponse{WResult: werr(1355)} // ERROR_NO_SUCH_DOMAIN
 	}
 	return &dcerpc.DsrGetDcNameResponse{Controller: &dcerpc.DomainController{
-		Name: dcerpc.Ptr(`\\` + w.DNSName), Address: dcerpc.Ptr(`\\127.0.0.1`), AddressType: 1, Domain: &w.DNSDomain, Forest: &w.DNSDomain,
-		Flags: 0x31FD, Site: dcerpc.Ptr("Default-First-Site-Name"), ClientSite: dcerpc.Ptr("Default-First-Site-Name"),
+		Name: dcerpc.Ptr(`\\` + w.DNSName), Address: dcerpc.Ptr(`\\127.0.0.1`), AddressType: 1, Domain: &w.DNSDomain,
+		Forest: &w.DNSDomain,
+		Flags:  0x31FD, Site: dcerpc.Ptr("Default-First-Site-Name"), ClientSite: dcerpc.Ptr("Default-First-Site-Name"),
 	}}
 }
 
-// units is a string as UTF-16LE with its ending zero.
+// units returns a string as UTF-16LE with its terminating zero.
 func units(s string) (b []byte) {
 	for _, u := range append(utf16.Encode([]rune(s)), 0) {
 		b = binary.LittleEndian.AppendUint16(b, u)
@@ -70,8 +83,8 @@ func units(s string) (b []byte) {
 	return b
 }
 
-// packed lays out entries of a fixed part with pointers to strings, which stand at the end of the buffer, as spoolss
-// and svcctl do. Each entry's fixed part comes with the offsets of its pointers.
+// packed lays out entries of a fixed part with pointers to strings, which are at the end of the buffer, as in spoolss
+// and svcctl. Each entry's fixed part comes with the offsets of its pointers.
 type packed struct {
 	fixed   int
 	entries [][]byte
@@ -104,7 +117,7 @@ func (p *packed) bytes(size int) []byte {
 	return b
 }
 
-// maxBuffer bounds the buffer that a caller may ask for.
+// maxBuffer bounds the buffer that a caller may request.
 const maxBuffer = 1 << 20
 
 // spoolssOps list printers. PRINTER_INFO_1: flags, description, name, comment. See [MS-RPRN] 2.2.2.9.2.
@@ -191,7 +204,7 @@ var svcctlOps = map[uint16]op{
 	}),
 }
 
-// winregOps read the registry. Nothing can be written.
+// winregOps read the registry. They cannot write.
 var winregOps = map[uint16]op{
 	dcerpc.OpOpenLocalMachine: on(func(c *caller, _ *dcerpc.OpenRootRequest) dcerpc.Message {
 		if !c.may(model.DisclosesRegistry) {
@@ -207,7 +220,8 @@ var winregOps = map[uint16]op{
 		}
 		path := strings.Trim(o.name+`\`+dcerpc.Text(q.SubKey.Value), `\`)
 		for key := range c.host.World.Values {
-			if equalFold(key, path) || len(key) > len(path) && equalFold(key[:len(path)], path) && key[len(path)] == '\\' || path == "" {
+			if equalFold(key, path) || len(key) > len(path) && equalFold(key[:len(path)], path) &&
+				key[len(path)] == '\\' || path == "" {
 				return &dcerpc.WHandleResponse{Handle: c.open(object{kind: "key", name: path})}
 			}
 		}
@@ -299,14 +313,14 @@ var atsvcOps = map[uint16]op{
 	}),
 }
 
-// netdfsOps tell the version of the DFS service.
+// netdfsOps return the version of the DFS service.
 var netdfsOps = map[uint16]op{
 	dcerpc.OpNetrDfsManagerGetVersion: on(func(*caller, *dcerpc.NoArguments) dcerpc.Message {
 		return &dcerpc.NetrDfsManagerGetVersionResponse{Version: 1}
 	}),
 }
 
-// eventlogOps open a log, for who may.
+// eventlogOps open a log, for callers that may.
 var eventlogOps = map[uint16]op{
 	dcerpc.OpElfrOpenELW: on(func(c *caller, _ *dcerpc.ElfrOpenELWRequest) dcerpc.Message {
 		if !c.may(model.DisclosesLogs) {
@@ -323,7 +337,7 @@ var eventlogOps = map[uint16]op{
 	}),
 }
 
-// epmapperOps give an empty endpoint map: nothing is served on other transports.
+// epmapperOps return an empty endpoint map: nothing is served on other transports.
 var epmapperOps = map[uint16]op{
 	dcerpc.OpEptLookup: on(func(c *caller, q *dcerpc.EptLookupRequest) dcerpc.Message {
 		r := &dcerpc.EptLookupResponse{Max: q.MaxEntries, Return: status.FaultNotRegistered}
@@ -334,7 +348,7 @@ var epmapperOps = map[uint16]op{
 	}),
 }
 
-// plugplayOps tell the version.
+// plugplayOps return the version.
 var plugplayOps = map[uint16]op{
 	dcerpc.OpPNPGetVersion: on(func(c *caller, _ *dcerpc.NoArguments) dcerpc.Message {
 		if !c.may(model.DisclosesHostInfo) {

@@ -6,7 +6,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// builtin is the domain that every server has beside its own.
+// builtin is the domain that every server has besides its own.
 var builtinSID = dcerpc.NTSID(32)
 
 const (
@@ -15,18 +15,21 @@ const (
 	kindUser   = "samr user"
 )
 
-// page is how many entries an enumeration gives at a time, so that resume handles are needed.
+// page is the number of entries in each response of an enumeration, so that resume handles are needed.
 const page = 100
 
-// samrOps are the calls of [MS-SAMR]. Connect refuses who may read nothing of it, as a domain controller of 2019 was
-// seen to do to a null session; the calls behind it refuse by what they disclose.
+// samrOps are the calls of [MS-SAMR]. Connect refuses callers that may read nothing of it, as a domain controller of
+// 2019 was seen to do to a null session; the other calls refuse by what they disclose.
 var samrOps = map[uint16]op{
 	dcerpc.OpSamrConnect:  on(func(c *caller, _ *dcerpc.SamrConnectRequest) dcerpc.Message { return c.samrConnect() }),
 	dcerpc.OpSamrConnect2: on(func(c *caller, _ *dcerpc.SamrConnect2Request) dcerpc.Message { return c.samrConnect() }),
 	dcerpc.OpSamrConnect4: on(func(c *caller, _ *dcerpc.SamrConnect4Request) dcerpc.Message { return c.samrConnect() }),
 	dcerpc.OpSamrConnect5: on(func(c *caller, q *dcerpc.SamrConnect5Request) dcerpc.Message {
 		r := c.samrConnect()
-		return &dcerpc.SamrConnect5Response{Out: dcerpc.SAMRRevision{Version: 1, Revision: 3}, Handle: r.Handle, NTResult: r.NTResult}
+		return &dcerpc.SamrConnect5Response{
+			Out: dcerpc.SAMRRevision{Version: 1, Revision: 3}, Handle: r.Handle,
+			NTResult: r.NTResult,
+		}
 	}),
 	dcerpc.OpSamrCloseHandle: on(func(c *caller, q *dcerpc.HandleRequest) dcerpc.Message { return c.close(q.Handle) }),
 	dcerpc.OpSamrEnumerateDomains: on(func(c *caller, q *dcerpc.SamrEnumerateRequest) dcerpc.Message {
@@ -75,12 +78,13 @@ var samrOps = map[uint16]op{
 	dcerpc.OpSamrQueryDisplayInformation3: on(samrDisplay),
 	dcerpc.OpSamrQueryInformationDomain:   on(samrDomain),
 	dcerpc.OpSamrQueryInformationDomain2:  on(samrDomain),
-	dcerpc.OpSamrGetDomainPasswordInformation: on(func(c *caller, _ *dcerpc.SamrGetDomainPasswordRequest) dcerpc.Message {
-		if !c.may(model.DisclosesPasswordPolicy) {
-			return &dcerpc.SamrGetDomainPasswordResponse{NTResult: nt(status.AccessDenied)}
-		}
-		return &dcerpc.SamrGetDomainPasswordResponse{MinLength: c.host.World.MinPasswordLength}
-	}),
+	dcerpc.OpSamrGetDomainPasswordInformation: on(
+		func(c *caller, _ *dcerpc.SamrGetDomainPasswordRequest) dcerpc.Message {
+			if !c.may(model.DisclosesPasswordPolicy) {
+				return &dcerpc.SamrGetDomainPasswordResponse{NTResult: nt(status.AccessDenied)}
+			}
+			return &dcerpc.SamrGetDomainPasswordResponse{MinLength: c.host.World.MinPasswordLength}
+		}),
 	dcerpc.OpSamrOpenUser: on(func(c *caller, q *dcerpc.SamrOpenUserRequest) dcerpc.Message {
 		if o, ok := c.get(q.Domain, kindDomain); !ok || o.name != "account" {
 			return &dcerpc.NTHandleResponse{NTResult: nt(status.InvalidHandle)}
@@ -123,7 +127,9 @@ func (c *caller) close(h dcerpc.Handle) dcerpc.Message {
 	return &dcerpc.NTHandleResponse{}
 }
 
-func (c *caller) samrList(h dcerpc.Handle, resume uint32, d model.Disclosure, list func(*World) []RIDName) dcerpc.Message {
+func (c *caller) samrList(h dcerpc.Handle, resume uint32, d model.Disclosure,
+	list func(*World) []RIDName,
+) dcerpc.Message {
 	o, ok := c.get(h, kindDomain)
 	switch {
 	case !ok:
@@ -136,7 +142,7 @@ func (c *caller) samrList(h dcerpc.Handle, resume uint32, d model.Disclosure, li
 	return enumerate(list(c.host.World), resume)
 }
 
-// enumerate gives a page of a list, from resume on.
+// enumerate returns a page of a list, from resume on.
 func enumerate(list []RIDName, resume uint32) *dcerpc.SamrEnumerateResponse {
 	list = list[min(int(resume), len(list)):]
 	n := min(page, len(list))
@@ -181,7 +187,8 @@ func samrDisplay(c *caller, q *dcerpc.SamrQueryDisplayRequest) dcerpc.Message {
 			control |= 1
 		}
 		r.Entries = append(r.Entries, dcerpc.DisplayEntry{
-			Index: uint32(i) + 1, RID: a.RID, Control: control, Name: &a.Name, Comment: &a.Comment, FullName: &a.FullName,
+			Index: uint32(i) + 1, RID: a.RID, Control: control, Name: &a.Name, Comment: &a.Comment,
+			FullName: &a.FullName,
 		})
 	}
 	return r
@@ -197,12 +204,17 @@ func samrDomain(c *caller, q *dcerpc.SamrQueryDomainRequest) dcerpc.Message {
 	case !c.may(model.DisclosesPasswordPolicy):
 		return &dcerpc.SamrQueryDomainResponse{NTResult: nt(status.AccessDenied)}
 	case q.Class == dcerpc.DomainPassword:
-		return &dcerpc.SamrQueryDomainResponse{Password: &dcerpc.DomainPasswordInfo{MinLength: w.MinPasswordLength, MaxAge: never}}
+		return &dcerpc.SamrQueryDomainResponse{
+			Password: &dcerpc.DomainPasswordInfo{MinLength: w.MinPasswordLength, MaxAge: never},
+		}
 	case q.Class == dcerpc.DomainLockout:
 		return &dcerpc.SamrQueryDomainResponse{Lockout: &dcerpc.DomainLockoutInfo{Threshold: w.LockoutThreshold}}
 	case q.Class == dcerpc.DomainGeneral:
 		name := "Builtin"
-		g := &dcerpc.DomainGeneralInfo{ForceLogoff: never, OEM: dcerpc.Ptr(""), Name: &name, Replica: dcerpc.Ptr(""), ModifiedCount: 1, State: 1, Role: 3}
+		g := &dcerpc.DomainGeneralInfo{
+			ForceLogoff: never, OEM: dcerpc.Ptr(""), Name: &name, Replica: dcerpc.Ptr(""),
+			ModifiedCount: 1, State: 1, Role: 3,
+		}
 		if o.name == "account" {
 			name = w.accountDomain()
 			g.Users, g.Groups, g.Aliases = uint32(len(w.Accounts)), uint32(len(w.Groups)), uint32(len(w.Aliases))

@@ -26,7 +26,10 @@ var srvsvcOps = map[uint16]op{
 		case q.Level > 1:
 			return &dcerpc.NetrShareGetInfoResponse{Level: 1, WResult: werr(status.WerrInvalidLevel)}
 		}
-		return &dcerpc.NetrShareGetInfoResponse{Level: q.Level, Info: &dcerpc.ShareInfo{Name: &s.Name, Type: s.Type, Remark: &s.Comment}}
+		return &dcerpc.NetrShareGetInfoResponse{
+			Level: q.Level,
+			Info:  &dcerpc.ShareInfo{Name: &s.Name, Type: s.Type, Remark: &s.Comment},
+		}
 	}),
 	dcerpc.OpNetrServerGetInfo: on(func(c *caller, q *dcerpc.LevelRequest) dcerpc.Message {
 		switch {
@@ -37,7 +40,8 @@ var srvsvcOps = map[uint16]op{
 		}
 		v := c.host.Profile.Version
 		return &dcerpc.NetrServerGetInfoResponse{Level: q.Level, Info: &dcerpc.ServerInfo{
-			Platform: 500, Name: &c.host.World.Name, Major: uint32(v[0]), Minor: uint32(v[1]), Type: 0x9003, Comment: dcerpc.Ptr("practice"),
+			Platform: 500, Name: &c.host.World.Name, Major: uint32(v[0]), Minor: uint32(v[1]), Type: 0x9003,
+			Comment: dcerpc.Ptr("practice"),
 		}}
 	}),
 	dcerpc.OpNetrRemoteTOD: on(func(c *caller, _ *dcerpc.ServerNameRequest) dcerpc.Message {
@@ -46,7 +50,8 @@ var srvsvcOps = map[uint16]op{
 		}
 		t := time.Now().UTC()
 		return &dcerpc.NetrRemoteTODResponse{Time: &dcerpc.TimeOfDay{
-			Elapsed: uint32(t.Unix()), Milliseconds: uint32(t.Sub(c.host.World.Boot).Milliseconds()), Hours: uint32(t.Hour()),
+			Elapsed: uint32(t.Unix()), Milliseconds: uint32(t.Sub(c.host.World.Boot).Milliseconds()),
+			Hours:   uint32(t.Hour()),
 			Minutes: uint32(t.Minute()), Seconds: uint32(t.Second()), Interval: 310,
 			Day: uint32(t.Day()), Month: uint32(t.Month()), Year: uint32(t.Year()), WeekDay: uint32(t.Weekday()),
 		}}
@@ -90,7 +95,8 @@ var wkssvcOps = map[uint16]op{
 			return r
 		}
 		r.Entries = append(r.Entries, dcerpc.WkstaUser{
-			User: dcerpc.Ptr("anna"), LogonDomain: &c.host.World.Domain, OtherDomains: dcerpc.Ptr(""), LogonServer: dcerpc.Ptr(""),
+			User: dcerpc.Ptr("anna"), LogonDomain: &c.host.World.Domain, OtherDomains: dcerpc.Ptr(""),
+			LogonServer: dcerpc.Ptr(""),
 		})
 		r.Total = 1
 		return r
@@ -101,7 +107,10 @@ var wkssvcOps = map[uint16]op{
 			r.WResult = werr(status.WerrAccessDenied)
 			return r
 		}
-		r.Entries = append(r.Entries, dcerpc.WkstaTransport{Name: dcerpc.Ptr(`\Device\Practice`), Address: dcerpc.Ptr("020000000001")})
+		r.Entries = append(r.Entries, dcerpc.WkstaTransport{
+			Name:    dcerpc.Ptr(`\Device\Practice`),
+			Address: dcerpc.Ptr("020000000001"),
+		})
 		r.Total = 1
 		return r
 	}),
@@ -117,7 +126,7 @@ var wkssvcOps = map[uint16]op{
 	}),
 }
 
-// opNetrShareEnumSticky is what rpcclient's netshareenum asks for: the shares that outlive a restart, all of ours.
+// opNetrShareEnumSticky is the call of rpcclient's netshareenum: the shares that survive a restart, all of ours.
 const opNetrShareEnumSticky = 36
 
 func shareEnum(c *caller, q *dcerpc.NetrShareEnumRequest) dcerpc.Message {

@@ -24,9 +24,9 @@ func Start(address string, host *Host) (*Server, error) {
 	return StartMany(address, func(netip.Addr) *Host { return host })
 }
 
-// StartMany serves a host of its own on each address that is connected to; nil closes the connection. With the
-// address 0.0.0.0 it answers on every loopback address of the port (on Linux, 127.0.0.0/8), thousands of hosts from
-// one listener; a connection to any other address of the machine is closed unanswered.
+// StartMany serves a different host on each address that a client connects to; nil closes the connection. With the
+// address 0.0.0.0 it answers on every loopback address of the port (on Linux, 127.0.0.0/8), thousands of hosts from one
+// listener; a connection to any other address of the machine is closed unanswered.
 func StartMany(address string, host func(netip.Addr) *Host) (*Server, error) {
 	a, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -45,13 +45,13 @@ func StartMany(address string, host func(netip.Addr) *Host) (*Server, error) {
 	return s, nil
 }
 
-// Address is host:port to connect to.
+// Address returns the host:port to connect to.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
-// Port is the port that it listens on.
+// Port returns the listening port.
 func (s *Server) Port() int { return s.listener.Addr().(*net.TCPAddr).Port }
 
-// Close ends every connection and waits until nothing of the server runs.
+// Close ends every connection and waits until the server has stopped.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.done = true
@@ -64,7 +64,7 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Serve speaks with the client at the other end of a connection, such as one of [net.Pipe], until either side ends it.
+// Serve serves the client at the other end of a connection, such as one of [net.Pipe], until either side ends it.
 func Serve(nc net.Conn, h *Host) {
 	defer nc.Close()
 	serve(nc, h)
@@ -78,7 +78,7 @@ func (s *Server) accept() {
 			return
 		}
 		if err != nil {
-			continue // out of descriptors for a moment, or the client is gone already
+			continue // temporarily out of file descriptors, or the client is gone
 		}
 		local := nc.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 		if !local.IsLoopback() || !s.enter(nc) {

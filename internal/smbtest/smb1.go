@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// smb1Conn is a connection that speaks NT LM 0.12.
+// smb1Conn is a connection in NT LM 0.12.
 type smb1Conn struct {
 	*conn
 	challenge [8]byte // without extended security
@@ -26,7 +26,7 @@ type smb1Conn struct {
 	sequence  uint32
 }
 
-// partial is a transaction whose data has not all come.
+// partial is a transaction with incomplete data.
 type partial struct {
 	first *smb1.TransRequest
 	data  []byte
@@ -35,8 +35,8 @@ type partial struct {
 }
 
 const (
-	maxBuffer1 = 16644 // MaxBufferSize, as Windows has it
-	maxPartial = 16    // transactions in pieces at a time; MaxMpxCount is 50 and clients use one
+	maxBuffer1 = 16644 // MaxBufferSize of Windows
+	maxPartial = 16    // concurrent partial transactions; MaxMpxCount is 50 and clients use one
 )
 
 // negotiate answers NEGOTIATE. See [MS-CIFS] 2.2.4.52 and [MS-SMB] 2.2.4.5.
@@ -51,15 +51,16 @@ func (c *smb1Conn) negotiate(m *smb1.Message, q *smb1.NegotiateRequest) bool {
 	h := answerHeader(&m.Header)
 	if index < 0 || !p.SMB1 {
 		if !p.SMB1 {
-			return false // a server without SMB1 ends the connection
+			return false // a server without SMB1 closes the connection
 		}
 		return c.reply(AtNegotiate, h, &smb1.NegotiateCore{DialectIndex: smb1.NoDialect})
 	}
 	c.extended = !p.NoExtended && m.Flags2&smb1.Flags2ExtendedSecurity != 0
 	rand.Read(c.challenge[:])
 	r := &smb1.NegotiateResponse{
-		DialectIndex: uint16(index), SecurityMode: smb1.SecurityUserLevel | smb1.SecurityEncryptPasswords | smb1.SecuritySignEnabled,
-		MaxMpxCount: 50, MaxNumberVcs: 1, MaxBufferSize: maxBuffer1, MaxRawSize: 65536,
+		DialectIndex: uint16(index),
+		SecurityMode: smb1.SecurityUserLevel | smb1.SecurityEncryptPasswords | smb1.SecuritySignEnabled,
+		MaxMpxCount:  50, MaxNumberVcs: 1, MaxBufferSize: maxBuffer1, MaxRawSize: 65536,
 		Capabilities: smb1.CapUnicode | smb1.CapLargeFiles | smb1.CapNTSMBs | smb1.CapRPCRemoteAPIs | smb1.CapStatus32 | smb1.CapNTFind,
 		SystemTime:   smb2.FileTimeOf(time.Now()),
 	}
@@ -84,7 +85,7 @@ func answerHeader(q *smb1.Header) smb1.Header {
 	return h
 }
 
-// reply sends an answer, signed where the connection is.
+// reply sends a response, signed if the connection is.
 func (c *smb1Conn) reply(stage Stage, h smb1.Header, bodies ...smb1.Body) bool {
 	if c.strike(stage, WrongID) != nil {
 		h.MID ^= 0x5A5A
@@ -108,7 +109,7 @@ func (c *smb1Conn) refuse(stage Stage, h smb1.Header, cmd smb1.Command, s status
 	return c.reply(stage, h, &smb1.Generic{Code: cmd})
 }
 
-// receive carries out a message with all the commands of its chain. The answer's chain ends at the first failure.
+// receive executes a message with all the commands of its chain. The response's chain ends at the first failure.
 func (c *smb1Conn) receive(m *smb1.Message) bool {
 	if m.Reply() {
 		return false
@@ -126,7 +127,7 @@ func (c *smb1Conn) receive(m *smb1.Message) bool {
 		}
 		body, st := c.dispatch(&h, q, m)
 		if body == nil && st == status.Success {
-			return true // nothing is answered
+			return true // no response
 		}
 		if st != status.Success {
 			h.SetStatus(st)
@@ -158,7 +159,7 @@ func stageOf1(cmd smb1.Command) Stage {
 	return AtOther
 }
 
-// dispatch carries out one command. h is the header of the answer, from which later commands of the chain take UID and
+// dispatch executes one command. h is the header of the response, from which later commands of the chain take UID and
 // TID.
 func (c *smb1Conn) dispatch(h *smb1.Header, q smb1.Body, m *smb1.Message) (smb1.Body, status.NTStatus) {
 	switch q := q.(type) {
@@ -183,7 +184,10 @@ func (c *smb1Conn) dispatch(h *smb1.Header, q smb1.Body, m *smb1.Message) (smb1.
 			return nil, st
 		}
 		h.TID = uint16(t.id)
-		r := &smb1.TreeConnectResponse{Words: 3, Service: smb1.ServiceDisk, NativeFileSystem: "NTFS", HasFileSystem: true}
+		r := &smb1.TreeConnectResponse{
+			Words: 3, Service: smb1.ServiceDisk, NativeFileSystem: "NTFS",
+			HasFileSystem: true,
+		}
 		if t.share.Type&^shareSpecial == shareIPC {
 			r.Service, r.NativeFileSystem = smb1.ServicePipe, ""
 		}
@@ -260,7 +264,8 @@ func (c *smb1Conn) sessionSetup(h *smb1.Header, q *smb1.SessionSetupRequest, sig
 	h.UID = uint16(s.id)
 	p := c.host.Profile
 	r := &smb1.SessionSetupResponse{
-		Extended: c.extended, NativeOS: p.OS, NativeLanMan: p.LanMan, PrimaryDomain: c.host.World.Domain, HasDomain: !c.extended,
+		Extended: c.extended, NativeOS: p.OS, NativeLanMan: p.LanMan, PrimaryDomain: c.host.World.Domain,
+		HasDomain: !c.extended,
 	}
 	if q.Form != smb1.SetupExtended {
 		st := c.legacyLogon(s, q)
@@ -293,7 +298,7 @@ func (c *smb1Conn) sessionSetup(h *smb1.Header, q *smb1.SessionSetupRequest, sig
 	return r, st
 }
 
-// legacyLogon judges a session setup without extended security. Passwords are taken in their NTLMv2 form alone.
+// legacyLogon checks a session setup without extended security. It accepts passwords only as NTLMv2.
 func (c *smb1Conn) legacyLogon(s *session, q *smb1.SessionSetupRequest) status.NTStatus {
 	p := c.host.Profile
 	switch {
@@ -323,7 +328,8 @@ func (c *smb1Conn) verifies(q *smb1.SessionSetupRequest) bool {
 	if err != nil {
 		return false
 	}
-	_, ok = (ntlm.Secret{User: q.AccountName, Domain: q.PrimaryDomain, Hash: ntlm.NTHash(password)}).Verify(c.challenge, r)
+	_, ok = (ntlm.Secret{User: q.AccountName, Domain: q.PrimaryDomain, Hash: ntlm.NTHash(password)}).Verify(c.challenge,
+		r)
 	return ok
 }
 
@@ -359,7 +365,7 @@ func (c *smb1Conn) create(s *session, t *tree, q *smb1.NTCreateRequest) (smb1.Bo
 	return r, status.Success
 }
 
-// transaction carries out a TRANSACTION on a pipe, or waits for the rest of it.
+// transaction executes a TRANSACTION on a pipe, or waits for the rest of it.
 func (c *smb1Conn) transaction(q *smb1.TransRequest, h *smb1.Header, m *smb1.Message) (smb1.Body, status.NTStatus) {
 	if q.Code != smb1.Transaction || len(q.Setup) != 2 {
 		return nil, status.NotSupported
@@ -388,14 +394,14 @@ func (c *smb1Conn) secondary(q *smb1.TransSecondary, h *smb1.Header, m *smb1.Mes
 	}
 	part.got += uint32(copy(part.data[q.DataDisplacement:], q.Data))
 	if part.got < uint32(len(part.data)) {
-		return nil, status.Success // secondary requests are not answered
+		return nil, status.Success // secondary requests have no response
 	}
 	delete(c.pending, pidMID(m))
 	h.Command = smb1.Transaction
 	return c.pipeTransaction(part.first, part.data)
 }
 
-// pipeTransaction carries out the named pipe subcommands. See [MS-CIFS] 2.2.5.
+// pipeTransaction executes the named pipe subcommands. See [MS-CIFS] 2.2.5.
 func (c *smb1Conn) pipeTransaction(q *smb1.TransRequest, data []byte) (smb1.Body, status.NTStatus) {
 	o := c.opens[q.Setup[1]]
 	if o == nil || o.pipe == nil {

@@ -14,10 +14,10 @@ import (
 
 const (
 	maxTransact = 64 << 10 // bytes of one request or answer
-	maxCredits  = 512      // granted at most for one request, as Samba does
+	maxCredits  = 512      // most granted for one request, as in Samba
 )
 
-// smb2Conn is a connection that speaks SMB 2 or 3.
+// smb2Conn is a connection in SMB 2 or 3.
 type smb2Conn struct {
 	*conn
 	dialect    uint16 // 0 before NEGOTIATE is done
@@ -46,10 +46,11 @@ type related struct {
 }
 
 var dialectNumbers = map[string]uint16{
-	"2.0.2": smb2.Dialect202, "2.1": smb2.Dialect210, "3.0": smb2.Dialect300, "3.0.2": smb2.Dialect302, "3.1.1": smb2.Dialect311,
+	"2.0.2": smb2.Dialect202, "2.1": smb2.Dialect210, "3.0": smb2.Dialect300, "3.0.2": smb2.Dialect302,
+	"3.1.1": smb2.Dialect311,
 }
 
-// multi chooses the answer to a multi-protocol negotiate: an SMB2 dialect, or 0 for SMB1.
+// multi chooses the response to a multi-protocol negotiate: an SMB2 dialect, or 0 for SMB1.
 func (p *Profile) multi(offered []string) uint16 {
 	if len(p.Dialects) > 1 && slices.Contains(offered, smb1.DialectSMB2) {
 		return smb2.DialectWildcard
@@ -70,15 +71,20 @@ func (c *conn) negotiateMulti(dialect uint16) bool {
 	if dialect != smb2.DialectWildcard {
 		c.two.dialect = dialect
 	}
-	m := &smb2.Message{Header: smb2.Header{Command: smb2.Negotiate, Flags: smb2.FlagResponse, Credits: 1}, Body: c.two.negotiateBody(dialect)}
+	m := &smb2.Message{
+		Header: smb2.Header{Command: smb2.Negotiate, Flags: smb2.FlagResponse, Credits: 1},
+		Body:   c.two.negotiateBody(dialect),
+	}
 	return c.two.reply(AtNegotiate, []answer{{msg: m}}, nil)
 }
 
 func (c *smb2Conn) negotiateBody(dialect uint16) *smb2.NegotiateResponse {
 	p := c.host.Profile
 	r := &smb2.NegotiateResponse{
-		SecurityMode: smb2.SigningEnabled, Dialect: dialect, ServerGUID: c.guid, MaxTransact: maxTransact, MaxRead: maxTransact,
-		MaxWrite: maxTransact, SystemTime: smb2.FileTimeOf(time.Now()), SecurityBuffer: newLogon(c.host).acceptor.Hello(),
+		SecurityMode: smb2.SigningEnabled, Dialect: dialect, ServerGUID: c.guid, MaxTransact: maxTransact,
+		MaxRead:  maxTransact,
+		MaxWrite: maxTransact, SystemTime: smb2.FileTimeOf(time.Now()),
+		SecurityBuffer: newLogon(c.host).acceptor.Hello(),
 	}
 	if p.SigningRequired {
 		r.SecurityMode |= smb2.SigningRequired
@@ -154,7 +160,7 @@ func stageOf(cmd smb2.Command) Stage {
 	return AtOther
 }
 
-// request carries out one message. False ends the connection.
+// request executes one message. False ends the connection.
 func (c *smb2Conn) request(m *smb2.Message, raw []byte, last *related, encrypted *session) (answer, bool) {
 	h := &m.Header
 	if h.Flags&smb2.FlagRelated != 0 {
@@ -217,13 +223,14 @@ func (c *smb2Conn) request(m *smb2.Message, raw []byte, last *related, encrypted
 		last.session = a.msg.Header.SessionID
 	}
 	last.status = st
-	if h.Command == smb2.SessionSetup && c.dialect == smb2.Dialect311 && st == status.MoreProcessingRequired && sess != nil {
+	if h.Command == smb2.SessionSetup && c.dialect == smb2.Dialect311 && st == status.MoreProcessingRequired &&
+		sess != nil {
 		sess.preauth.Add(a.msg.AppendMarshal(nil))
 	}
 	return a, true
 }
 
-// reply puts answers into one frame, signed and encrypted as they must be.
+// reply combines responses in one frame, signed and encrypted as required.
 func (c *smb2Conn) reply(stage Stage, answers []answer, encrypted *session) bool {
 	messages := make([]*smb2.Message, len(answers))
 	for i, a := range answers {
@@ -255,7 +262,7 @@ func (c *smb2Conn) reply(stage Stage, answers []answer, encrypted *session) bool
 	return c.send(stage, frame, func() []byte { return interim(answers[0].msg.Header) })
 }
 
-// interim is the answer "not yet" to a request.
+// interim returns the STATUS_PENDING response to a request.
 func interim(h smb2.Header) []byte {
 	h.Status, h.Flags, h.AsyncID = uint32(status.Pending), smb2.FlagResponse|smb2.FlagAsync, h.MessageID
 	m := smb2.Message{Header: h, Body: new(smb2.ErrorResponse)}
@@ -299,7 +306,10 @@ func (c *smb2Conn) contexts(q *smb2.NegotiateRequest, r *smb2.NegotiateResponse)
 		case smb2.ContextPreauth:
 			var p smb2.PreauthCapabilities
 			preauth = p.Unmarshal(x.Data) == nil && slices.Contains(p.HashAlgorithms, smb2.HashSHA512)
-			p = smb2.PreauthCapabilities{HashAlgorithms: []uint16{smb2.HashSHA512}, Salt: []byte("practice server salt, 32 bytes..")}
+			p = smb2.PreauthCapabilities{
+				HashAlgorithms: []uint16{smb2.HashSHA512},
+				Salt:           []byte("practice server salt, 32 bytes.."),
+			}
 			r.Contexts = append(r.Contexts, p.Context())
 		case smb2.ContextEncryption:
 			var e smb2.EncryptionCapabilities
@@ -307,7 +317,9 @@ func (c *smb2Conn) contexts(q *smb2.NegotiateRequest, r *smb2.NegotiateResponse)
 				return false
 			}
 			for _, name := range c.host.Profile.Ciphers {
-				if i := slices.IndexFunc(e.Ciphers, func(v uint16) bool { return smbcrypt.Cipher(v).String() == name }); i >= 0 {
+				if i := slices.IndexFunc(e.Ciphers, func(v uint16) bool {
+					return smbcrypt.Cipher(v).String() == name
+				}); i >= 0 {
 					c.cipher = smbcrypt.Cipher(e.Ciphers[i])
 					break
 				}
@@ -329,8 +341,10 @@ func (c *smb2Conn) contexts(q *smb2.NegotiateRequest, r *smb2.NegotiateResponse)
 	return preauth
 }
 
-// sessionSetup carries a logon on. See [MS-SMB2] 3.3.5.5.
-func (c *smb2Conn) sessionSetup(h *smb2.Header, q *smb2.SessionSetupRequest, raw []byte, s *session) (smb2.Body, status.NTStatus, *session) {
+// sessionSetup processes one step of a logon. See [MS-SMB2] 3.3.5.5.
+func (c *smb2Conn) sessionSetup(h *smb2.Header, q *smb2.SessionSetupRequest, raw []byte, s *session) (smb2.Body,
+	status.NTStatus, *session,
+) {
 	if q.Flags&smb2.SessionBinding != 0 {
 		return nil, status.RequestNotAccepted, nil
 	}
@@ -377,7 +391,7 @@ func (c *smb2Conn) sessionSetup(h *smb2.Header, q *smb2.SessionSetupRequest, raw
 	return r, status.Success, s
 }
 
-// keys makes the session's keys. A guest's cannot be known to the client, so a guest gets none.
+// keys derives the session's keys. The client cannot know a guest's, so a guest gets none.
 func (c *smb2Conn) keys(s *session, key []byte) (err error) {
 	if s.who == "guest" {
 		return nil

@@ -8,8 +8,10 @@ import (
 	"ipcguard/internal/status"
 )
 
-// dispatch carries out what needs a session. out is the header of the answer.
-func (c *smb2Conn) dispatch(s *session, h *smb2.Header, body smb2.Body, last *related, out *smb2.Header) (smb2.Body, status.NTStatus) {
+// dispatch executes commands that need a session. out is the header of the response.
+func (c *smb2Conn) dispatch(s *session, h *smb2.Header, body smb2.Body, last *related, out *smb2.Header) (smb2.Body,
+	status.NTStatus,
+) {
 	switch q := body.(type) {
 	case *smb2.Empty:
 		switch h.Command {
@@ -82,7 +84,7 @@ func treeResponse(t *tree) *smb2.TreeConnectResponse {
 	return r
 }
 
-// file finds an open by its id, or the one that a chain has just made.
+// file returns an open by its ID, or the one that the chain has just created.
 func (c *smb2Conn) file(id *smb2.FileID, last *related) (*opened, status.NTStatus) {
 	if *id == smb2.RelatedFileID {
 		*id = last.file
@@ -125,7 +127,8 @@ func (c *smb2Conn) create(s *session, t *tree, q *smb2.CreateRequest, last *rela
 	return r, status.Success
 }
 
-// read gives what waits in a pipe. Nothing there is an error at once: a practice pipe answers as it is written to.
+// read returns what waits in a pipe. An empty pipe is an error at once: a practice pipe answers as soon as it is
+// written to.
 func (o *opened) read(max int) ([]byte, status.NTStatus) {
 	data, more := o.pipe.Read(max)
 	switch {
@@ -155,7 +158,10 @@ func (c *smb2Conn) ioctl(q *smb2.IOCTLRequest, last *related) (smb2.Body, status
 			return nil, status.InvalidParameter
 		}
 		n := c.negotiateBody(c.dialect)
-		r := smb2.ValidateNegotiateResponse{Capabilities: n.Capabilities, GUID: n.ServerGUID, SecurityMode: n.SecurityMode, Dialect: c.dialect}
+		r := smb2.ValidateNegotiateResponse{
+			Capabilities: n.Capabilities, GUID: n.ServerGUID,
+			SecurityMode: n.SecurityMode, Dialect: c.dialect,
+		}
 		return &smb2.IOCTLResponse{CtlCode: q.CtlCode, FileID: q.FileID, Output: r.AppendMarshal(nil)}, status.Success
 	case smb2.FSCTLDFSGetReferrals, smb2.FSCTLDFSGetReferralsEx:
 		return nil, status.NotFound
@@ -163,7 +169,7 @@ func (c *smb2Conn) ioctl(q *smb2.IOCTLRequest, last *related) (smb2.Body, status
 	return nil, status.InvalidDeviceRequest
 }
 
-// transact writes a message into a pipe and reads the answer, with the faults that strike there.
+// transact writes a message into a pipe and reads the response, with the faults that apply there.
 func (c *conn) transact(o *opened, in []byte, max int) ([]byte, status.NTStatus) {
 	if c.strike(AtPipe, Endless) != nil && len(in) >= 16 {
 		return fragment(binary.LittleEndian.Uint32(in[12:])), status.Success
@@ -172,7 +178,8 @@ func (c *conn) transact(o *opened, in []byte, max int) ([]byte, status.NTStatus)
 		return nil, status.PipeDisconnected
 	}
 	data, st := o.read(max)
-	if len(data) > 32 && data[2] == 2 && c.strike(AtPipe, BadCount) != nil { // a response: lengths and counts become huge
+	// A response: lengths and counts become huge.
+	if len(data) > 32 && data[2] == 2 && c.strike(AtPipe, BadCount) != nil {
 		for at := 24; at+4 <= len(data); at += 4 {
 			binary.LittleEndian.PutUint32(data[at:], 0xFFFFFFF0)
 		}
@@ -180,8 +187,8 @@ func (c *conn) transact(o *opened, in []byte, max int) ([]byte, status.NTStatus)
 	return data, st
 }
 
-// queryDirectory lists a folder: itself, its parent and the made-up files, in the classes that clients ask for.
-// See [MS-FSCC] 2.4.17 (37, FileIdBothDirectoryInformation) and 2.4.8 (3, FileBothDirectoryInformation).
+// queryDirectory lists a folder: itself, its parent and the made-up files, in the classes that clients use. See
+// [MS-FSCC] 2.4.17 (37, FileIdBothDirectoryInformation) and 2.4.8 (3, FileBothDirectoryInformation).
 func (c *smb2Conn) queryDirectory(q *smb2.QueryDirectoryRequest, last *related) (smb2.Body, status.NTStatus) {
 	o, st := c.file(&q.FileID, last)
 	switch {
@@ -232,7 +239,7 @@ func (c *smb2Conn) queryDirectory(q *smb2.QueryDirectoryRequest, last *related) 
 	return &smb2.BufferResponse{Output: out}, status.Success
 }
 
-// queryInfo answers the few classes that smbclient asks for. See [MS-FSCC] 2.4 and 2.5.
+// queryInfo answers the few classes that smbclient uses. See [MS-FSCC] 2.4 and 2.5.
 func (c *smb2Conn) queryInfo(t *tree, q *smb2.QueryInfoRequest, last *related) (smb2.Body, status.NTStatus) {
 	o, st := c.file(&q.FileID, last)
 	if st != status.Success {

@@ -6,20 +6,20 @@ import (
 	"io"
 )
 
-// pipeEnd is the server's end of an open pipe: RPC, or what SQL Server says on its own.
+// pipeEnd is the server's end of an open pipe: RPC, or SQL Server's protocol.
 type pipeEnd interface {
-	// Write takes bytes that the client wrote. An error closes the pipe.
+	// Write processes bytes from the client. An error closes the pipe.
 	Write(b []byte) error
-	// Read gives at most max bytes of the first message; more tells that it goes on.
+	// Read returns at most max bytes of the first message; more reports whether it continues.
 	Read(max int) (b []byte, more bool)
-	// Pending tells how many bytes wait to be read.
+	// Pending returns how many bytes can be read.
 	Pending() int
 }
 
 // sqlPipe is the pipe of SQL Server's default instance.
 const sqlPipe = `sql\query`
 
-// sql is SQL Server's end of its pipe, as far as the first message and its answer go. See [MS-TDS] 2.2.6.5 and 3.3.5.1.
+// sql is SQL Server's end of its pipe, limited to the first message and its response. See [MS-TDS] 2.2.6.5 and 3.3.5.1.
 type sql struct {
 	in, out []byte
 	hungUp  bool
@@ -30,10 +30,10 @@ const (
 	tdsMost   = 4096 // no packet is larger before its size is negotiated; [MS-TDS] 2.2.3.1.3
 )
 
-// errHungUp says that the server ended the connection, as it does with whatever is no proper first message.
+// errHungUp means that the server closed the connection, as it does after an invalid first message.
 var errHungUp = errors.New("smbtest: SQL Server hung up")
 
-// Write is part of pipeEnd.
+// Write implements pipeEnd.
 func (s *sql) Write(b []byte) error {
 	s.in = append(s.in, b...)
 	for !s.hungUp && len(s.in) >= tdsHeader {
@@ -58,7 +58,7 @@ func (s *sql) Write(b []byte) error {
 	return nil
 }
 
-// Read is part of pipeEnd.
+// Read implements pipeEnd.
 func (s *sql) Read(max int) ([]byte, bool) {
 	n := min(len(s.out), max)
 	b := s.out[:n:n]
@@ -66,11 +66,11 @@ func (s *sql) Read(max int) ([]byte, bool) {
 	return b, len(s.out) > 0
 }
 
-// Pending is part of pipeEnd.
+// Pending implements pipeEnd.
 func (s *sql) Pending() int { return len(s.out) }
 
-// prelogin reads a client's first message: one packet of type 0x12, the client's version as the first option, every option
-// inside of it, an end. It tells the encryption that the client asked for; 0xFF is none.
+// prelogin parses a client's first message: one packet of type 0x12, the client's version as the first option, every
+// option within it, a terminator. It returns the encryption that the client requested; 0xFF is none.
 func prelogin(packet []byte) (encryption byte, ok bool) {
 	if packet[0] != 0x12 || packet[1]&0x01 == 0 {
 		return 0, false
@@ -95,8 +95,8 @@ func prelogin(packet []byte) (encryption byte, ok bool) {
 	return 0, false
 }
 
-// preloginAnswer is what SQL Server 2019 with its defaults says: its version, encryption that is there and off, and the
-// options that [MS-TDS] 2.2.6.5 wants back.
+// preloginAnswer is the response of SQL Server 2019 with its defaults: its version, encryption that is available and
+// off, and the options that [MS-TDS] 2.2.6.5 requires.
 func preloginAnswer(encryption byte) []byte {
 	wish := map[byte]byte{0x00: 0x00, 0x01: 0x01, 0x02: 0x02, 0x03: 0x01}
 	answer, known := wish[encryption]
@@ -106,7 +106,7 @@ func preloginAnswer(encryption byte) []byte {
 	data := []byte{
 		0x00, 0, 21, 0, 6, // VERSION
 		0x01, 0, 27, 0, 1, // ENCRYPTION
-		0x02, 0, 28, 0, 1, // INSTOPT: the instance is the one that was meant
+		0x02, 0, 28, 0, 1, // INSTOPT: the instance matches
 		0x03, 0, 29, 0, 0, // THREADID, which a server leaves empty
 		0xFF,
 		15, 0, 0x07, 0xD0, 0, 0, // 15.0.2000
@@ -118,8 +118,8 @@ func preloginAnswer(encryption byte) []byte {
 	return packet
 }
 
-// ServeSQL is SQL Server's end of its pipe on a connection, for servers that hand a pipe on. It returns when either side
-// ends it.
+// ServeSQL is SQL Server's end of its pipe on a connection, for servers that forward a pipe. It returns when either
+// side ends the connection.
 func ServeSQL(conn io.ReadWriter) error {
 	end, buf := &sql{}, make([]byte, tdsMost)
 	for {

@@ -17,7 +17,8 @@ var example = []byte{
 	0x01, 0xFF, 0x09, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0xB8, 0x0D, 0x00, 0x00, 0x01,
 }
 
-// TestSQLPrelogin takes the specification's own message, whole and byte by byte, and hangs up on everything else.
+// TestSQLPrelogin accepts the specification's own message, whole and byte by byte, and closes the connection on
+// anything else.
 func TestSQLPrelogin(t *testing.T) {
 	whole, slow := &sql{}, &sql{}
 	if err := whole.Write(example); err != nil {
@@ -52,7 +53,7 @@ func TestSQLPrelogin(t *testing.T) {
 	}
 }
 
-// tdsClient asks as impacket's client of SQL Server does.
+// tdsClient connects as impacket's client of SQL Server does.
 const tdsClient = `
 import sys
 from impacket import tds
@@ -62,7 +63,7 @@ a = c.preLogin()
 print("version %d.%d.%d encryption %d" % (a["Version"][0], a["Version"][1], a["Version"][2] << 8 | a["Version"][3], a["Encryption"]))
 `
 
-// TestSQLForImpacket: a client that others wrote understands the answer.
+// TestSQLForImpacket: an independent client understands the response.
 func TestSQLForImpacket(t *testing.T) {
 	peer.Need(t, "impacket")
 	l, err := net.Listen("tcp", "127.42.3.1:0")

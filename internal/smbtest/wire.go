@@ -8,17 +8,17 @@ import (
 	"sync"
 )
 
-// Wire counts the answers of a server in the order in which they come, over all of its connections, and loses one of
-// them. It is for tests of what is claimed without that answer.
+// Wire counts the responses of a server in order, over all of its connections, and loses one of them. It is for tests
+// of claims without that response.
 type Wire struct {
 	Lose int   // which one, from 1; 0 is none
-	With error // what the loss looks like: io.EOF for a dropped connection, os.ErrDeadlineExceeded for silence
+	With error // the effect of the loss: io.EOF for a dropped connection, os.ErrDeadlineExceeded for silence
 
 	mu    sync.Mutex
 	count int
 }
 
-// Count is how many answers came.
+// Count returns the number of responses.
 func (w *Wire) Count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -34,7 +34,7 @@ func (w *Wire) Dial(ctx context.Context, network, address string) (net.Conn, err
 	return &lossy{Conn: c, wire: w}, nil
 }
 
-// lost counts an answer, and tells whether it is the one that never arrives.
+// lost counts a response, and reports whether it is the one to lose.
 func (w *Wire) lost() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -42,7 +42,7 @@ func (w *Wire) lost() bool {
 	return w.count == w.Lose
 }
 
-// lossy is a connection through a wire. Silence is told at once, so that nothing waits until the time is up.
+// lossy is a connection through a wire. Silence is reported at once, so that no test waits for a timeout.
 type lossy struct {
 	net.Conn
 	wire *Wire
@@ -50,7 +50,7 @@ type lossy struct {
 	err  error
 }
 
-// Read gives whole frames of the server, each with its header.
+// Read returns whole frames of the server, each with its header.
 func (c *lossy) Read(b []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
@@ -60,7 +60,7 @@ func (c *lossy) Read(b []byte) (int, error) {
 		if _, err := io.ReadFull(c.Conn, frame); err != nil {
 			return 0, err
 		}
-		body := make([]byte, binary.BigEndian.Uint32(frame)&0xFFFFFF) // at most 16 MiB, by the header's own width
+		body := make([]byte, binary.BigEndian.Uint32(frame)&0xFFFFFF) // at most 16 MiB, because the header has 24 bits
 		if _, err := io.ReadFull(c.Conn, body); err != nil {
 			return 0, err
 		}

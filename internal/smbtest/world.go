@@ -7,7 +7,7 @@ import (
 	"ipcguard/internal/dcerpc"
 )
 
-// World is what there is to read on a made-up server.
+// World is the data of a made-up server.
 type World struct {
 	Name, Domain       string // NetBIOS names; Domain is the workgroup of a standalone server
 	DNSName, DNSDomain string
@@ -77,7 +77,8 @@ type RegistryValue struct {
 	Data []byte
 }
 
-// NewWorld makes a small server: four accounts, three shares, a few services. The names are the practice server's own.
+// NewWorld creates a small server: four accounts, three shares, a few services. The names are the practice server's
+// own.
 func NewWorld(name string) *World {
 	sid := dcerpc.NTSID(21, 1000000001, 2000000002, 3000000003)
 	w := &World{
@@ -116,10 +117,13 @@ func NewWorld(name string) *World {
 	return w
 }
 
-// Populate adds n made-up accounts, for enumerations that take more than one answer.
+// Populate adds n made-up accounts, for enumerations that need more than one response.
 func (w *World) Populate(n int) {
 	for i := range n {
-		w.Accounts = append(w.Accounts, Account{RID: uint32(2000 + i), Name: fmt.Sprintf("user%05d", i), FullName: "Made Up"})
+		w.Accounts = append(w.Accounts, Account{
+			RID: uint32(2000 + i), Name: fmt.Sprintf("user%05d", i),
+			FullName: "Made Up",
+		})
 	}
 }
 
@@ -135,7 +139,7 @@ func text(s string) RegistryValue {
 	return RegistryValue{1, append(b, 0, 0)}
 }
 
-// lookup finds what a SID of this server stands for: its name and SID_NAME_USE ([MS-SAMR] 2.2.2.3).
+// lookup returns what a SID of this server stands for: its name and SID_NAME_USE ([MS-SAMR] 2.2.2.3).
 func (w *World) lookup(rid uint32) (name string, use uint16, ok bool) {
 	for _, a := range w.Accounts {
 		if a.RID == rid {
