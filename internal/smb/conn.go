@@ -22,8 +22,8 @@ type Conn struct {
 	transport *transport.Conn
 }
 
-// Dial connects to address (host:port) and negotiates. A refusal of every dialect is a status.NTStatus, everything
-// that is no answer a *TransportError.
+// Dial connects to address (host:port) and negotiates. A refusal of every dialect is a status.NTStatus, a missing or
+// invalid response a *TransportError.
 func Dial(ctx context.Context, address string, o Options) (*Conn, error) {
 	o.Timeouts = o.Timeouts.WithDefaults()
 	if o.Dialects == nil {
@@ -65,8 +65,7 @@ func calledNames(host, called string) []string {
 	return names
 }
 
-// dial makes the connection and negotiates on it, calling the server by a NetBIOS name where there is one. On an error
-// nothing is left open.
+// dial connects and negotiates, with a NetBIOS name for the server if there is one. On an error nothing is left open.
 func dial(ctx context.Context, address, host, called string, o *Options) (*Conn, error) {
 	t, err := transport.Dial(ctx, address, transport.Options{
 		Connect: o.Timeouts.Connect, MaxFrame: o.MaxFrame, Counters: o.Counters, Dial: o.Dial,
@@ -86,7 +85,7 @@ func dial(ctx context.Context, address, host, called string, o *Options) (*Conn,
 		return err
 	})
 	if err != nil {
-		_ = t.Close() // nothing is lost: nobody has logged on
+		_ = t.Close() // nothing is lost: there is no session yet
 		return nil, err
 	}
 	t.Start(family.Receive)
@@ -100,8 +99,8 @@ type family interface {
 	Receive(frame []byte) error
 }
 
-// negotiate asks for a dialect. With SMB1 among those offered, the first question is one that a server may answer in
-// either family. See [MS-SMB2] 3.2.4.2.2.1.
+// negotiate negotiates a dialect. If SMB1 is offered, the first request is one that a server may answer in either
+// family. See [MS-SMB2] 3.2.4.2.2.1.
 func negotiate(t *transport.Conn, host string, o *Options, deadline time.Time) (family, error) {
 	if !slices.Contains(o.Dialects, SMB1) {
 		return smb2client.Negotiate(t, host, o, 0, deadline)

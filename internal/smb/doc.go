@@ -2,7 +2,7 @@
 //
 //	Dial ─► Conn ─► SessionSetup ─► Session ─► TreeConnect ─► Tree ─► OpenPipe ─► Pipe: Transact, Write, Read
 //
-// The rooms below, each of which sees only what stands under it:
+// Its subpackages, each of which imports only those below it:
 //
 //	smb                        Dial: which family a server speaks
 //	smb1client  smb2client     the conversation in one family: who signs, who encrypts, what follows what
@@ -10,7 +10,7 @@
 //	transport   smb1  smb2     requests in flight on one connection; the messages of each family
 //	nbss        smbcrypt       framing; keys, signatures, encryption
 //
-// Who the caller is comes from an Authenticator. Nothing here writes to a file, logs, or believes a length, a count or a
-// promise of a server. A Conn serves many goroutines: requests are in flight together and one goroutine reads the
-// answers.
+// An Authenticator provides the caller's identity. The package writes no files, does not log, and trusts no length,
+// count or promise of a server. A Conn is safe for concurrent use: requests are in flight together and one goroutine
+// reads the responses.
 package smb

@@ -184,9 +184,15 @@ func TestSMB1Answers(t *testing.T) {
 		{"three parts", func(m *smb1.Message) [][]byte {
 			return [][]byte{part1(m, 6, 0, "ab"), part1(m, 6, 2, "cd"), part1(m, 6, 4, "ef")}
 		}, "abcdef", ""},
-		{"the total shrinks", func(m *smb1.Message) [][]byte { return [][]byte{part1(m, 9, 0, "ab"), part1(m, 4, 2, "cd")} }, "abcd", ""},
-		{"the total grows", func(m *smb1.Message) [][]byte { return [][]byte{part1(m, 4, 0, "ab"), part1(m, 9, 2, "cd")} }, "", "TRANSACTION answered"},
-		{"beyond the total", func(m *smb1.Message) [][]byte { return [][]byte{part1(m, 4, 0, "ab"), part1(m, 4, 3, "cd")} }, "", "TRANSACTION answered"},
+		{"the total shrinks", func(m *smb1.Message) [][]byte {
+			return [][]byte{part1(m, 9, 0, "ab"), part1(m, 4, 2, "cd")}
+		}, "abcd", ""},
+		{"the total grows", func(m *smb1.Message) [][]byte {
+			return [][]byte{part1(m, 4, 0, "ab"), part1(m, 9, 2, "cd")}
+		}, "", "TRANSACTION answered"},
+		{"beyond the total", func(m *smb1.Message) [][]byte {
+			return [][]byte{part1(m, 4, 0, "ab"), part1(m, 4, 3, "cd")}
+		}, "", "TRANSACTION answered"},
 		{"the same part again and again", func(m *smb1.Message) [][]byte {
 			return [][]byte{part1(m, 40, 0, "ab"), part1(m, 40, 2, ""), part1(m, 40, 2, "")}
 		}, "", "TRANSACTION answered"},
@@ -283,7 +289,8 @@ func TestSMB1Overflow(t *testing.T) {
 	f.hook = func(m *smb1.Message, body smb1.Body) ([][]byte, bool) {
 		switch body.(type) {
 		case *smb1.TransRequest:
-			return [][]byte{frame1(m, status.BufferOverflow, &smb1.TransResponse{Code: smb1.Transaction, TotalDataCount: 2, Data: []byte("ab")})}, true
+			return [][]byte{frame1(m, status.BufferOverflow,
+				&smb1.TransResponse{Code: smb1.Transaction, TotalDataCount: 2, Data: []byte("ab")})}, true
 		case *smb1.ReadRequest:
 			part := parts[0]
 			parts = parts[1:]
@@ -331,7 +338,8 @@ func TestSMB1TreeWithLogon(t *testing.T) {
 				return nil, false
 			}
 			if refuseTree {
-				return [][]byte{frame1(m, status.AccessDenied, &smb1.SessionSetupResponse{}, &smb1.Generic{Code: smb1.TreeConnectAndX})}, true
+				return [][]byte{frame1(m, status.AccessDenied, &smb1.SessionSetupResponse{},
+					&smb1.Generic{Code: smb1.TreeConnectAndX})}, true
 			}
 			return [][]byte{frame1(m, status.AccessDenied, &smb1.Generic{Code: smb1.SessionSetupAndX})}, true
 		}
@@ -345,7 +353,8 @@ func TestSMB1TreeWithLogon(t *testing.T) {
 				f.serve(c)
 			}
 		}()
-		c, err := smb.Dial(context.Background(), l.Addr().String(), smb.Options{Dialects: []smb.Dialect{smb.SMB1}, NoExtendedSecurity: true})
+		c, err := smb.Dial(context.Background(), l.Addr().String(),
+			smb.Options{Dialects: []smb.Dialect{smb.SMB1}, NoExtendedSecurity: true})
 		if err != nil {
 			t.Fatal(err)
 		}

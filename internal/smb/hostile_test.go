@@ -27,7 +27,8 @@ func waits(silent string) smb.Timeouts {
 		return time.Minute
 	}
 	return smb.Timeouts{
-		Connect: time.Minute, Negotiate: of("negotiate"), Session: of("session"), Tree: of("tree"), Open: of("open"), Call: of("call"),
+		Connect: time.Minute, Negotiate: of("negotiate"), Session: of("session"), Tree: of("tree"), Open: of("open"),
+		Call: of("call"),
 	}
 }
 
@@ -82,7 +83,8 @@ type question struct {
 // reply makes the frame of an answer.
 func (q question) reply(st status.NTStatus, body smb2.Body, change ...func(*smb2.Header)) []byte {
 	h := smb2.Header{
-		Command: q.Command, Status: uint32(st), Credits: max(1, q.Credits), Flags: smb2.FlagResponse, MessageID: q.MessageID,
+		Command: q.Command, Status: uint32(st), Credits: max(1, q.Credits), Flags: smb2.FlagResponse,
+		MessageID: q.MessageID,
 		SessionID: 77, TreeID: 5,
 	}
 	for _, f := range change {
@@ -98,7 +100,10 @@ func (q question) reply(st status.NTStatus, body smb2.Body, change ...func(*smb2
 func honest(q question) []byte {
 	switch q.Command {
 	case smb2.Negotiate:
-		return q.reply(0, &smb2.NegotiateResponse{Dialect: smb2.Dialect210, SecurityMode: 1, MaxTransact: 1 << 16, MaxRead: 1 << 16, MaxWrite: 1 << 16})
+		return q.reply(0, &smb2.NegotiateResponse{
+			Dialect: smb2.Dialect210, SecurityMode: 1, MaxTransact: 1 << 16,
+			MaxRead: 1 << 16, MaxWrite: 1 << 16,
+		})
 	case smb2.SessionSetup:
 		return q.reply(0, &smb2.SessionSetupResponse{SessionFlags: smb2.SessionIsNull})
 	case smb2.TreeConnect:
@@ -173,8 +178,8 @@ func TestHonestScript(t *testing.T) {
 	}
 }
 
-// misbehave checks that a server ends as a TransportError with the words, without a wait that is not for silence, and with
-// little memory.
+// misbehave checks that a server ends as a TransportError with the words, without a wait that is not for silence, and
+// with little memory.
 func misbehave(t *testing.T, address, layer, words string) {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -225,27 +230,68 @@ func TestHostileServers(t *testing.T) {
 		layer, words string
 		answer       func(question) []byte
 	}{
-		"silent":             {"negotiate", "timed out", func(question) []byte { return nil }},
-		"silent later":       {"tree", "timed out", at(smb2.TreeConnect, func(question) []byte { return nil })},
-		"16 MiB":             {"negotiate", "too large", func(question) []byte { return []byte{0, 0xFF, 0xFF, 0xFF} }},
-		"16 MiB later":       {"open", "too large", at(smb2.Create, func(question) []byte { return []byte{0, 0xFF, 0xFF, 0xFF} })},
-		"1 MiB never sent":   {"call", "timed out", at(smb2.IOCTL, func(question) []byte { return []byte{0, 0x10, 0, 0} })},
-		"garbage":            {"session", "sent a request", at(smb2.SessionSetup, func(question) []byte { return garbage })},
-		"not SMB later":      {"session", "not SMB", at(smb2.SessionSetup, func(question) []byte { return []byte("HTTP/1.1 200 OK\r\n") })},
-		"NetBIOS later":      {"session", "NetBIOS frame", at(smb2.SessionSetup, func(question) []byte { return []byte{0x83, 0, 0, 1, 0x8F} })},
-		"empty":              {"session", "not SMB", at(smb2.SessionSetup, func(question) []byte { return []byte{0, 0, 0, 0} })},
-		"SMB1 later":         {"session", "SMB1 answer", at(smb2.SessionSetup, func(question) []byte { return append([]byte("\x00\x00\x00\x40\xFFSMB"), make([]byte, 60)...) })},
-		"compressed":         {"session", "compressed", at(smb2.SessionSetup, func(question) []byte { return append([]byte("\x00\x00\x00\x40\xFCSMB"), make([]byte, 60)...) })},
-		"encrypted":          {"session", "does not encrypt", at(smb2.SessionSetup, func(question) []byte { return append([]byte("\x00\x00\x00\x40\xFDSMB"), make([]byte, 60)...) })},
-		"foreign dialect":    {"negotiate", "not offered", at(smb2.Negotiate, func(q question) []byte { return q.reply(0, &smb2.NegotiateResponse{Dialect: 0x0777}) })},
-		"3.1.1 without hash": {"negotiate", "preauthentication", at(smb2.Negotiate, func(q question) []byte { return q.reply(0, &smb2.NegotiateResponse{Dialect: smb2.Dialect311}) })},
-		"other command":      {"negotiate", "where the answer to NEGOTIATE belongs", at(smb2.Negotiate, func(q question) []byte { q.Command = smb2.Echo; return q.reply(0, new(smb2.Empty)) })},
-		"a request":          {"tree", "sent a request", at(smb2.TreeConnect, func(q question) []byte { return q.reply(0, new(smb2.Empty), func(h *smb2.Header) { h.Flags = 0 }) })},
-		"wrong MessageId":    {"tree", "not asked", at(smb2.TreeConnect, func(q question) []byte { return q.reply(0, new(smb2.Empty), func(h *smb2.Header) { h.MessageID += 9 }) })},
-		"short body":         {"tree", "malformed", at(smb2.TreeConnect, func(q question) []byte { return q.reply(0, new(smb2.Empty)) })},
-		"too much output":    {"call", "asked for", at(smb2.IOCTL, func(q question) []byte { return q.reply(0, &smb2.IOCTLResponse{Output: make([]byte, 9000)}) })},
+		"silent":       {"negotiate", "timed out", func(question) []byte { return nil }},
+		"silent later": {"tree", "timed out", at(smb2.TreeConnect, func(question) []byte { return nil })},
+		"16 MiB":       {"negotiate", "too large", func(question) []byte { return []byte{0, 0xFF, 0xFF, 0xFF} }},
+		"16 MiB later": {
+			"open", "too large",
+			at(smb2.Create, func(question) []byte { return []byte{0, 0xFF, 0xFF, 0xFF} }),
+		},
+		"1 MiB never sent": {
+			"call", "timed out",
+			at(smb2.IOCTL, func(question) []byte { return []byte{0, 0x10, 0, 0} }),
+		},
+		"garbage": {
+			"session", "sent a request",
+			at(smb2.SessionSetup, func(question) []byte { return garbage }),
+		},
+		"not SMB later": {
+			"session", "not SMB",
+			at(smb2.SessionSetup, func(question) []byte { return []byte("HTTP/1.1 200 OK\r\n") }),
+		},
+		"NetBIOS later": {
+			"session", "NetBIOS frame",
+			at(smb2.SessionSetup, func(question) []byte { return []byte{0x83, 0, 0, 1, 0x8F} }),
+		},
+		"empty": {
+			"session", "not SMB",
+			at(smb2.SessionSetup, func(question) []byte { return []byte{0, 0, 0, 0} }),
+		},
+		"SMB1 later": {"session", "SMB1 answer", at(smb2.SessionSetup, func(question) []byte {
+			return append([]byte("\x00\x00\x00\x40\xFFSMB"), make([]byte, 60)...)
+		})},
+		"compressed": {"session", "compressed", at(smb2.SessionSetup, func(question) []byte {
+			return append([]byte("\x00\x00\x00\x40\xFCSMB"), make([]byte, 60)...)
+		})},
+		"encrypted": {"session", "does not encrypt", at(smb2.SessionSetup, func(question) []byte {
+			return append([]byte("\x00\x00\x00\x40\xFDSMB"), make([]byte, 60)...)
+		})},
+		"foreign dialect": {"negotiate", "not offered", at(smb2.Negotiate, func(q question) []byte {
+			return q.reply(0, &smb2.NegotiateResponse{Dialect: 0x0777})
+		})},
+		"3.1.1 without hash": {"negotiate", "preauthentication", at(smb2.Negotiate, func(q question) []byte {
+			return q.reply(0, &smb2.NegotiateResponse{Dialect: smb2.Dialect311})
+		})},
+		"other command": {
+			"negotiate", "where the answer to NEGOTIATE belongs",
+			at(smb2.Negotiate, func(q question) []byte { q.Command = smb2.Echo; return q.reply(0, new(smb2.Empty)) }),
+		},
+		"a request": {"tree", "sent a request", at(smb2.TreeConnect, func(q question) []byte {
+			return q.reply(0, new(smb2.Empty), func(h *smb2.Header) { h.Flags = 0 })
+		})},
+		"wrong MessageId": {"tree", "not asked", at(smb2.TreeConnect, func(q question) []byte {
+			return q.reply(0, new(smb2.Empty), func(h *smb2.Header) { h.MessageID += 9 })
+		})},
+		"short body": {
+			"tree", "malformed",
+			at(smb2.TreeConnect, func(q question) []byte { return q.reply(0, new(smb2.Empty)) }),
+		},
+		"too much output": {"call", "asked for", at(smb2.IOCTL, func(q question) []byte {
+			return q.reply(0, &smb2.IOCTLResponse{Output: make([]byte, 9000)})
+		})},
 		"endless setup": {"session", "without end", at(smb2.SessionSetup, func(q question) []byte {
-			return q.reply(status.MoreProcessingRequired, &smb2.SessionSetupResponse{SecurityBuffer: []byte("NTLMSSP\x00")})
+			return q.reply(status.MoreProcessingRequired,
+				&smb2.SessionSetupResponse{SecurityBuffer: []byte("NTLMSSP\x00")})
 		})},
 		"looping NextCommand": {"tree", "NextCommand", at(smb2.TreeConnect, func(q question) []byte {
 			return q.reply(0, &smb2.TreeConnectResponse{}, func(h *smb2.Header) { h.NextCommand = 8 })
@@ -262,7 +308,8 @@ func TestHostileServers(t *testing.T) {
 		"endless pending": {"tree", "STATUS_PENDING", at(smb2.TreeConnect, func(q question) []byte {
 			var all []byte
 			for range 20 {
-				all = append(all, q.reply(status.Pending, new(smb2.ErrorResponse), func(h *smb2.Header) { h.Flags |= smb2.FlagAsync })...)
+				all = append(all, q.reply(status.Pending, new(smb2.ErrorResponse),
+					func(h *smb2.Header) { h.Flags |= smb2.FlagAsync })...)
 			}
 			return all
 		})},
@@ -291,7 +338,8 @@ func TestHostileServers(t *testing.T) {
 // TestPendingThenAnswer is an honest slow server.
 func TestPendingThenAnswer(t *testing.T) {
 	if err := climb(t, script(t, at(smb2.IOCTL, func(q question) []byte {
-		return append(q.reply(status.Pending, new(smb2.ErrorResponse), func(h *smb2.Header) { h.Flags |= smb2.FlagAsync }), honest(q)...)
+		return append(q.reply(status.Pending, new(smb2.ErrorResponse),
+			func(h *smb2.Header) { h.Flags |= smb2.FlagAsync }), honest(q)...)
 	})), waits("")); err != nil {
 		t.Error(err)
 	}
@@ -390,7 +438,8 @@ func TestLateAnswer(t *testing.T) {
 		t.Fatalf("%v, want a time-out", err)
 	}
 	_, err = session.TreeConnect(t.Context(), "IPC$")
-	for tries := 0; tries < 30 && errors.As(err, &te) && te.Timeout(); tries++ { // a busy machine takes more than the short wait
+	// A busy machine takes more than the short wait.
+	for tries := 0; tries < 30 && errors.As(err, &te) && te.Timeout(); tries++ {
 		_, err = session.TreeConnect(t.Context(), "IPC$")
 	}
 	if err != nil {
@@ -436,10 +485,12 @@ func TestConnectFailures(t *testing.T) {
 	closed := l.Addr().String()
 	l.Close()
 	var te *smb.TransportError
-	if _, err := smb.Dial(t.Context(), closed, smb.Options{}); !errors.As(err, &te) || te.Layer != "connect" || te.Reason != "connection refused" {
+	if _, err := smb.Dial(t.Context(), closed, smb.Options{}); !errors.As(err, &te) || te.Layer != "connect" ||
+		te.Reason != "connection refused" {
 		t.Errorf("a closed port: %v", err)
 	}
-	if _, err := smb.Dial(t.Context(), "no-such-host.invalid:445", smb.Options{}); !errors.As(err, &te) || te.Layer != "connect" || !strings.Contains(te.Reason, "resolve") {
+	if _, err := smb.Dial(t.Context(), "no-such-host.invalid:445", smb.Options{}); !errors.As(err, &te) ||
+		te.Layer != "connect" || !strings.Contains(te.Reason, "resolve") {
 		t.Errorf("an unknown name: %v", err)
 	}
 	refusing := listen(t, func(c net.Conn) {
@@ -447,7 +498,8 @@ func TestConnectFailures(t *testing.T) {
 			_, _ = c.Write(nbss.AppendCallResponse(nil, nbss.CalledNotPresent))
 		}
 	})
-	if _, err := smb.Dial(t.Context(), refusing, smb.Options{NetBIOS: true}); !errors.Is(err, nbss.CalledNotPresent) || !errors.As(err, &te) {
+	if _, err := smb.Dial(t.Context(), refusing, smb.Options{NetBIOS: true}); !errors.Is(err, nbss.CalledNotPresent) ||
+		!errors.As(err, &te) {
 		t.Errorf("a refused call: %v", err)
 	}
 }

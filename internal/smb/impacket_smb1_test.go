@@ -19,8 +19,17 @@ func TestImpacketSMB1(t *testing.T) {
 		who   map[string]func() smb.Authenticator
 		let   map[string]bool
 	}{
-		{"open", nil, map[string]func() smb.Authenticator{"anonymous": anonymous, "unknown": unknown}, map[string]bool{"anonymous": true, "unknown": true}},
-		{"one account", []string{"alice"}, map[string]func() smb.Authenticator{"alice": alice, "unknown": unknown}, map[string]bool{"alice": true}},
+		{
+			"open", nil,
+			map[string]func() smb.Authenticator{"anonymous": anonymous, "unknown": unknown},
+			map[string]bool{"anonymous": true, "unknown": true},
+		},
+		{
+			"one account",
+			[]string{"alice"},
+			map[string]func() smb.Authenticator{"alice": alice, "unknown": unknown},
+			map[string]bool{"alice": true},
+		},
 	} {
 		t.Run(server.name, func(t *testing.T) {
 			s := peer.StartImpacket(t, "127.42.0.3", server.users...)

@@ -23,7 +23,10 @@ func TestImpacket(t *testing.T) {
 	}{
 		{"open, anonymous", open.Addr(), anonymous(), nil},
 		{"closed, alice", closed.Addr(), alice(), nil},
-		{"closed, wrong password", closed.Addr(), ntlm.NewUser("alice", "", "wrong", ntlm.Options{}), status.LogonFailure},
+		{
+			"closed, wrong password", closed.Addr(), ntlm.NewUser("alice", "", "wrong", ntlm.Options{}),
+			status.LogonFailure,
+		},
 	} {
 		t.Run(server.name, func(t *testing.T) {
 			c, err := smb.Dial(t.Context(), server.address, smb.Options{Dialects: dialects2()})
@@ -71,7 +74,8 @@ func TestDomainController(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !c.Negotiated().SigningRequired || len(c.Negotiated().Mechanisms) < 2 {
-			t.Errorf("%v: signing required %v, mechanisms %v", d, c.Negotiated().SigningRequired, c.Negotiated().Mechanisms)
+			t.Errorf("%v: signing required %v, mechanisms %v", d, c.Negotiated().SigningRequired,
+				c.Negotiated().Mechanisms)
 		}
 		for want, a := range map[string]smb.Authenticator{"alice": alice(), "ANONYMOUS LOGON": anonymous()} {
 			session, err := c.SessionSetup(t.Context(), a)
@@ -96,7 +100,10 @@ func TestAnonymousSigned(t *testing.T) {
 	address := script(t, func(q question) []byte {
 		switch {
 		case q.Command == smb2.Negotiate:
-			return q.reply(0, &smb2.NegotiateResponse{Dialect: smb2.Dialect210, SecurityMode: smb2.SigningEnabled | smb2.SigningRequired})
+			return q.reply(0, &smb2.NegotiateResponse{
+				Dialect:      smb2.Dialect210,
+				SecurityMode: smb2.SigningEnabled | smb2.SigningRequired,
+			})
 		case q.Command == smb2.SessionSetup:
 			return honest(q)
 		case !q.IsSigned() || !signer.Verify(q.raw):

@@ -19,7 +19,11 @@ func TestSambaSMB1(t *testing.T) {
 	} {
 		t.Run(server.name, func(t *testing.T) {
 			s := peer.StartSamba(t, peer.Config{
-				Address: "127.42.0.1", Global: append([]string{"server min protocol = NT1", "lanman auth = yes", "ntlm auth = yes", "raw NTLMv2 auth = yes"}, server.global...),
+				Address: "127.42.0.1",
+				Global: append([]string{
+					"server min protocol = NT1", "lanman auth = yes", "ntlm auth = yes",
+					"raw NTLMv2 auth = yes",
+				}, server.global...),
 			})
 			for _, form := range []struct {
 				name    string
@@ -45,7 +49,8 @@ func TestSambaSMB1(t *testing.T) {
 						}
 						defer c.Close()
 						n := c.Negotiated()
-						if n.Dialect != smb.SMB1 || n.SigningRequired != server.signing || (len(n.SecurityBlob) > 0) == o.NoExtendedSecurity {
+						if n.Dialect != smb.SMB1 || n.SigningRequired != server.signing ||
+							(len(n.SecurityBlob) > 0) == o.NoExtendedSecurity {
 							t.Errorf("negotiated %+v", n)
 						}
 						if o.NoExtendedSecurity && (len(n.Challenge) != 8 || n.DomainName == "") {
@@ -57,13 +62,15 @@ func TestSambaSMB1(t *testing.T) {
 						}
 						i := session.Info()
 						signed := server.signing && who.name == "alice" && !o.NoExtendedSecurity // Samba: never without
-						if i.Signed != signed || i.Guest || i.NativeOS == "" || (len(i.Challenge) > 0) == o.NoExtendedSecurity {
+						if i.Signed != signed || i.Guest || i.NativeOS == "" ||
+							(len(i.Challenge) > 0) == o.NoExtendedSecurity {
 							t.Errorf("%s: %+v", who.name, i)
 						}
 						if err := whoAmI(t.Context(), session, who.want); err != nil {
 							t.Errorf("%s: %v", who.name, err)
 						}
-						t.Logf("%s: %d requests, %d round trips", who.name, o.Counters.Requests.Load(), o.Counters.RoundTrips.Load())
+						t.Logf("%s: %d requests, %d round trips", who.name, o.Counters.Requests.Load(),
+							o.Counters.RoundTrips.Load())
 					}
 				})
 			}

@@ -63,7 +63,8 @@ func whoAmI(ctx context.Context, s smb.Session, want string) error {
 	if err != nil {
 		return fmt.Errorf("call: %w", err)
 	}
-	if name := strings.ReplaceAll(string(out), "\x00", ""); !strings.Contains(strings.ToLower(name), strings.ToLower(want)) {
+	if name := strings.ReplaceAll(string(out), "\x00", ""); !strings.Contains(strings.ToLower(name),
+		strings.ToLower(want)) {
 		return fmt.Errorf("the answer does not name %s: % x", want, out)
 	}
 	// The same answer, by write and read in small parts.
@@ -126,11 +127,26 @@ func TestSamba(t *testing.T) {
 		{name: "default"},
 		{name: "signing mandatory", global: []string{"server signing = mandatory"}, signing: true},
 		{name: "encryption desired", global: []string{desired}},
-		{name: "AES-256-GCM", global: []string{"server smb3 encryption algorithms = AES-256-GCM", desired}, cipher: "AES-256-GCM", only: []smb.Dialect{smb.SMB311}},
-		{name: "AES-256-CCM", global: []string{"server smb3 encryption algorithms = AES-256-CCM", desired}, cipher: "AES-256-CCM", only: []smb.Dialect{smb.SMB311}},
-		{name: "AES-128-CCM", global: []string{"server smb3 encryption algorithms = AES-128-CCM", desired}, cipher: "AES-128-CCM", only: []smb.Dialect{smb.SMB311}},
-		{name: "CMAC", global: []string{"server smb3 signing algorithms = AES-128-CMAC"}, only: []smb.Dialect{smb.SMB311}},
-		{name: "HMAC", global: []string{"server smb3 signing algorithms = HMAC-SHA256"}, only: []smb.Dialect{smb.SMB311}},
+		{
+			name: "AES-256-GCM", global: []string{"server smb3 encryption algorithms = AES-256-GCM", desired},
+			cipher: "AES-256-GCM", only: []smb.Dialect{smb.SMB311},
+		},
+		{
+			name: "AES-256-CCM", global: []string{"server smb3 encryption algorithms = AES-256-CCM", desired},
+			cipher: "AES-256-CCM", only: []smb.Dialect{smb.SMB311},
+		},
+		{
+			name: "AES-128-CCM", global: []string{"server smb3 encryption algorithms = AES-128-CCM", desired},
+			cipher: "AES-128-CCM", only: []smb.Dialect{smb.SMB311},
+		},
+		{
+			name: "CMAC", global: []string{"server smb3 signing algorithms = AES-128-CMAC"},
+			only: []smb.Dialect{smb.SMB311},
+		},
+		{
+			name: "HMAC", global: []string{"server smb3 signing algorithms = HMAC-SHA256"},
+			only: []smb.Dialect{smb.SMB311},
+		},
 	} {
 		t.Run(server.name, func(t *testing.T) {
 			s := peer.StartSamba(t, peer.Config{Address: "127.41.0.1", Global: server.global})
@@ -146,8 +162,10 @@ func TestSamba(t *testing.T) {
 					}
 					defer c.Close()
 					n := c.Negotiated()
-					if n.Dialect != d || n.SigningRequired != server.signing || server.cipher != "" && n.Cipher != server.cipher {
-						t.Errorf("negotiated %v, signing required %v, cipher %q", n.Dialect, n.SigningRequired, n.Cipher)
+					if n.Dialect != d || n.SigningRequired != server.signing ||
+						server.cipher != "" && n.Cipher != server.cipher {
+						t.Errorf("negotiated %v, signing required %v, cipher %q", n.Dialect, n.SigningRequired,
+							n.Cipher)
 					}
 					t.Logf("signing %s, cipher %q, mechanisms %v", n.Signing, n.Cipher, n.Mechanisms)
 					for _, who := range users {
@@ -162,7 +180,8 @@ func TestSamba(t *testing.T) {
 						}
 						i := session.Info()
 						t.Logf("%s: signed %v, encrypted %v", who.name, i.Signed, i.Encrypted)
-						if secret := who.want == "alice"; secret != (i.Signed || i.Encrypted) && !(server.signing && !secret) {
+						if secret := who.want == "alice"; secret != (i.Signed || i.Encrypted) &&
+							!(server.signing && !secret) {
 							t.Errorf("%s: signed %v, encrypted %v", who.name, i.Signed, i.Encrypted)
 						} else if secret && i.Encrypted != (d >= smb.SMB300) {
 							t.Errorf("%s: encrypted %v on %v", who.name, i.Encrypted, d)
@@ -218,9 +237,11 @@ func TestSambaUpgrade(t *testing.T) {
 		t.Errorf("%d round trips, %d wanted", got, want)
 	}
 	if n.Connections.Load() != 1 || n.BytesSent.Load() == 0 || n.BytesReceived.Load() == 0 {
-		t.Errorf("counted %d connections, %d and %d bytes", n.Connections.Load(), n.BytesSent.Load(), n.BytesReceived.Load())
+		t.Errorf("counted %d connections, %d and %d bytes", n.Connections.Load(), n.BytesSent.Load(),
+			n.BytesReceived.Load())
 	}
-	t.Logf("%d requests, %d round trips, %d bytes sent, %d received", n.Requests.Load(), n.RoundTrips.Load(), n.BytesSent.Load(), n.BytesReceived.Load())
+	t.Logf("%d requests, %d round trips, %d bytes sent, %d received", n.Requests.Load(), n.RoundTrips.Load(),
+		n.BytesSent.Load(), n.BytesReceived.Load())
 }
 
 // TestSambaTogether has many pipes in flight on one connection and several sessions, and counts the waits.
@@ -259,7 +280,8 @@ func TestSambaGuest(t *testing.T) {
 	s := peer.StartSamba(t, peer.Config{Address: "127.41.0.4", Global: []string{"map to guest = Bad User"}})
 	for _, d := range dialects2() {
 		for _, strict := range []bool{false, true} {
-			c, err := smb.Dial(t.Context(), s.Addr(), smb.Options{Dialects: []smb.Dialect{d}, RequireSigning: strict, Encrypt: true})
+			c, err := smb.Dial(t.Context(), s.Addr(),
+				smb.Options{Dialects: []smb.Dialect{d}, RequireSigning: strict, Encrypt: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -290,7 +312,8 @@ func TestSambaGuest(t *testing.T) {
 			if err := whoAmI(t.Context(), session, "ANONYMOUS LOGON"); err != nil {
 				t.Errorf("%v: %v", d, err)
 			}
-			if _, err := c.SessionSetup(t.Context(), ntlm.NewUser("alice", "", "wrong", ntlm.Options{})); !errors.Is(err, status.LogonFailure) {
+			if _, err := c.SessionSetup(t.Context(),
+				ntlm.NewUser("alice", "", "wrong", ntlm.Options{})); !errors.Is(err, status.LogonFailure) {
 				t.Errorf("%v: a wrong password gave %v", d, err)
 			}
 			c.Close()
@@ -300,8 +323,12 @@ func TestSambaGuest(t *testing.T) {
 
 // TestSambaRefusals are the answers no at each layer.
 func TestSambaRefusals(t *testing.T) {
-	s := peer.StartSamba(t, peer.Config{Address: "127.41.0.5", Global: []string{"restrict anonymous = 2", "server min protocol = SMB3_00"}})
-	if _, err := smb.Dial(t.Context(), s.Addr(), smb.Options{Dialects: []smb.Dialect{smb.SMB202}}); !errors.Is(err, status.NotSupported) {
+	s := peer.StartSamba(t, peer.Config{
+		Address: "127.41.0.5",
+		Global:  []string{"restrict anonymous = 2", "server min protocol = SMB3_00"},
+	})
+	if _, err := smb.Dial(t.Context(), s.Addr(), smb.Options{Dialects: []smb.Dialect{smb.SMB202}}); !errors.Is(err,
+		status.NotSupported) {
 		t.Errorf("2.0.2 gave %v", err)
 	}
 	c, err := smb.Dial(t.Context(), s.Addr(), smb.Options{Dialects: dialects2()})

@@ -13,10 +13,10 @@ type (
 	Timeouts = dialect.Timeouts
 	// Counters count what connections cost.
 	Counters = transport.Counters
-	// TransportError says that a question got no answer: never that the answer was no.
+	// TransportError means that a request got no answer, never that it was refused.
 	TransportError = transport.Error
 
-	// Authenticator makes the tokens of one logon.
+	// Authenticator creates the tokens of one logon.
 	Authenticator = dialect.Authenticator
 	// LegacyAuthenticator is an Authenticator that can also log on without extended security.
 	LegacyAuthenticator = dialect.LegacyAuthenticator

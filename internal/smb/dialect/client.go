@@ -6,8 +6,8 @@ import "context"
 type Client interface {
 	// Negotiated is what the server said before any logon.
 	Negotiated() Negotiated
-	// SessionSetup logs on; the whole of it has the wait Timeouts.Session. It may be called several times, for several
-	// sessions. A refusal is a status.NTStatus.
+	// SessionSetup logs on; all its requests share the wait Timeouts.Session. It may be called several times, for
+	// several sessions. A refusal is a status.NTStatus.
 	SessionSetup(ctx context.Context, a Authenticator) (Session, error)
 }
 
@@ -27,8 +27,8 @@ type Tree interface {
 	Info() TreeInfo
 	// OpenPipe opens a named pipe; name comes without \pipe\.
 	OpenPipe(ctx context.Context, name string) (Pipe, error)
-	// OpenTransact opens a named pipe and writes in, where it can in one frame with the open. Without a Pipe the error is
-	// that of the open; with one it is that of the transaction, as of [Pipe.Transact].
+	// OpenTransact opens a named pipe and writes in, where it can in one frame with the open. Without a Pipe the error
+	// is that of the open; with one it is that of the transaction, as of [Pipe.Transact].
 	OpenTransact(ctx context.Context, name string, in []byte, max int) (Pipe, []byte, error)
 	// OpenRoot opens the share's root folder for listing, which proves that it may be read. Nothing is ever written.
 	OpenRoot(ctx context.Context) (File, error)
@@ -38,13 +38,13 @@ type Tree interface {
 
 // Pipe is an open named pipe in message mode.
 type Pipe interface {
-	// Transact writes in and returns the message that answers it, in one request. A message that does not fit the answer
-	// is read to its end, up to max bytes in all; a longer one is returned as far as it was read, with the error
-	// STATUS_BUFFER_OVERFLOW.
+	// Transact writes in and returns the message that answers it, in one request. A message that does not fit the
+	// response is read to its end, up to max bytes in all; a longer one is returned as far as it was read, with the
+	// error STATUS_BUFFER_OVERFLOW.
 	Transact(ctx context.Context, in []byte, max int) ([]byte, error)
 	// Write writes one message and returns how many bytes the server took.
 	Write(ctx context.Context, b []byte) (int, error)
-	// Read reads at most max bytes of a message; more tells that it goes on.
+	// Read reads at most max bytes of a message; more reports whether it continues.
 	Read(ctx context.Context, max int) (b []byte, more bool, err error)
 	// Close closes the pipe.
 	Close(ctx context.Context) error

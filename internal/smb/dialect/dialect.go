@@ -18,8 +18,8 @@ const (
 // All lists every dialect, oldest first.
 func All() []Dialect { return []Dialect{SMB1, SMB202, SMB210, SMB300, SMB302, SMB311} }
 
-// Name names the dialect that an SMB2 message carries; empty for a number that is none of SMB2 and 3, such as the wildcard.
-// See [MS-SMB2] 2.2.3.
+// Name names the dialect that an SMB2 message carries; empty for a number that is none of SMB2 and 3, such as the
+// wildcard. See [MS-SMB2] 2.2.3.
 func Name(number uint16) string {
 	switch d := Dialect(number); d {
 	case SMB202, SMB210, SMB300, SMB302, SMB311:

@@ -25,9 +25,12 @@ type Logon struct {
 // NewLogon starts a logon with a.
 func NewLogon(a Authenticator) *Logon { return &Logon{a: a, initiator: spnego.NewInitiator(a, false)} }
 
-// Run exchanges tokens until the server says yes or no. send makes one SESSION_SETUP of a token and returns the answer's
-// status and token. The last token is for Finish: how to judge it depends on what the server made of the caller.
-func (l *Logon) Run(ctx context.Context, send func(token []byte) (status.NTStatus, []byte, error)) (last []byte, err error) {
+// Run exchanges tokens until the server accepts or refuses. send makes one SESSION_SETUP of a token and returns the
+// response's status and token. The last token is for Finish, because its check depends on the identity that the server
+// assigned.
+func (l *Logon) Run(ctx context.Context, send func(token []byte) (status.NTStatus, []byte, error)) (last []byte,
+	err error,
+) {
 	token, err := l.initiator.Start(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("smb: session: %w", err)
@@ -63,18 +66,18 @@ func (l *Logon) Finish(ctx context.Context, last []byte, secret bool) error {
 	return fmt.Errorf("smb: session: %w", err)
 }
 
-// IsAnonymous tells whether an authenticator logs on as nobody.
+// IsAnonymous reports whether an authenticator logs on anonymously.
 func IsAnonymous(a Authenticator) bool {
 	anonymous, ok := a.(interface{ Anonymous() bool })
 	return ok && anonymous.Anonymous()
 }
 
-// IsBound tells whether an authenticator gives its answer only to a server that requires signing, and holds it to that:
-// see ntlm.Options.Bound. It is known once the logon has begun.
+// IsBound reports whether an authenticator gives its answer only to a server that requires signing, and holds it to
+// that: see ntlm.Options.Bound. It is known once the logon has begun.
 func IsBound(a Authenticator) bool {
 	bound, ok := a.(interface{ Bound() bool })
 	return ok && bound.Bound()
 }
 
-// IsZero tells whether a key is none: empty, or nothing but zeros.
+// IsZero reports whether a key is empty or all zeros.
 func IsZero(key []byte) bool { return len(bytes.Trim(key, "\x00")) == 0 }

@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/smb/transport"
 )
 
-// Options is how a Conn is made and kept. The zero value offers every dialect and waits the default times.
+// Options configures a Conn. The zero value offers every dialect and uses the default timeouts.
 type Options struct {
 	// Dialects are offered in this order; nil is all of them. With SMB1 among them the first question is the SMB1
 	// negotiate that a server may answer in SMB2, else it is a plain SMB2 negotiate.
@@ -17,18 +17,18 @@ type Options struct {
 	NoExtendedSecurity bool
 	// OEM speaks SMB1 without Unicode.
 	OEM bool
-	// NetBIOS sends a session request first, as port 139 wants it, for CalledName, or *SMBSERVER and then the host's
-	// name where CalledName is empty.
+	// NetBIOS sends a session request first, as port 139 requires it, for CalledName, or for *SMBSERVER and then the
+	// host's name if CalledName is empty.
 	NetBIOS    bool
 	CalledName string
 
 	Timeouts Timeouts
-	// Encrypt wishes encryption where the server can, for authenticated sessions.
+	// Encrypt enables encryption of authenticated sessions if the server supports it.
 	Encrypt bool
-	// RequireSigning refuses an authenticated session that cannot be signed. Anonymous and guest sessions are never
-	// held to it: they have no secret.
+	// RequireSigning refuses an authenticated session that cannot be signed. It does not apply to anonymous and guest
+	// sessions, which have no secret.
 	RequireSigning bool
-	// UnsignedSMB1 takes an SMB1 server that signs nothing from RequireSigning: Windows before 2008 unless it is told to.
+	// UnsignedSMB1 exempts an SMB1 server that signs nothing from RequireSigning: Windows before 2008 by default.
 	UnsignedSMB1 bool
 	// Unsigned and Unencrypted leave out what protects the requests of an authenticated session, whatever the server
 	// wants, to see whether it takes them: all but the tree connect, which 3.1.1 ends the connection over.
@@ -37,11 +37,11 @@ type Options struct {
 	MaxFrame int
 	// Dial makes the TCP connection; nil is a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Counters may be shared by several Conns of one target; nil counts for nobody.
+	// Counters may be shared by several Conns of one target; nil counts nothing.
 	Counters *transport.Counters
 }
 
-// DefaultMaxFrame holds the largest answer that a pipe conversation asks for (64 KiB) many times over.
+// DefaultMaxFrame holds the largest response of a pipe conversation (64 KiB) many times over.
 const DefaultMaxFrame = 1<<20 + 64<<10
 
 // Timeouts bound the wait of each layer: TCP connect, negotiate with all its requests, one session setup with all its

@@ -80,7 +80,8 @@ func ReadFrame(r io.Reader, buf []byte, max int) (typ byte, payload []byte, err 
 		return typ, append([]byte(nil), h[:]...), err
 	}
 	if n > max {
-		return typ, append([]byte(nil), h[:]...), fmt.Errorf("%w: %d bytes announced, at most %d taken", ErrTooLarge, n, max)
+		return typ, append([]byte(nil), h[:]...),
+			fmt.Errorf("%w: %d bytes announced, at most %d taken", ErrTooLarge, n, max)
 	}
 	if cap(buf) >= n {
 		payload = buf[:n]

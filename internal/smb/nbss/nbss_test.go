@@ -24,7 +24,8 @@ func TestReadFrame(t *testing.T) {
 			if cut >= len(frame) {
 				continue
 			}
-			if _, _, err := nbss.ReadFrame(bytes.NewReader(frame[:cut]), nil, 1<<20); !errors.Is(err, io.ErrUnexpectedEOF) {
+			if _, _, err := nbss.ReadFrame(bytes.NewReader(frame[:cut]), nil, 1<<20); !errors.Is(err,
+				io.ErrUnexpectedEOF) {
 				t.Errorf("%s cut at %d: %v", name, cut, err)
 			}
 		}
@@ -32,7 +33,8 @@ func TestReadFrame(t *testing.T) {
 	if _, _, err := nbss.ReadFrame(bytes.NewReader(nil), nil, 10); err != io.EOF {
 		t.Errorf("nothing: %v", err)
 	}
-	if _, seen, err := nbss.ReadFrame(bytes.NewReader([]byte("HTTP/1.1")), nil, 10); !errors.Is(err, nbss.ErrType) || string(seen) != "HTTP" {
+	if _, seen, err := nbss.ReadFrame(bytes.NewReader([]byte("HTTP/1.1")), nil, 10); !errors.Is(err, nbss.ErrType) ||
+		string(seen) != "HTTP" {
 		t.Errorf("HTTP: %q, %v", seen, err)
 	}
 }
@@ -83,7 +85,8 @@ func TestCallRequest(t *testing.T) {
 			t.Errorf("cut at %d it parses", n)
 		}
 	}
-	if long := (&nbss.CallRequest{Called: nbss.Name{Name: "a name of more than fifteen letters"}}).AppendMarshal(nil); len(long) != len(b) {
+	if long := (&nbss.CallRequest{Called: nbss.Name{Name: "a name of more than fifteen letters"}}).AppendMarshal(
+		nil); len(long) != len(b) {
 		t.Errorf("a long name makes %d bytes", len(long))
 	}
 }
@@ -100,7 +103,8 @@ func TestCallResponse(t *testing.T) {
 			t.Errorf("reason %#x came as %v", byte(reason), err)
 		}
 	}
-	if nbss.ParseCallResponse(nbss.SessionMessage, nil) == nil || nbss.ParseCallResponse(nbss.NegativeResponse, nil) == nil ||
+	if nbss.ParseCallResponse(nbss.SessionMessage, nil) == nil ||
+		nbss.ParseCallResponse(nbss.NegativeResponse, nil) == nil ||
 		nbss.ParseCallResponse(nbss.Retarget, make([]byte, 6)) == nil {
 		t.Error("what is no positive response is taken for one")
 	}

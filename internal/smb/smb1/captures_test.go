@@ -92,7 +92,9 @@ func frames(t testing.TB, name string, f func(message []byte)) {
 	for _, d := range order {
 		segments := streams[d]
 		base := segments[0].seq
-		slices.SortStableFunc(segments, func(a, b segment) int { return cmp.Compare(int32(a.seq-base), int32(b.seq-base)) })
+		slices.SortStableFunc(segments, func(a, b segment) int {
+			return cmp.Compare(int32(a.seq-base), int32(b.seq-base))
+		})
 		var stream []byte
 		next := segments[0].seq
 		flush := func() { stream = cut(stream, f) }
@@ -179,7 +181,8 @@ func TestCaptures(t *testing.T) {
 			if bytes.Equal(again, b) {
 				same++
 			} else if !knownForm(m, bodies, again) {
-				t.Errorf("%s: %v (reply %v) comes out different:\n%x\n%x", base, m.Command, m.Reply(), b[:min(len(b), 400)], again[:min(len(again), 400)])
+				t.Errorf("%s: %v (reply %v) comes out different:\n%x\n%x", base, m.Command, m.Reply(),
+					b[:min(len(b), 400)], again[:min(len(again), 400)])
 			}
 		})
 		compareCommands(t, name, commands)
@@ -192,10 +195,11 @@ func TestCaptures(t *testing.T) {
 
 // damaged names the captures with broken messages, made so by fuzzing, and what is broken.
 var damaged = map[string]string{
-	"smb__smb1-OSS-fuzz-54883.pcap":                 "malformed message", // random bytes behind a signature
-	"smb__smb1-logoff-andx-advance.pcap":            "more than 10 commands",
-	"smb__smb1-logoff-andx-no-advance.pcap":         "AndX goes from 32 back to 0",
-	"smb__smb1_transaction_request.pcap":            "TRANSACTION has 9728 bytes, 42", // two setup words that WordCount leaves out
+	"smb__smb1-OSS-fuzz-54883.pcap":         "malformed message", // random bytes behind a signature
+	"smb__smb1-logoff-andx-advance.pcap":    "more than 10 commands",
+	"smb__smb1-logoff-andx-no-advance.pcap": "AndX goes from 32 back to 0",
+	// Two setup words that WordCount leaves out.
+	"smb__smb1_transaction_request.pcap":            "TRANSACTION has 9728 bytes, 42",
 	"smb__smb1_transaction_secondary_request.pcap":  "TRANSACTION has 9728 bytes, 42",
 	"smb__smb1_transaction2_request.pcap":           "TRANSACTION2 has 18 bytes, 17",
 	"smb__smb1_transaction2_secondary_request.pcap": "TRANSACTION2 has 18 bytes, 17",
@@ -210,7 +214,7 @@ var elsewhere = map[string]string{
 	"smb__smb_v2_only_non_zero_reserved1.pcap": "tshark reads a mailslot in a UDP datagram as well",
 }
 
-// knownForm tells whether a message that came out different says the same: old Windows leaves garbage in padding, in
+// knownForm reports whether a message that came out different says the same: old Windows leaves garbage in padding, in
 // reserved fields and in the link behind the last command.
 func knownForm(m *Message, bodies []Body, again []byte) bool {
 	if len(m.Raw)-len(m.Trailing) != len(again) {
@@ -232,7 +236,8 @@ func knownForm(m *Message, bodies []Body, again []byte) bool {
 func compareCommands(t *testing.T, name string, got map[Command]int) {
 	t.Helper()
 	base := filepath.Base(name)
-	expected := filepath.Join(peer.Shared(t, "captures"), "expected", filepath.Base(filepath.Dir(name))+"__"+base+".tshark.tsv.gz")
+	expected := filepath.Join(peer.Shared(t, "captures"), "expected",
+		filepath.Base(filepath.Dir(name))+"__"+base+".tshark.tsv.gz")
 	f, err := os.Open(expected)
 	if err != nil {
 		return // the captures of our own have no expectation

@@ -56,7 +56,7 @@ func (c Command) String() string {
 	return fmt.Sprintf("0x%02X", uint8(c))
 }
 
-// AndX tells whether blocks of this command begin with a link to one more.
+// AndX reports whether blocks of this command begin with a link to one more.
 func (c Command) AndX() bool {
 	switch c {
 	case 0x24, OpenAndX, ReadAndX, WriteAndX, SessionSetupAndX, LogoffAndX, TreeConnectAndX, 0x7E, NTCreateAndX:

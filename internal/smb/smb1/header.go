@@ -67,7 +67,8 @@ func ParseHeader(b []byte) (Header, error) {
 	}
 	le := binary.LittleEndian
 	return Header{
-		Command: Command(b[4]), Status: le.Uint32(b[5:]), Flags: b[9], Flags2: le.Uint16(b[10:]), PIDHigh: le.Uint16(b[12:]),
+		Command: Command(b[4]), Status: le.Uint32(b[5:]), Flags: b[9], Flags2: le.Uint16(b[10:]),
+		PIDHigh:   le.Uint16(b[12:]),
 		Signature: [8]byte(b[14:22]), Reserved: le.Uint16(b[22:]), TID: le.Uint16(b[24:]), PIDLow: le.Uint16(b[26:]),
 		UID: le.Uint16(b[28:]), MID: le.Uint16(b[30:]),
 	}, nil
@@ -88,10 +89,10 @@ func (h *Header) Append(b []byte) []byte {
 	return b
 }
 
-// Reply tells whether this is an answer.
+// Reply reports whether this is an answer.
 func (h *Header) Reply() bool { return h.Flags&FlagsReply != 0 }
 
-// Unicode tells whether strings are UTF-16LE.
+// Unicode reports whether strings are UTF-16LE.
 func (h *Header) Unicode() bool { return h.Flags2&Flags2Unicode != 0 }
 
 // NTStatus is the status, translated where the server answers with DOS error classes.

@@ -185,7 +185,10 @@ func (m *NegotiateLANMAN) decode(r *reader) {
 }
 
 func (m *NegotiateLANMAN) encode(w *writer) {
-	for _, v := range []uint16{m.DialectIndex, m.SecurityMode, m.MaxBufferSize, m.MaxMpxCount, m.MaxNumberVcs, m.RawMode} {
+	for _, v := range []uint16{
+		m.DialectIndex, m.SecurityMode, m.MaxBufferSize, m.MaxMpxCount, m.MaxNumberVcs,
+		m.RawMode,
+	} {
 		w.u16(v)
 	}
 	w.u32(m.SessionKey)

@@ -63,7 +63,10 @@ func (m *NTCreateRequest) encode(w *writer) {
 		w.u32(v)
 	}
 	w.u64(m.AllocationSize)
-	for _, v := range []uint32{m.FileAttributes, m.ShareAccess, m.CreateDisposition, m.CreateOptions, m.ImpersonationLevel} {
+	for _, v := range []uint32{
+		m.FileAttributes, m.ShareAccess, m.CreateDisposition, m.CreateOptions,
+		m.ImpersonationLevel,
+	} {
 		w.u32(v)
 	}
 	w.u8(m.SecurityFlags)

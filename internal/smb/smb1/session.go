@@ -31,7 +31,7 @@ type SessionSetupRequest struct {
 // Command is SESSION_SETUP_ANDX.
 func (*SessionSetupRequest) Command() Command { return SessionSetupAndX }
 
-// Anonymous tells whether this is a null session without extended security: no account and no password. Of a logon
+// Anonymous reports whether this is a null session without extended security: no account and no password. Of a logon
 // with a security blob the blob tells.
 func (m *SessionSetupRequest) Anonymous() bool {
 	return m.Form != SetupExtended && m.AccountName == "" && len(m.OEMPassword) <= 1 && len(m.UnicodePassword) <= 1

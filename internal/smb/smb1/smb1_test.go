@@ -14,24 +14,52 @@ import (
 func bodies(reply bool) []Body {
 	if reply {
 		return []Body{
-			&NegotiateResponse{DialectIndex: 1, SecurityMode: 3, MaxMpxCount: 50, MaxBufferSize: 16644, Capabilities: CapExtendedSecurity | CapUnicode, TimeZone: -60, ServerGUID: [16]byte{1}, SecurityBlob: []byte("blob")},
-			&NegotiateResponse{Capabilities: CapUnicode, Challenge: []byte("12345678"), DomainName: "LAB", ServerName: "SRV"},
-			&NegotiateResponse{Capabilities: CapUnicode, Challenge: []byte("12345678"), DomainName: "LAB", NoServer: true},
-			&NegotiateLANMAN{DialectIndex: 2, SecurityMode: 1, TimeZone: 5, Challenge: []byte("12345678"), HasDomain: true, PrimaryDomain: "LAB"},
+			&NegotiateResponse{
+				DialectIndex: 1, SecurityMode: 3, MaxMpxCount: 50, MaxBufferSize: 16644,
+				Capabilities: CapExtendedSecurity | CapUnicode, TimeZone: -60, ServerGUID: [16]byte{1},
+				SecurityBlob: []byte("blob"),
+			},
+			&NegotiateResponse{
+				Capabilities: CapUnicode, Challenge: []byte("12345678"), DomainName: "LAB",
+				ServerName: "SRV",
+			},
+			&NegotiateResponse{
+				Capabilities: CapUnicode, Challenge: []byte("12345678"), DomainName: "LAB",
+				NoServer: true,
+			},
+			&NegotiateLANMAN{
+				DialectIndex: 2, SecurityMode: 1, TimeZone: 5, Challenge: []byte("12345678"),
+				HasDomain: true, PrimaryDomain: "LAB",
+			},
 			&NegotiateCore{DialectIndex: NoDialect},
-			&SessionSetupResponse{Extended: true, Action: SetupGuest, SecurityBlob: []byte("odd"), NativeOS: "Unix", NativeLanMan: "Samba", HasDomain: true, PrimaryDomain: "LAB", Extra: []byte{}},
+			&SessionSetupResponse{
+				Extended: true, Action: SetupGuest, SecurityBlob: []byte("odd"), NativeOS: "Unix",
+				NativeLanMan: "Samba", HasDomain: true, PrimaryDomain: "LAB", Extra: []byte{},
+			},
 			&SessionSetupResponse{NativeOS: "Windows", NativeLanMan: "NT", Extra: []byte{}},
-			&TreeConnectResponse{Words: 7, OptionalSupport: 1, MaximalAccess: 0x1FF, GuestAccess: 3, Service: ServicePipe, HasFileSystem: true, NativeFileSystem: "IPC", Extra: []byte{}},
+			&TreeConnectResponse{
+				Words: 7, OptionalSupport: 1, MaximalAccess: 0x1FF, GuestAccess: 3,
+				Service: ServicePipe, HasFileSystem: true, NativeFileSystem: "IPC", Extra: []byte{},
+			},
 			&TreeConnectResponse{Words: 2, Service: "A:", Extra: []byte{}},
 			&TreeConnectCoreResponse{MaxBufferSize: 1, TID: 2},
 			&TreeDisconnectMessage{}, &Logoff{},
-			&NTCreateResponse{FID: 5, Times: [4]uint64{1, 2, 3, 4}, ResourceType: ResourceMessagePipe, NMPipeStatus: 0x5FF, More: []byte{}, Extra: []byte{}},
+			&NTCreateResponse{
+				FID: 5, Times: [4]uint64{1, 2, 3, 4}, ResourceType: ResourceMessagePipe,
+				NMPipeStatus: 0x5FF, More: []byte{}, Extra: []byte{},
+			},
 			&NTCreateResponse{FID: 5, More: bytes.Repeat([]byte{3}, 32), Extra: []byte{}},
 			&OpenResponse{FID: 6, ResourceType: 2, More: make([]byte, 6), Extra: []byte{}},
 			&ReadResponse{Available: 9, DataOffset: 60, Data: []byte("data")},
 			&WriteResponse{Count: 0x12345, Available: 2},
-			&TransResponse{Code: Transaction, TotalDataCount: 5, ParameterOffset: 56, DataOffset: 56, Data: []byte("reply")},
-			&TransResponse{Code: NTTransact, TotalDataCount: 5, ParameterOffset: 76, DataOffset: 80, Parameters: []byte("p"), Data: []byte("reply"), Setup: []uint16{1}},
+			&TransResponse{
+				Code: Transaction, TotalDataCount: 5, ParameterOffset: 56, DataOffset: 56,
+				Data: []byte("reply"),
+			},
+			&TransResponse{
+				Code: NTTransact, TotalDataCount: 5, ParameterOffset: 76, DataOffset: 80,
+				Parameters: []byte("p"), Data: []byte("reply"), Setup: []uint16{1},
+			},
 			&EchoMessage{SequenceNumber: 1, Data: []byte("x")},
 			&Generic{Code: 0x10, Words: []byte{}, Bytes: []byte{}},
 			&Generic{Code: SessionSetupAndX, Words: []byte{}, Bytes: []byte{}},
@@ -39,10 +67,24 @@ func bodies(reply bool) []Body {
 	}
 	return []Body{
 		&NegotiateRequest{Dialects: []string{"PC NETWORK PROGRAM 1.0", DialectNTLM012}},
-		&SessionSetupRequest{Form: SetupExtended, MaxBufferSize: 4356, MaxMpxCount: 10, VcNumber: 1, Capabilities: CapStatus32, SecurityBlob: []byte("blob!"), NativeOS: "Unix", NativeLanMan: "ipcguard", Extra: []byte{}},
-		&SessionSetupRequest{Form: SetupNT, Capabilities: CapStatus32, OEMPassword: []byte("lm"), UnicodePassword: []byte("nt!"), AccountName: "alice", PrimaryDomain: "LAB", NativeOS: "a", NativeLanMan: "b", Extra: []byte{}},
-		&SessionSetupRequest{Form: SetupLANMAN, OEMPassword: []byte{}, UnicodePassword: []byte{}, NativeOS: "a", NativeLanMan: "b", Extra: []byte{}},
-		&TreeConnectRequest{Flags: TreeExtendedResponse, Password: []byte{0}, Path: `\\SRV\IPC$`, Service: ServiceAny, Extra: []byte{}},
+		&SessionSetupRequest{
+			Form: SetupExtended, MaxBufferSize: 4356, MaxMpxCount: 10, VcNumber: 1,
+			Capabilities: CapStatus32, SecurityBlob: []byte("blob!"), NativeOS: "Unix", NativeLanMan: "ipcguard",
+			Extra: []byte{},
+		},
+		&SessionSetupRequest{
+			Form: SetupNT, Capabilities: CapStatus32, OEMPassword: []byte("lm"),
+			UnicodePassword: []byte("nt!"), AccountName: "alice", PrimaryDomain: "LAB", NativeOS: "a",
+			NativeLanMan: "b", Extra: []byte{},
+		},
+		&SessionSetupRequest{
+			Form: SetupLANMAN, OEMPassword: []byte{}, UnicodePassword: []byte{}, NativeOS: "a",
+			NativeLanMan: "b", Extra: []byte{},
+		},
+		&TreeConnectRequest{
+			Flags: TreeExtendedResponse, Password: []byte{0}, Path: `\\SRV\IPC$`, Service: ServiceAny,
+			Extra: []byte{},
+		},
 		&TreeConnectCore{Path: `\\SRV\IPC$`, Service: "IPC"},
 		&TreeDisconnectMessage{}, &Logoff{},
 		&NTCreateRequest{DesiredAccess: 0x2019F, Name: `\samr`, Terminated: true, Extra: []byte{}},
@@ -53,12 +95,27 @@ func bodies(reply bool) []Body {
 		&ReadRequest{FID: 3, Short: true},
 		&WriteRequest{FID: 3, Offset: 1 << 40, WriteMode: WriteMessageStart, DataOffset: 64, Data: []byte("bind")},
 		&WriteRequest{FID: 3, Short: true, DataOffset: 60, Data: []byte("bind")},
-		&TransRequest{Code: Transaction, TotalDataCount: 4, MaxDataCount: 1024, Setup: []uint16{TransTransactNmPipe, 3}, Name: `\PIPE\`, DataOffset: 84, Data: []byte("call")},
-		&TransRequest{Code: Transaction2, TotalParameterCount: 4, Setup: []uint16{5}, ParameterOffset: 68, Parameters: []byte("parm")},
-		&TransRequest{Code: NTTransact, Function: 4, TotalParameterCount: 4, ParameterOffset: 76, Parameters: []byte("parm")},
-		&TransSecondary{Code: TransactionSecondary, TotalDataCount: 9, DataOffset: 52, DataDisplacement: 4, Data: []byte("5678")},
+		&TransRequest{
+			Code: Transaction, TotalDataCount: 4, MaxDataCount: 1024, Setup: []uint16{TransTransactNmPipe, 3},
+			Name: `\PIPE\`, DataOffset: 84, Data: []byte("call"),
+		},
+		&TransRequest{
+			Code: Transaction2, TotalParameterCount: 4, Setup: []uint16{5}, ParameterOffset: 68,
+			Parameters: []byte("parm"),
+		},
+		&TransRequest{
+			Code: NTTransact, Function: 4, TotalParameterCount: 4, ParameterOffset: 76,
+			Parameters: []byte("parm"),
+		},
+		&TransSecondary{
+			Code: TransactionSecondary, TotalDataCount: 9, DataOffset: 52, DataDisplacement: 4,
+			Data: []byte("5678"),
+		},
 		&TransSecondary{Code: Transaction2Secondary, FID: 9, DataOffset: 56, Data: []byte("5678")},
-		&TransSecondary{Code: NTTransactSecondary, TotalDataCount: 9, DataOffset: 72, DataDisplacement: 4, Data: []byte("5678")},
+		&TransSecondary{
+			Code: NTTransactSecondary, TotalDataCount: 9, DataOffset: 72, DataDisplacement: 4,
+			Data: []byte("5678"),
+		},
 		&EchoMessage{SequenceNumber: 1, Data: []byte("x")},
 		&Cancel{},
 		&Generic{Code: 0x10, Words: []byte{}, Bytes: []byte("\x04path\x00")},
@@ -294,7 +351,10 @@ func FuzzCaptures(f *testing.F) {
 
 func BenchmarkDecode(b *testing.B) {
 	h := Header{Flags2: Flags2Unicode}
-	msg, err := Append(nil, &h, &TransRequest{Code: Transaction, Setup: []uint16{TransTransactNmPipe, 3}, Name: `\PIPE\`, Data: make([]byte, 200)})
+	msg, err := Append(nil, &h, &TransRequest{
+		Code: Transaction, Setup: []uint16{TransTransactNmPipe, 3},
+		Name: `\PIPE\`, Data: make([]byte, 200),
+	})
 	if err != nil {
 		b.Fatal(err)
 	}

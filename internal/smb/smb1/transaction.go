@@ -28,7 +28,8 @@ func (m *TransRequest) decode(r *reader) {
 	if m.Code == NTTransact {
 		m.MaxSetupCount = r.u8()
 		r.u16()
-		m.TotalParameterCount, m.TotalDataCount, m.MaxParameterCount, m.MaxDataCount = r.u32(), r.u32(), r.u32(), r.u32()
+		m.TotalParameterCount, m.TotalDataCount, m.MaxParameterCount, m.MaxDataCount = r.u32(), r.u32(), r.u32(),
+			r.u32()
 		parameters, m.ParameterOffset, data, m.DataOffset = r.u32(), r.u32(), r.u32(), r.u32()
 		setup = int(r.u8())
 		m.Function = r.u16()
@@ -155,7 +156,8 @@ func (f *transFields) fill(w *writer, wide bool, parameters, data []byte, po, do
 //
 // See [MS-CIFS] 2.2.4.34.1, 2.2.4.47.1 and 2.2.4.63.1.
 type TransSecondary struct {
-	Code                                    Command // TransactionSecondary, Transaction2Secondary or NTTransactSecondary
+	// TransactionSecondary, Transaction2Secondary or NTTransactSecondary.
+	Code                                    Command
 	TotalParameterCount, TotalDataCount     uint32
 	ParameterOffset, DataOffset             uint32
 	ParameterDisplacement, DataDisplacement uint32

@@ -58,7 +58,7 @@ func (c *Client) Receive(frame []byte) error {
 	return nil
 }
 
-// assemble adds one answer of a TRANSACTION and tells whether it was the last.
+// assemble adds one answer of a TRANSACTION and reports whether it was the last.
 func (e *expected) assemble(frame []byte) (done bool, err error) {
 	m, body, terr := parse(frame)
 	if terr != nil {

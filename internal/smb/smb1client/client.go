@@ -51,7 +51,7 @@ type request struct {
 	uid, tid uint16
 }
 
-// extended tells whether the server takes SPNEGO tokens.
+// extended reports whether the server takes SPNEGO tokens.
 func (c *Client) extended() bool { return c.neg.Capabilities&smb1.CapExtendedSecurity != 0 }
 
 // header is what every request of this connection begins with.

@@ -122,14 +122,16 @@ func (p *pipe) readBy(ctx context.Context, r request, most int) (b []byte, more 
 		return nil, false, err
 	}
 	if len(resp.Data) > most {
-		return nil, false, transport.Broken("READ answered with %d bytes, more than %d", len(resp.Data), most).At(transport.LayerCall)
+		return nil, false, transport.Broken("READ answered with %d bytes, more than %d", len(resp.Data),
+			most).At(transport.LayerCall)
 	}
 	return resp.Data, st == status.BufferOverflow, nil
 }
 
 // Close implements dialect.Pipe.
 func (p *pipe) Close(ctx context.Context) error {
-	got, err := p.t.s.c.exchange(ctx, p.t.s.request(ctx, transport.LayerCall, p.t), &smb1.CloseRequest{FID: p.fid, LastWriteTime: 0xFFFFFFFF})
+	got, err := p.t.s.c.exchange(ctx, p.t.s.request(ctx, transport.LayerCall, p.t),
+		&smb1.CloseRequest{FID: p.fid, LastWriteTime: 0xFFFFFFFF})
 	if err != nil {
 		return err
 	}

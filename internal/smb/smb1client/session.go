@@ -93,7 +93,8 @@ func (c *Client) SessionSetup(ctx context.Context, a dialect.Authenticator) (dia
 func (c *Client) legacySetup(ctx context.Context, r request, a dialect.Authenticator) (dialect.Session, error) {
 	legacy, ok := a.(dialect.LegacyAuthenticator)
 	if !ok {
-		return nil, transport.Broken("the server has no extended security, and %v needs it", a.Mechanism()).At(transport.LayerSession)
+		return nil, transport.Broken("the server has no extended security, and %v needs it",
+			a.Mechanism()).At(transport.LayerSession)
 	}
 	var challenge [8]byte
 	copy(challenge[:], c.neg.Challenge)
@@ -154,7 +155,7 @@ func (s *session) learn(got answer, resp *smb1.SessionSetupResponse) {
 	s.about.NativeOS, s.about.NativeLanMan, s.about.PrimaryDomain = resp.NativeOS, resp.NativeLanMan, resp.PrimaryDomain
 }
 
-// secret tells whether the logon ended with a key that only the two sides know.
+// secret reports whether the logon ended with a key that only the two sides know.
 func (s *session) secret(a dialect.Authenticator) bool {
 	return !dialect.IsAnonymous(a) && !s.about.Guest && !dialect.IsZero(a.SessionKey())
 }
@@ -192,7 +193,7 @@ func (s *session) sign(got answer, secret bool, key []byte) error {
 	return nil
 }
 
-// unsigned tells whether a signature is none: zeros, or the word that peers put there until they sign.
+// unsigned reports whether a signature is none: zeros, or the word that peers put there until they sign.
 func unsigned(signature [8]byte) bool {
 	return signature == [8]byte{} || string(signature[:]) == "BSRSPYL "
 }

@@ -58,8 +58,9 @@ func (s *session) newTree(got answer, block int) (*tree, error) {
 	}
 	t := &tree{s: s, tid: got.TID}
 	t.about = dialect.TreeInfo{
-		ID: uint32(got.TID), ShareType: dialect.ShareDisk, Flags: uint32(resp.OptionalSupport), MaximalAccess: resp.MaximalAccess,
-		Service: resp.Service, FileSystem: resp.NativeFileSystem,
+		ID: uint32(got.TID), ShareType: dialect.ShareDisk, Flags: uint32(resp.OptionalSupport),
+		MaximalAccess: resp.MaximalAccess,
+		Service:       resp.Service, FileSystem: resp.NativeFileSystem,
 	}
 	switch resp.Service {
 	case smb1.ServicePipe:
@@ -95,7 +96,10 @@ func (t *tree) OpenPipe(ctx context.Context, name string) (dialect.Pipe, error) 
 	c := t.s.c
 	r := t.s.request(ctx, transport.LayerOpen, t)
 	if c.neg.Capabilities&smb1.CapNTSMBs == 0 {
-		got, err := c.exchange(ctx, r, &smb1.OpenRequest{AccessMode: openBoth, OpenMode: openExists, Name: smb1.PipePrefix + name})
+		got, err := c.exchange(ctx, r, &smb1.OpenRequest{
+			AccessMode: openBoth, OpenMode: openExists,
+			Name: smb1.PipePrefix + name,
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -99,7 +99,10 @@ func flows(t testing.TB, file string) []*flow {
 			continue
 		}
 		src, dst := p.NetworkLayer().NetworkFlow().Endpoints()
-		key := [2]string{src.String() + ":" + strconv.Itoa(int(tcp.SrcPort)), dst.String() + ":" + strconv.Itoa(int(tcp.DstPort))}
+		key := [2]string{
+			src.String() + ":" + strconv.Itoa(int(tcp.SrcPort)),
+			dst.String() + ":" + strconv.Itoa(int(tcp.DstPort)),
+		}
 		if segments[key] == nil {
 			order = append(order, key)
 		}
@@ -226,7 +229,8 @@ func TestCaptures(t *testing.T) {
 				for i < len(got) && i < len(c.Message) && got[i] == c.Message[i] {
 					i++
 				}
-				t.Errorf("%s: %v %T of %d bytes encodes to %d bytes, different at %d\n% x\n% x", file, m.Header.Command, m.Body, len(c.Message), len(got), i, c.Message[:min(len(c.Message), 200)], got[:min(len(got), 200)])
+				t.Errorf("%s: %v %T of %d bytes encodes to %d bytes, different at %d\n% x\n% x", file, m.Header.Command,
+					m.Body, len(c.Message), len(got), i, c.Message[:min(len(c.Message), 200)], got[:min(len(got), 200)])
 			}
 			checkLists(t, file, m)
 		}
@@ -308,7 +312,8 @@ func compareWithTshark(t *testing.T, ours map[string]map[string]int) {
 	compared := 0
 	for _, file := range captures(t) {
 		folder := filepath.Base(filepath.Dir(file))
-		expected := filepath.Join(peer.Shared(t, ""), "captures", "expected", folder+"__"+filepath.Base(file)+".tshark.tsv.gz")
+		expected := filepath.Join(peer.Shared(t, ""), "captures", "expected",
+			folder+"__"+filepath.Base(file)+".tshark.tsv.gz")
 		theirs, err := tsharkCounts(expected)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
@@ -319,7 +324,8 @@ func compareWithTshark(t *testing.T, ours map[string]map[string]int) {
 		compared++
 		for k, n := range theirs {
 			if ours[filepath.Base(file)][k] != n+fewer[filepath.Base(file)][k] {
-				t.Errorf("%s: command %s: %d here, %d in tshark", filepath.Base(file), k, ours[filepath.Base(file)][k], n)
+				t.Errorf("%s: command %s: %d here, %d in tshark", filepath.Base(file), k, ours[filepath.Base(file)][k],
+					n)
 			}
 		}
 		for k, n := range ours[filepath.Base(file)] {

@@ -22,8 +22,8 @@ const CompressionChained = 0x0001
 // ErrCompressed says that a frame is compressed with an algorithm that is not undone.
 var ErrCompressed = errors.New("compressed with an algorithm that is not decoded")
 
-// Codec undoes an algorithm: it makes the first size bytes of what src stands for, and no more. An algorithm that it does not
-// know is ErrCompressed. This package itself undoes none and patterns.
+// Codec undoes an algorithm: it makes the first size bytes of what src stands for, and no more. An algorithm that it
+// does not know is ErrCompressed. This package itself undoes none and patterns.
 type Codec func(algorithm uint16, src []byte, size int) ([]byte, error)
 
 // CompressionHeader stands before a compressed frame. In the chained form Algorithm and Length are those of the first
@@ -50,9 +50,9 @@ func (h *CompressionHeader) Unmarshal(frame []byte) error {
 	return nil
 }
 
-// Decompress undoes a compressed frame: it gives the first max bytes of the message, or all of it where it is shorter, and
-// how long all of it is. A frame of which the end is missing is good for as much as comes before that.
-// See [MS-SMB2] 2.2.42 and 3.1.5.3.
+// Decompress undoes a compressed frame: it gives the first max bytes of the message, or all of it where it is shorter,
+// and how long all of it is. A frame of which the end is missing is good for as much as comes before that. See
+// [MS-SMB2] 2.2.42 and 3.1.5.3.
 func Decompress(frame []byte, max int, undo Codec) (plain []byte, size int, err error) {
 	var h CompressionHeader
 	if err := h.Unmarshal(frame); err != nil {

@@ -54,7 +54,8 @@ func (r *CreateRequest) Unmarshal(msg []byte) (int, error) {
 		return 0, err
 	}
 	*r = CreateRequest{
-		SecurityFlags: f.u8(), OplockLevel: f.u8(), ImpersonationLevel: f.u32(), CreateFlags: f.u64(), Reserved: f.u64(),
+		SecurityFlags: f.u8(), OplockLevel: f.u8(), ImpersonationLevel: f.u32(), CreateFlags: f.u64(),
+		Reserved:      f.u64(),
 		DesiredAccess: f.u32(), FileAttributes: f.u32(), ShareAccess: f.u32(), CreateDisposition: f.u32(),
 		CreateOptions: f.u32(), NameOffset: f.u16(),
 	}
@@ -136,8 +137,9 @@ func (r *CreateResponse) Unmarshal(msg []byte) (int, error) {
 	}
 	*r = CreateResponse{
 		OplockLevel: f.u8(), Flags: f.u8(), CreateAction: f.u32(), CreationTime: f.u64(), LastAccessTime: f.u64(),
-		LastWriteTime: f.u64(), ChangeTime: f.u64(), AllocationSize: f.u64(), EndOfFile: f.u64(), FileAttributes: f.u32(),
-		Reserved2: f.u32(), FileID: f.id(), ContextsOffset: f.u32(),
+		LastWriteTime: f.u64(), ChangeTime: f.u64(), AllocationSize: f.u64(), EndOfFile: f.u64(),
+		FileAttributes: f.u32(),
+		Reserved2:      f.u32(), FileID: f.id(), ContextsOffset: f.u32(),
 	}
 	end := HeaderLen + 88
 	contexts, err := span(msg, 88, r.ContextsOffset, f.u32(), &end)

@@ -12,11 +12,11 @@
 // The rules of the room:
 //
 //   - Bytes in, structs out, and back: no I/O, no state, no knowledge of sessions. Crypto lives in smbcrypt.
-//   - Decoded slices lie in the frame they came from. Nothing is copied, and nothing is allocated beyond the struct;
-//     an Unmarshal method on a kept struct allocates nothing at all but lists.
+//   - Decoded slices lie in the frame they came from. Nothing is copied, and nothing is allocated beyond the struct; an
+//     Unmarshal method on a kept struct allocates nothing at all but lists.
 //   - Every offset and length is checked against the message before it is used. No input makes this package panic.
-//   - What is decoded can be encoded again to the same bytes, as long as padding was zero and buffers lay in the order of
-//     their fields. For that, reserved fields and the offsets of buffers are kept; a zero offset in a struct that is
+//   - What is decoded can be encoded again to the same bytes, as long as padding was zero and buffers lay in the order
+//     of their fields. For that, reserved fields and the offsets of buffers are kept; a zero offset in a struct that is
 //     built means "where it belongs".
 //
 // See [MS-SMB2] 2.2.

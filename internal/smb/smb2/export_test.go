@@ -6,7 +6,7 @@ import (
 
 // What follows, the tests alone need: the other direction of what the program reads or writes.
 
-// EncodeCreateContexts makes a list.
+// EncodeCreateContexts creates a list.
 func EncodeCreateContexts(list ...CreateContext) CreateContexts {
 	var b CreateContexts
 	for i, c := range list {
@@ -34,7 +34,7 @@ func EncodeCreateContexts(list ...CreateContext) CreateContexts {
 	return b
 }
 
-// Context makes the negotiate context.
+// Context creates the negotiate context.
 func (c *CompressionCapabilities) Context() NegotiateContext {
 	b := le.AppendUint16(nil, uint16(len(c.Algorithms)))
 	b = le.AppendUint32(le.AppendUint16(b, c.Padding), c.Flags)
@@ -49,7 +49,7 @@ type RDMACapabilities struct {
 	Transforms []uint16
 }
 
-// Context makes the negotiate context.
+// Context creates the negotiate context.
 func (c *RDMACapabilities) Context() NegotiateContext {
 	b := le.AppendUint16(nil, uint16(len(c.Transforms)))
 	b = le.AppendUint32(le.AppendUint16(b, c.Reserved1), c.Reserved2)
@@ -68,7 +68,7 @@ func (c *RDMACapabilities) Unmarshal(data []byte) (err error) {
 // See [MS-SMB2] 2.2.3.1.5.
 type TransportCapabilities struct{ Flags uint32 }
 
-// Context makes the negotiate context.
+// Context creates the negotiate context.
 func (c *TransportCapabilities) Context() NegotiateContext {
 	return NegotiateContext{Type: ContextTransport, Data: le.AppendUint32(nil, c.Flags)}
 }
@@ -93,7 +93,8 @@ type TransformHeader struct {
 	SessionID    uint64
 }
 
-// Unmarshal reads the header at the start of a frame. The ciphertext is the rest of it, and must have OriginalSize bytes.
+// Unmarshal reads the header at the start of a frame. The ciphertext is the rest of it, and must have OriginalSize
+// bytes.
 func (h *TransformHeader) Unmarshal(frame []byte) error {
 	if len(frame) < TransformLen {
 		return fmt.Errorf("smb2: transform header: %w: %d bytes", ErrShort, len(frame))
@@ -106,7 +107,8 @@ func (h *TransformHeader) Unmarshal(frame []byte) error {
 		Reserved: le.Uint16(frame[40:]), Flags: le.Uint16(frame[42:]), SessionID: le.Uint64(frame[44:]),
 	}
 	if int64(h.OriginalSize) != int64(len(frame)-TransformLen) {
-		return fmt.Errorf("smb2: transform header: %w: %d of %d bytes", ErrBounds, h.OriginalSize, len(frame)-TransformLen)
+		return fmt.Errorf("smb2: transform header: %w: %d of %d bytes", ErrBounds, h.OriginalSize,
+			len(frame)-TransformLen)
 	}
 	return nil
 }

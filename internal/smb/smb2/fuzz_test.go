@@ -110,7 +110,8 @@ func FuzzTransforms(f *testing.F) {
 		if err == nil && len(out) != min(size, 1<<16) {
 			t.Fatalf("%d of %d bytes decompressed", len(out), size)
 		}
-		if head, _, err2 := smb2.Decompress(frame, 100, zeros); err == nil && (err2 != nil || !bytes.Equal(head, out[:min(len(out), 100)])) {
+		if head, _, err2 := smb2.Decompress(frame, 100, zeros); err == nil &&
+			(err2 != nil || !bytes.Equal(head, out[:min(len(out), 100)])) {
 			t.Fatalf("the beginning alone: %v", err2)
 		}
 	})

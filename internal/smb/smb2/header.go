@@ -59,13 +59,13 @@ type Header struct {
 	Signature    [16]byte
 }
 
-// IsResponse tells the direction.
+// IsResponse reports the direction.
 func (h *Header) IsResponse() bool { return h.Flags&FlagResponse != 0 }
 
-// IsAsync tells that AsyncID stands in for TreeID.
+// IsAsync reports that AsyncID stands in for TreeID.
 func (h *Header) IsAsync() bool { return h.Flags&FlagAsync != 0 }
 
-// IsSigned tells that the message claims to be signed.
+// IsSigned reports that the message claims to be signed.
 func (h *Header) IsSigned() bool { return h.Flags&FlagSigned != 0 }
 
 // What the first bytes of a frame can be.

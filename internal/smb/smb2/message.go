@@ -59,7 +59,7 @@ func (m *Message) AppendMarshal(dst []byte) []byte {
 	return dst
 }
 
-// IsError tells whether a response has the error layout instead of its command's own: any other status than success,
+// IsError reports whether a response has the error layout instead of its command's own: any other status than success,
 // but for the answers that carry data with it. See [MS-SMB2] 3.3.4.4.
 func IsError(h *Header, msg []byte) bool {
 	if h.Status == statusSuccess || len(msg) < HeaderLen+2 || le.Uint16(msg[HeaderLen:]) != errorSize {

@@ -99,7 +99,7 @@ type PreauthCapabilities struct {
 	Salt           []byte
 }
 
-// Context makes the negotiate context.
+// Context creates the negotiate context.
 func (c *PreauthCapabilities) Context() NegotiateContext {
 	b := le.AppendUint16(nil, uint16(len(c.HashAlgorithms)))
 	b = le.AppendUint16(b, uint16(len(c.Salt)))
@@ -124,9 +124,12 @@ func (c *PreauthCapabilities) Unmarshal(data []byte) error {
 // See [MS-SMB2] 2.2.3.1.2.
 type EncryptionCapabilities struct{ Ciphers []uint16 }
 
-// Context makes the negotiate context.
+// Context creates the negotiate context.
 func (c *EncryptionCapabilities) Context() NegotiateContext {
-	return NegotiateContext{Type: ContextEncryption, Data: appendIDs(le.AppendUint16(nil, uint16(len(c.Ciphers))), c.Ciphers)}
+	return NegotiateContext{
+		Type: ContextEncryption,
+		Data: appendIDs(le.AppendUint16(nil, uint16(len(c.Ciphers))), c.Ciphers),
+	}
 }
 
 // Unmarshal reads the data of a context.
@@ -139,9 +142,12 @@ func (c *EncryptionCapabilities) Unmarshal(data []byte) (err error) {
 // See [MS-SMB2] 2.2.3.1.7.
 type SigningCapabilities struct{ Algorithms []uint16 }
 
-// Context makes the negotiate context.
+// Context creates the negotiate context.
 func (c *SigningCapabilities) Context() NegotiateContext {
-	return NegotiateContext{Type: ContextSigning, Data: appendIDs(le.AppendUint16(nil, uint16(len(c.Algorithms))), c.Algorithms)}
+	return NegotiateContext{
+		Type: ContextSigning,
+		Data: appendIDs(le.AppendUint16(nil, uint16(len(c.Algorithms))), c.Algorithms),
+	}
 }
 
 // Unmarshal reads the data of a context.
@@ -166,7 +172,7 @@ func (c *CompressionCapabilities) Unmarshal(data []byte) (err error) {
 	return err
 }
 
-// NetName makes the context that tells the server by which name the client calls it. Its data is a Text.
+// NetName creates the context that tells the server by which name the client calls it. Its data is a Text.
 // See [MS-SMB2] 2.2.3.1.4.
 func NetName(name string) NegotiateContext {
 	return NegotiateContext{Type: ContextNetName, Data: EncodeText(name)}

@@ -6,7 +6,7 @@ const (
 	leaseNotifySize = 44
 )
 
-// newBreak tells the three bodies of OPLOCK_BREAK apart by their size.
+// newBreak reports the three bodies of OPLOCK_BREAK apart by their size.
 func newBreak(msg []byte) Body {
 	if len(msg) >= HeaderLen+2 {
 		switch le.Uint16(msg[HeaderLen:]) {

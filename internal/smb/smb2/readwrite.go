@@ -109,8 +109,9 @@ func (r *WriteRequest) Unmarshal(msg []byte) (int, error) {
 		return 0, err
 	}
 	*r = WriteRequest{
-		DataOffset: f.u16(), Length: f.u32(), Offset: f.u64(), FileID: f.id(), Channel: f.u32(), RemainingBytes: f.u32(),
-		ChannelOffset: f.u16(),
+		DataOffset: f.u16(), Length: f.u32(), Offset: f.u64(), FileID: f.id(), Channel: f.u32(),
+		RemainingBytes: f.u32(),
+		ChannelOffset:  f.u16(),
 	}
 	n := uint32(f.u16())
 	r.Flags = f.u32()
@@ -151,7 +152,7 @@ func (r *WriteRequest) AppendBody(dst []byte, base int) []byte {
 	return dst
 }
 
-// WriteResponse tells how much was taken.
+// WriteResponse reports how much was taken.
 // See [MS-SMB2] 2.2.22.
 type WriteResponse struct {
 	Reserved      uint16

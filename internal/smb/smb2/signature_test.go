@@ -120,7 +120,8 @@ func TestNullSessionSignatures(t *testing.T) {
 			byZero++
 		}
 	})
-	t.Logf("%d null sessions, %d signed messages, %d right, %d by a zero session key", len(sessions), signed, right, byZero)
+	t.Logf("%d null sessions, %d signed messages, %d right, %d by a zero session key", len(sessions), signed, right,
+		byZero)
 	if len(sessions) < 10 || signed < 110 || byZero != 0 {
 		t.Error("the capture has ten null sessions and some 110 signed messages, none by a zero session key")
 	}

@@ -19,23 +19,45 @@ func bodies() []struct {
 	body     smb2.Body
 } {
 	id := smb2.FileID{1, 2, 3}
-	ctx := smb2.EncodeCreateContexts(smb2.CreateContext{Name: []byte("MxAc")}, smb2.CreateContext{Name: []byte("QFid"), Data: []byte("12345678")})
+	ctx := smb2.EncodeCreateContexts(smb2.CreateContext{Name: []byte("MxAc")},
+		smb2.CreateContext{Name: []byte("QFid"), Data: []byte("12345678")})
 	preauth := smb2.PreauthCapabilities{HashAlgorithms: []uint16{smb2.HashSHA512}, Salt: []byte("salt!")}
 	signing := smb2.SigningCapabilities{Algorithms: []uint16{2, 1, 0}}
-	contexts := []smb2.NegotiateContext{preauth.Context(), signing.Context(), smb2.NetName("srv"), {Type: 0x0100, Data: []byte("raw")}}
+	contexts := []smb2.NegotiateContext{
+		preauth.Context(), signing.Context(), smb2.NetName("srv"),
+		{Type: 0x0100, Data: []byte("raw")},
+	}
 	failed := new(smb2.ErrorResponse)
-	failed.SetContexts([]smb2.ErrorContext{{ID: smb2.ErrorIDDefault, Data: []byte{1, 2, 3}}, {ID: smb2.ErrorIDShareRedirect, Data: []byte{4}}})
+	failed.SetContexts([]smb2.ErrorContext{
+		{ID: smb2.ErrorIDDefault, Data: []byte{1, 2, 3}},
+		{ID: smb2.ErrorIDShareRedirect, Data: []byte{4}},
+	})
 	return []struct {
 		command  smb2.Command
 		response bool
 		status   uint32
 		body     smb2.Body
 	}{
-		{smb2.Negotiate, false, 0, &smb2.NegotiateRequest{SecurityMode: 1, Capabilities: 0x7F, ClientGUID: id, Dialects: []uint16{0x0202, 0x0210}}},
-		{smb2.Negotiate, false, 0, &smb2.NegotiateRequest{SecurityMode: 1, Dialects: []uint16{0x0202, 0x0210, 0x0311}, Contexts: contexts}},
-		{smb2.Negotiate, true, 0, &smb2.NegotiateResponse{Dialect: 0x0210, MaxRead: 1 << 20, SecurityBuffer: []byte("blob")}},
-		{smb2.Negotiate, true, 0, &smb2.NegotiateResponse{Dialect: 0x0311, SecurityBuffer: []byte("blob"), Contexts: contexts}},
-		{smb2.SessionSetup, false, 0, &smb2.SessionSetupRequest{SecurityMode: 1, SecurityBuffer: []byte("token"), PreviousSessionID: 9}},
+		{smb2.Negotiate, false, 0, &smb2.NegotiateRequest{
+			SecurityMode: 1, Capabilities: 0x7F, ClientGUID: id,
+			Dialects: []uint16{0x0202, 0x0210},
+		}},
+		{smb2.Negotiate, false, 0, &smb2.NegotiateRequest{
+			SecurityMode: 1, Dialects: []uint16{0x0202, 0x0210, 0x0311},
+			Contexts: contexts,
+		}},
+		{smb2.Negotiate, true, 0, &smb2.NegotiateResponse{
+			Dialect: 0x0210, MaxRead: 1 << 20,
+			SecurityBuffer: []byte("blob"),
+		}},
+		{smb2.Negotiate, true, 0, &smb2.NegotiateResponse{
+			Dialect: 0x0311, SecurityBuffer: []byte("blob"),
+			Contexts: contexts,
+		}},
+		{smb2.SessionSetup, false, 0, &smb2.SessionSetupRequest{
+			SecurityMode: 1, SecurityBuffer: []byte("token"),
+			PreviousSessionID: 9,
+		}},
 		{smb2.SessionSetup, true, 0xC0000016, &smb2.SessionSetupResponse{SecurityBuffer: []byte("token")}},
 		{smb2.SessionSetup, true, 0, &smb2.SessionSetupResponse{SessionFlags: smb2.SessionIsNull}},
 		{smb2.Logoff, false, 0, &smb2.Empty{}},
@@ -57,18 +79,39 @@ func bodies() []struct {
 		{smb2.Read, true, 0x80000005, &smb2.ReadResponse{Data: []byte("data")}},
 		{smb2.Write, false, 0, &smb2.WriteRequest{FileID: id, Data: []byte("data")}},
 		{smb2.Write, true, 0, &smb2.WriteResponse{Count: 4}},
-		{smb2.Lock, false, 0, &smb2.LockRequest{FileID: id, Locks: []smb2.LockElement{{Offset: 1, Length: 2, Flags: 1}, {Flags: 4}}}},
+		{smb2.Lock, false, 0, &smb2.LockRequest{
+			FileID: id,
+			Locks:  []smb2.LockElement{{Offset: 1, Length: 2, Flags: 1}, {Flags: 4}},
+		}},
 		{smb2.Lock, true, 0, &smb2.Empty{}},
-		{smb2.IOCTL, false, 0, &smb2.IOCTLRequest{CtlCode: smb2.FSCTLPipeTransceive, FileID: id, Input: []byte("in"), MaxOutputResponse: 4096, Flags: smb2.IsFSCTL}},
-		{smb2.IOCTL, true, 0, &smb2.IOCTLResponse{CtlCode: smb2.FSCTLPipeTransceive, FileID: id, Output: []byte("out")}},
-		{smb2.IOCTL, true, 0x80000005, &smb2.IOCTLResponse{CtlCode: smb2.FSCTLPipeTransceive, FileID: id, Input: []byte("in"), Output: []byte("out")}},
+		{smb2.IOCTL, false, 0, &smb2.IOCTLRequest{
+			CtlCode: smb2.FSCTLPipeTransceive, FileID: id, Input: []byte("in"),
+			MaxOutputResponse: 4096, Flags: smb2.IsFSCTL,
+		}},
+		{smb2.IOCTL, true, 0, &smb2.IOCTLResponse{
+			CtlCode: smb2.FSCTLPipeTransceive, FileID: id,
+			Output: []byte("out"),
+		}},
+		{smb2.IOCTL, true, 0x80000005, &smb2.IOCTLResponse{
+			CtlCode: smb2.FSCTLPipeTransceive, FileID: id,
+			Input: []byte("in"), Output: []byte("out"),
+		}},
 		{smb2.Cancel, false, 0, &smb2.Empty{}},
-		{smb2.QueryDirectory, false, 0, &smb2.QueryDirectoryRequest{FileID: id, Pattern: smb2.EncodeText("*"), MaxOutput: 4096}},
+		{smb2.QueryDirectory, false, 0, &smb2.QueryDirectoryRequest{
+			FileID: id, Pattern: smb2.EncodeText("*"),
+			MaxOutput: 4096,
+		}},
 		{smb2.QueryDirectory, true, 0, &smb2.BufferResponse{Output: []byte("entries")}},
 		{smb2.ChangeNotify, false, 0, &smb2.ChangeNotifyRequest{FileID: id, MaxOutput: 8, CompletionFilter: 3}},
-		{smb2.QueryInfo, false, 0, &smb2.QueryInfoRequest{InfoType: 1, InfoClass: 5, MaxOutput: 24, FileID: id, Input: []byte("ea")}},
+		{smb2.QueryInfo, false, 0, &smb2.QueryInfoRequest{
+			InfoType: 1, InfoClass: 5, MaxOutput: 24, FileID: id,
+			Input: []byte("ea"),
+		}},
 		{smb2.QueryInfo, true, 0x80000005, &smb2.BufferResponse{Output: []byte("some")}},
-		{smb2.SetInfo, false, 0, &smb2.SetInfoRequest{InfoType: 1, InfoClass: 20, Buffer: []byte("12345678"), FileID: id}},
+		{smb2.SetInfo, false, 0, &smb2.SetInfoRequest{
+			InfoType: 1, InfoClass: 20, Buffer: []byte("12345678"),
+			FileID: id,
+		}},
 		{smb2.SetInfo, true, 0, &smb2.SetInfoResponse{}},
 		{smb2.OplockBreak, true, 0, &smb2.OplockBreakBody{OplockLevel: 1, FileID: id}},
 		{smb2.OplockBreak, false, 0, &smb2.LeaseBreak{LeaseKey: id, LeaseState: 1}},
@@ -95,7 +138,8 @@ func TestBuiltMessagesDecode(t *testing.T) {
 		if reflect.TypeOf(got.Body) != reflect.TypeOf(b.body) {
 			t.Errorf("%v %T decodes as %T", b.command, b.body, got.Body)
 		}
-		if size := int(binary.LittleEndian.Uint16(raw[64:])); len(raw) < 64+size && b.command != smb2.Lock && b.command != smb2.ServerNotify {
+		if size := int(binary.LittleEndian.Uint16(raw[64:])); len(raw) < 64+size && b.command != smb2.Lock &&
+			b.command != smb2.ServerNotify {
 			t.Errorf("%v %T: %d bytes, StructureSize %d promises more", b.command, b.body, len(raw), size)
 		}
 		if again := got.AppendMarshal(nil); !bytes.Equal(again, raw) {
@@ -130,7 +174,10 @@ func TestBuiltMessagesDecode(t *testing.T) {
 }
 
 func TestAsyncHeader(t *testing.T) {
-	h := smb2.Header{Command: smb2.Read, Flags: smb2.FlagResponse | smb2.FlagAsync, AsyncID: 0x1122334455667788, SessionID: 5}
+	h := smb2.Header{
+		Command: smb2.Read, Flags: smb2.FlagResponse | smb2.FlagAsync, AsyncID: 0x1122334455667788,
+		SessionID: 5,
+	}
 	var got smb2.Header
 	if err := got.Unmarshal(h.AppendMarshal(nil)); err != nil || got != h {
 		t.Errorf("%+v, %v", got, err)
@@ -176,7 +223,11 @@ func TestHostileChains(t *testing.T) {
 }
 
 func TestCreateContexts(t *testing.T) {
-	want := []smb2.CreateContext{{Name: []byte("MxAc")}, {Name: []byte("DHnQ"), Data: make([]byte, 16)}, {Name: []byte("RqLs"), Data: []byte("abc")}}
+	want := []smb2.CreateContext{
+		{Name: []byte("MxAc")},
+		{Name: []byte("DHnQ"), Data: make([]byte, 16)},
+		{Name: []byte("RqLs"), Data: []byte("abc")},
+	}
 	got, err := smb2.EncodeCreateContexts(want...).List()
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, %v", got, err)
@@ -208,7 +259,8 @@ func TestDecompress(t *testing.T) {
 		t.Errorf("%q, %d, %v", got, size, err)
 	}
 	for n := range want { // the beginning alone
-		if got, size, err := smb2.Decompress(frame, n, none); err != nil || !bytes.Equal(got, want[:n]) || size != len(want) {
+		if got, size, err := smb2.Decompress(frame, n, none); err != nil || !bytes.Equal(got, want[:n]) ||
+			size != len(want) {
 			t.Errorf("%d bytes: %q, %d, %v", n, got, size, err)
 		}
 	}

@@ -28,7 +28,7 @@ func (t Text) String() string {
 	return string(utf16.Decode(u))
 }
 
-// EncodeText makes the text of a string.
+// EncodeText creates the text of a string.
 func EncodeText(s string) Text {
 	t := make(Text, 0, 2*len(s))
 	for _, r := range s {

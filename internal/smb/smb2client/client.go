@@ -142,7 +142,8 @@ func (c *Client) send(r request, id uint64, ask uint16) ([]*transport.Request, e
 		r.sent(frame[starts[0]:])
 	}
 	if r.encrypt {
-		frame = r.session.transform.AppendEncrypt(make([]byte, nbss.HeaderLen, len(frame)+smb2.TransformLen+16), frame[nbss.HeaderLen:])
+		frame = r.session.transform.AppendEncrypt(make([]byte, nbss.HeaderLen, len(frame)+smb2.TransformLen+16),
+			frame[nbss.HeaderLen:])
 	}
 
 	depth := c.conn.Depth()
@@ -156,7 +157,7 @@ func (c *Client) send(r request, id uint64, ask uint16) ([]*transport.Request, e
 	return sent, c.conn.Send(frame, len(r.messages), depth, r.layer, r.deadline)
 }
 
-// multiCredit tells whether CreditCharge is in use. Requests here are below 64 KiB, so the charge is always one.
+// multiCredit reports whether CreditCharge is in use. Requests here are below 64 KiB, so the charge is always one.
 func (c *Client) multiCredit() bool {
 	return c.dialect > smb2.Dialect202 && c.neg.Capabilities&smb2.CapLargeMTU != 0
 }

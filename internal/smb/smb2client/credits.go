@@ -26,7 +26,9 @@ type creditWait struct {
 
 // take returns the first of n MessageIds in a row, and how many credits to ask for. Without free credits it waits
 // until the deadline, the end of the connection or of the context.
-func (c *credits) take(ctx context.Context, n int, conn *transport.Conn, layer string, deadline time.Time) (id uint64, ask uint16, err error) {
+func (c *credits) take(ctx context.Context, n int, conn *transport.Conn, layer string, deadline time.Time) (id uint64,
+	ask uint16, err error,
+) {
 	c.mu.Lock()
 	if len(c.waiting) == 0 && c.free >= n {
 		id, ask = c.spend(n)
@@ -60,7 +62,7 @@ func (c *credits) take(ctx context.Context, n int, conn *transport.Conn, layer s
 	return <-w.id, uint16(n), nil // granted in this moment
 }
 
-// has tells whether n requests can be sent now.
+// has reports whether n requests can be sent now.
 func (c *credits) has(n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -53,13 +53,17 @@ func contexts(host string) ([]smb2.NegotiateContext, error) {
 		return nil, err
 	}
 	preauth := smb2.PreauthCapabilities{HashAlgorithms: []uint16{smb2.HashSHA512}, Salt: salt}
-	encryption := smb2.EncryptionCapabilities{Ciphers: []uint16{smb2.AES128GCM, smb2.AES128CCM, smb2.AES256GCM, smb2.AES256CCM}}
+	encryption := smb2.EncryptionCapabilities{
+		Ciphers: []uint16{smb2.AES128GCM, smb2.AES128CCM, smb2.AES256GCM, smb2.AES256CCM},
+	}
 	signing := smb2.SigningCapabilities{Algorithms: []uint16{smb2.SignAESGMAC, smb2.SignAESCMAC, smb2.SignHMACSHA256}}
 	return []smb2.NegotiateContext{preauth.Context(), encryption.Context(), signing.Context(), smb2.NetName(host)}, nil
 }
 
 // Upgrade goes on from a server's SMB2 answer to an SMB1 NEGOTIATE. See [MS-SMB2] 3.2.5.2.
-func Upgrade(conn *transport.Conn, host string, o *dialect.Options, answer []byte, deadline time.Time) (*Client, error) {
+func Upgrade(conn *transport.Conn, host string, o *dialect.Options, answer []byte, deadline time.Time) (*Client,
+	error,
+) {
 	r, h, err := parseNegotiate(answer)
 	if err != nil {
 		return nil, err
@@ -73,7 +77,8 @@ func Upgrade(conn *transport.Conn, host string, o *dialect.Options, answer []byt
 			return c, c.agree(r, h)
 		}
 	}
-	return nil, transport.Broken("the server chose dialect 0x%04X, which was not offered", r.Dialect).At(transport.LayerNegotiate)
+	return nil, transport.Broken("the server chose dialect 0x%04X, which was not offered",
+		r.Dialect).At(transport.LayerNegotiate)
 }
 
 // Negotiate sends the SMB2 NEGOTIATE with a MessageId: 0, or 1 after an SMB1 NEGOTIATE.
@@ -84,7 +89,8 @@ func Negotiate(conn *transport.Conn, host string, o *dialect.Options, id uint64,
 	}
 	c := &Client{conn: conn, host: host, o: o, offer: offer}
 	body := &smb2.NegotiateRequest{
-		SecurityMode: smb2.SigningEnabled, Capabilities: offer.capabilities, ClientGUID: offer.guid, Dialects: offer.dialects,
+		SecurityMode: smb2.SigningEnabled, Capabilities: offer.capabilities, ClientGUID: offer.guid,
+		Dialects: offer.dialects,
 	}
 	if slices.Contains(offer.dialects, smb2.Dialect311) {
 		if body.Contexts, err = contexts(host); err != nil {
@@ -102,10 +108,12 @@ func Negotiate(conn *transport.Conn, host string, o *dialect.Options, id uint64,
 		return nil, err
 	}
 	if h.MessageID != id {
-		return nil, transport.Broken("an answer to a question that was not asked (MessageId %d)", h.MessageID).At(transport.LayerNegotiate)
+		return nil, transport.Broken("an answer to a question that was not asked (MessageId %d)",
+			h.MessageID).At(transport.LayerNegotiate)
 	}
 	if !slices.Contains(offer.dialects, r.Dialect) {
-		return nil, transport.Broken("the server chose dialect 0x%04X, which was not offered", r.Dialect).At(transport.LayerNegotiate)
+		return nil, transport.Broken("the server chose dialect 0x%04X, which was not offered",
+			r.Dialect).At(transport.LayerNegotiate)
 	}
 	if r.Dialect == smb2.Dialect311 {
 		c.preauth.Add(frame[nbss.HeaderLen:])
@@ -121,7 +129,8 @@ func parseNegotiate(msg []byte) (*smb2.NegotiateResponse, *smb2.Header, error) {
 		return nil, nil, transport.Malformed(transport.LayerNegotiate, err)
 	}
 	if a.header.Command != smb2.Negotiate || !a.header.IsResponse() {
-		return nil, nil, transport.Broken("%v where the answer to NEGOTIATE belongs", a.header.Command).At(transport.LayerNegotiate)
+		return nil, nil, transport.Broken("%v where the answer to NEGOTIATE belongs",
+			a.header.Command).At(transport.LayerNegotiate)
 	}
 	if err := a.status(transport.LayerNegotiate); err != nil {
 		return nil, nil, err
@@ -154,7 +163,8 @@ func (c *Client) agree(r *smb2.NegotiateResponse, h *smb2.Header) error {
 		SigningEnabled:  r.SecurityMode&smb2.SigningEnabled != 0,
 		SigningRequired: r.SecurityMode&smb2.SigningRequired != 0,
 		SecurityBlob:    r.SecurityBuffer,
-		CanEncrypt:      c.cipher != 0, Cipher: c.cipher.String(), Signing: c.signing.String(), Compression: compression,
+		CanEncrypt:      c.cipher != 0, Cipher: c.cipher.String(), Signing: c.signing.String(),
+		Compression: compression,
 		MaxTransact: r.MaxTransact, MaxRead: r.MaxRead, MaxWrite: r.MaxWrite,
 		SystemTime: smb2.FileTime(r.SystemTime), StartTime: smb2.FileTime(r.StartTime),
 	}
@@ -192,7 +202,8 @@ func (c *Client) chosen(list []smb2.NegotiateContext) (compression []string, err
 		}
 	}
 	if !hash {
-		return nil, transport.Broken("a 3.1.1 server without the SHA-512 preauthentication hash").At(transport.LayerNegotiate)
+		return nil, transport.Broken("a 3.1.1 server without the SHA-512 preauthentication hash").At(
+			transport.LayerNegotiate)
 	}
 	return compression, nil
 }
@@ -201,7 +212,8 @@ func (c *Client) chosen(list []smb2.NegotiateContext) (compression []string, err
 // have changed either. See [MS-SMB2] 3.2.5.5 and 3.2.5.14.12.
 func (c *Client) validation() (want *smb2.ValidateNegotiateResponse, question *smb2.IOCTLRequest) {
 	in := smb2.ValidateNegotiateRequest{
-		Capabilities: c.offer.capabilities, GUID: c.offer.guid, SecurityMode: smb2.SigningEnabled, Dialects: c.offer.dialects,
+		Capabilities: c.offer.capabilities, GUID: c.offer.guid, SecurityMode: smb2.SigningEnabled,
+		Dialects: c.offer.dialects,
 	}
 	want = &smb2.ValidateNegotiateResponse{
 		Capabilities: c.neg.Capabilities, GUID: c.neg.ServerGUID, SecurityMode: c.neg.SecurityMode, Dialect: c.dialect,

@@ -90,7 +90,8 @@ func (p *pipe) Read(ctx context.Context, max int) ([]byte, bool, error) {
 		return nil, false, err
 	}
 	if len(resp.Data) > want {
-		return nil, false, transport.Broken("%d bytes where %d were asked for", len(resp.Data), want).At(transport.LayerCall)
+		return nil, false, transport.Broken("%d bytes where %d were asked for", len(resp.Data),
+			want).At(transport.LayerCall)
 	}
 	return resp.Data, st == status.BufferOverflow, nil
 }

@@ -64,7 +64,8 @@ func (c *Client) SessionSetup(ctx context.Context, a dialect.Authenticator) (dia
 	s.about.Challenge = logon.Challenge
 	s.secret = !dialect.IsAnonymous(a) && resp.SessionFlags&(smb2.SessionIsGuest|smb2.SessionIsNull) == 0
 	if dialect.IsBound(a) && !s.secret {
-		return nil, c.conn.Distrust(transport.LayerSession, "the server took the user for a guest, so nothing proves its answers")
+		return nil, c.conn.Distrust(transport.LayerSession,
+			"the server took the user for a guest, so nothing proves its answers")
 	}
 	if err := logon.Finish(ctx, last, s.secret); err != nil {
 		return nil, err
@@ -83,7 +84,9 @@ func (c *Client) securityMode(a dialect.Authenticator) byte {
 }
 
 // establish derives the keys and decides who signs and encrypts.
-func (s *session) establish(a dialect.Authenticator, last *answer, resp *smb2.SessionSetupResponse, preauth *smbcrypt.Preauth) error {
+func (s *session) establish(a dialect.Authenticator, last *answer, resp *smb2.SessionSetupResponse,
+	preauth *smbcrypt.Preauth,
+) error {
 	c := s.c
 	s.about.ID = s.id
 	s.about.Guest = resp.SessionFlags&smb2.SessionIsGuest != 0
@@ -95,7 +98,8 @@ func (s *session) establish(a dialect.Authenticator, last *answer, resp *smb2.Se
 		return err
 	}
 	signed := last.header.IsSigned()
-	if s.secret && signed && !proven && c.dialect < smb2.Dialect300 && !c.o.RequireSigning && !c.negotiated.SigningRequired {
+	if s.secret && signed && !proven && c.dialect < smb2.Dialect300 && !c.o.RequireSigning &&
+		!c.negotiated.SigningRequired {
 		// Impacket's server signs with a key of its own. Where nobody asked for signing, 2.x goes on without: an
 		// attacker who could profit from that could have left the signature out.
 		s.secret, s.signer, key = false, nil, nil
@@ -127,7 +131,9 @@ func (s *session) establish(a dialect.Authenticator, last *answer, resp *smb2.Se
 
 // findKey returns the session key and whether the last answer's signature proves it. A server that made the caller its
 // guest may have derived the key from zeros, or have none: then the signature tells which.
-func (s *session) findKey(a dialect.Authenticator, last *answer, preauth *smbcrypt.Preauth) (key []byte, proven bool, err error) {
+func (s *session) findKey(a dialect.Authenticator, last *answer, preauth *smbcrypt.Preauth) (key []byte, proven bool,
+	err error,
+) {
 	keys := [][]byte{a.SessionKey()}
 	if !s.secret {
 		if g, ok := a.(interface{ GuestSessionKey() []byte }); ok {

@@ -47,7 +47,8 @@ func (s *session) TreeConnect(ctx context.Context, share string) (dialect.Tree, 
 		return nil, err
 	}
 	t := &tree{s: s, id: got.header.TreeID}
-	t.encrypt = resp.ShareFlags&smb2.ShareEncryptData != 0 && s.c.dialect >= smb2.Dialect300 && s.transform != nil && !s.c.o.Unencrypted
+	t.encrypt = resp.ShareFlags&smb2.ShareEncryptData != 0 && s.c.dialect >= smb2.Dialect300 && s.transform != nil &&
+		!s.c.o.Unencrypted
 	t.about = dialect.TreeInfo{
 		ID: t.id, ShareType: resp.ShareType, Flags: resp.ShareFlags, Capabilities: resp.Capabilities,
 		MaximalAccess: resp.MaximalAccess, Encrypted: resp.ShareFlags&smb2.ShareEncryptData != 0,
@@ -58,7 +59,7 @@ func (s *session) TreeConnect(ctx context.Context, share string) (dialect.Tree, 
 	return t, nil
 }
 
-// mustSign tells whether a request that proves the negotiation is signed although the session's others are not.
+// mustSign reports whether a request that proves the negotiation is signed although the session's others are not.
 // See [MS-SMB2] 3.3.5.7 and 3.2.5.5.
 func (s *session) mustSign() bool { return s.c.o.Unsigned && s.secret && s.signer != nil }
 
@@ -88,7 +89,8 @@ func (t *tree) validate(ctx context.Context) error {
 		return nil
 	}
 	if got.header.Status != uint32(status.Success) {
-		return c.conn.Distrust(transport.LayerTree, "the server does not confirm the negotiation: "+status.NTStatus(got.header.Status).String())
+		return c.conn.Distrust(transport.LayerTree,
+			"the server does not confirm the negotiation: "+status.NTStatus(got.header.Status).String())
 	}
 	var resp smb2.IOCTLResponse
 	if err := got.body(transport.LayerTree, &resp); err != nil {
@@ -96,7 +98,8 @@ func (t *tree) validate(ctx context.Context) error {
 	}
 	var have smb2.ValidateNegotiateResponse
 	if err := have.Unmarshal(resp.Output); err != nil || have != *want {
-		return c.conn.Distrust(transport.LayerTree, "the server does not confirm the negotiation: it was changed on the way")
+		return c.conn.Distrust(transport.LayerTree,
+			"the server does not confirm the negotiation: it was changed on the way")
 	}
 	return nil
 }
@@ -104,7 +107,8 @@ func (t *tree) validate(ctx context.Context) error {
 // NetworkInterfaces asks the server for its addresses. See [MS-SMB2] 3.2.4.20.10.
 func (t *tree) NetworkInterfaces(ctx context.Context) ([]smb2.NetworkInterface, error) {
 	got, err := t.s.c.one(ctx, t.s.request(ctx, transport.LayerCall, t), smb2.IOCTL, &smb2.IOCTLRequest{
-		CtlCode: smb2.FSCTLQueryNetworkInterfaceInfo, FileID: smb2.RelatedFileID, MaxOutputResponse: maxPayload, Flags: smb2.IsFSCTL,
+		CtlCode: smb2.FSCTLQueryNetworkInterfaceInfo, FileID: smb2.RelatedFileID, MaxOutputResponse: maxPayload,
+		Flags: smb2.IsFSCTL,
 	})
 	if err != nil {
 		return nil, err
@@ -160,7 +164,8 @@ func (t *tree) OpenPipe(ctx context.Context, name string) (dialect.Pipe, error) 
 func named(name string) *smb2.CreateRequest {
 	return &smb2.CreateRequest{
 		ImpersonationLevel: smb2.Impersonation, DesiredAccess: smb2.PipeAccess,
-		ShareAccess: smb2.FileShareRead | smb2.FileShareWrite, CreateDisposition: smb2.FileOpen, Name: smb2.EncodeText(name),
+		ShareAccess: smb2.FileShareRead | smb2.FileShareWrite, CreateDisposition: smb2.FileOpen,
+		Name: smb2.EncodeText(name),
 	}
 }
 

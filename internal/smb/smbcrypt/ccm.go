@@ -16,7 +16,7 @@ type ccm struct {
 
 var errOpen = errors.New("smbcrypt: message authentication failed")
 
-// NewCCM makes an AEAD of a block cipher of 16-byte blocks. The standard library has none.
+// NewCCM creates an AEAD of a block cipher of 16-byte blocks. The standard library has none.
 func NewCCM(block cipher.Block, nonceLen, tagLen int) (cipher.AEAD, error) {
 	if block.BlockSize() != blockLen || nonceLen < 7 || nonceLen > 13 || tagLen < 4 || tagLen > 16 || tagLen%2 != 0 {
 		return nil, errors.New("smbcrypt: CCM with sizes out of range")

@@ -91,7 +91,7 @@ func (s *Signer) Sign(msg []byte) {
 	copy(msg[offsetSignature:headerLen], mac[:])
 }
 
-// Verify tells whether the signature of a message is right. It does not look at the signed flag.
+// Verify reports whether the signature of a message is right. It does not look at the signed flag.
 func (s *Signer) Verify(msg []byte) bool {
 	if len(msg) < headerLen {
 		return false

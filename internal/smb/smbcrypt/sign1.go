@@ -34,7 +34,7 @@ func (s *Signer1) Sign(msg []byte, number uint32) {
 	copy(msg[offset1Signature:], mac[:])
 }
 
-// Verify tells whether the signature of a message is right for a sequence number.
+// Verify reports whether the signature of a message is right for a sequence number.
 func (s *Signer1) Verify(msg []byte, number uint32) bool {
 	if len(msg) < header1Len {
 		return false

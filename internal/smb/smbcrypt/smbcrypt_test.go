@@ -174,7 +174,8 @@ func TestPreauth(t *testing.T) {
 	// SHA-512 over 64 zeros.
 	var p Preauth
 	p.Add(nil)
-	if want := unhex(t, "7be9fda48f4179e611c698a73cff09faf72869431efee6eaad14de0cb44bbf66503f752b7a8eb17083355f3ce6eb7d2806f236b25af96a24e22b887405c20081"); !bytes.Equal(p[:], want) {
+	if want := unhex(t,
+		"7be9fda48f4179e611c698a73cff09faf72869431efee6eaad14de0cb44bbf66503f752b7a8eb17083355f3ce6eb7d2806f236b25af96a24e22b887405c20081"); !bytes.Equal(p[:], want) {
 		t.Errorf("the hash of nothing is %x", p)
 	}
 }

@@ -117,7 +117,8 @@ func (t *Transform) Decrypt(frame []byte) ([]byte, error) {
 	}
 	sealed := make([]byte, 0, len(frame)-transformLen+t.in.Overhead())
 	sealed = append(append(sealed, frame[transformLen:]...), frame[offsetTag:offsetNonce]...)
-	plain, err := t.in.Open(sealed[:0], frame[offsetNonce:offsetNonce+t.in.NonceSize()], sealed, frame[offsetNonce:transformLen])
+	plain, err := t.in.Open(sealed[:0], frame[offsetNonce:offsetNonce+t.in.NonceSize()], sealed,
+		frame[offsetNonce:transformLen])
 	if err != nil {
 		return nil, ErrDecrypt
 	}

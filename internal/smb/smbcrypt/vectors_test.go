@@ -60,11 +60,23 @@ func TestCCMVectors(t *testing.T) {
 		tag             int
 		want            string
 	}{
-		{"RFC 3610 #1", count(0xC0, 16), unhex(t, "00000003020100A0A1A2A3A4A5"), count(0, 8), count(8, 23), 8, "588C979A61C663D2F066D0C2C0F989806D5F6B61DAC38417E8D12CFDF926E0"},
+		{
+			"RFC 3610 #1", count(0xC0, 16), unhex(t, "00000003020100A0A1A2A3A4A5"), count(0, 8), count(8, 23), 8,
+			"588C979A61C663D2F066D0C2C0F989806D5F6B61DAC38417E8D12CFDF926E0",
+		},
 		{"SP800-38C #1", count(0x40, 16), count(0x10, 7), count(0, 8), count(0x20, 4), 4, "7162015b4dac255d"},
-		{"SP800-38C #2", count(0x40, 16), count(0x10, 8), count(0, 16), count(0x20, 16), 6, "d2a1f0e051ea5f62081a7792073d593d1fc64fbfaccd"},
-		{"SP800-38C #3", count(0x40, 16), count(0x10, 12), count(0, 20), count(0x20, 24), 8, "e3b201a9f5b71a7a9b1ceaeccd97e70b6176aad9a4428aa5484392fbc1b09951"},
-		{"SP800-38C #4", count(0x40, 16), count(0x10, 13), aad64k, count(0x20, 32), 14, "69915dad1e84c6376a68c2967e4dab615ae0fd1faec44cc484828529463ccf72b4ac6bec93e8598e7f0dadbcea5b"},
+		{
+			"SP800-38C #2", count(0x40, 16), count(0x10, 8), count(0, 16), count(0x20, 16), 6,
+			"d2a1f0e051ea5f62081a7792073d593d1fc64fbfaccd",
+		},
+		{
+			"SP800-38C #3", count(0x40, 16), count(0x10, 12), count(0, 20), count(0x20, 24), 8,
+			"e3b201a9f5b71a7a9b1ceaeccd97e70b6176aad9a4428aa5484392fbc1b09951",
+		},
+		{
+			"SP800-38C #4", count(0x40, 16), count(0x10, 13), aad64k, count(0x20, 32), 14,
+			"69915dad1e84c6376a68c2967e4dab615ae0fd1faec44cc484828529463ccf72b4ac6bec93e8598e7f0dadbcea5b",
+		},
 	} {
 		block, err := aes.NewCipher(v.key)
 		if err != nil {
@@ -98,7 +110,8 @@ func TestCCMVectors(t *testing.T) {
 func TestCounterKDFVector(t *testing.T) {
 	got := counterKDF(
 		unhex(t, "dd1d91b7d90b2bd3138533ce92b272fbf8a369316aefe242e659cc0ae238afe0"),
-		unhex(t, "01322b96b30acd197979444e468e1c5c6859bf1b1cf951b7e725303e237e46b864a145fab25e517b08f8683d0315bb2911d80a0e8aba17f3b413faac"), 128)
+		unhex(t,
+			"01322b96b30acd197979444e468e1c5c6859bf1b1cf951b7e725303e237e46b864a145fab25e517b08f8683d0315bb2911d80a0e8aba17f3b413faac"), 128)
 	if want := unhex(t, "10621342bfb0fd40046c0e29f2cfdbf0"); !bytes.Equal(got, want) {
 		t.Errorf("%x, want %x", got, want)
 	}
@@ -106,7 +119,8 @@ func TestCounterKDFVector(t *testing.T) {
 
 // The keys that Microsoft's open specification articles on signing and encryption print for captured sessions.
 func TestKeyVectors(t *testing.T) {
-	if got, want := DeriveKeys(0x0300, AES128CCM, unhex(t, "7CD451825D0450D235424E44BA6E78CC"), nil).Signing, unhex(t, "0B7E9C5CAC36C0F6EA9AB275298CEDCE"); !bytes.Equal(got, want) {
+	if got, want := DeriveKeys(0x0300, AES128CCM, unhex(t, "7CD451825D0450D235424E44BA6E78CC"), nil).Signing,
+		unhex(t, "0B7E9C5CAC36C0F6EA9AB275298CEDCE"); !bytes.Equal(got, want) {
 		t.Errorf("3.0 signing key %x, want %x", got, want)
 	}
 	k := DeriveKeys(0x0300, AES128CCM, unhex(t, "B4546771B515F766A86735532DD6C4F0"), nil)
@@ -118,7 +132,8 @@ func TestKeyVectors(t *testing.T) {
 	}
 	preauth := Preauth(unhex(t, "0DD13628CC3ED218EF9DF9772D436D0887AB9814BFAE63A80AA845F36909DB79"+
 		"28622DDDAD522D9751640A459762C5A9D6BB084CBB3CE6BDADEF5D5BCE3C6C01"))
-	if got, want := DeriveKeys(0x0311, AES128GCM, unhex(t, "270E1BA896585EEB7AF3472D3B4C75A7"), &preauth).Signing, unhex(t, "73FE7A9A77BEF0BDE49C650D8CCB5F76"); !bytes.Equal(got, want) {
+	if got, want := DeriveKeys(0x0311, AES128GCM, unhex(t, "270E1BA896585EEB7AF3472D3B4C75A7"), &preauth).Signing,
+		unhex(t, "73FE7A9A77BEF0BDE49C650D8CCB5F76"); !bytes.Equal(got, want) {
 		t.Errorf("3.1.1 signing key %x, want %x", got, want)
 	}
 }

@@ -19,7 +19,8 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Conn is one connection. Until Start its user asks one question at a time with Ask; then it is safe for concurrent use.
+// Conn is one connection. Until Start its user asks one question at a time with Ask; then it is safe for concurrent
+// use.
 type Conn struct {
 	wire *wire
 	inFlight
@@ -119,7 +120,8 @@ func (c *Conn) Start(receive func(frame []byte) error) {
 	}()
 }
 
-// readSMB reads the next frame and checks that an SMB message is in it. A refusal of the whole session can come first alone.
+// readSMB reads the next frame and checks that an SMB message is in it. A refusal of the whole session can come first
+// alone.
 func (c *Conn) readSMB(first bool) ([]byte, *Error) {
 	typ, payload, err := c.wire.read()
 	switch {
@@ -152,8 +154,8 @@ func readError(seen []byte, err error) *Error {
 // Depth is the depth of a request that is sent now: one more wait than the longest chain of answers read so far.
 func (c *Conn) Depth() int64 { return c.wire.depth.Load() + 1 }
 
-// Send writes a frame, which starts with room for its header and holds that many requests, of that depth. A failure ends
-// the connection: half a frame may be out.
+// Send writes a frame, which starts with room for its header and holds that many requests, of that depth. A failure
+// ends the connection: half a frame may be out.
 func (c *Conn) Send(frame []byte, requests int, depth int64, layer string, deadline time.Time) error {
 	if err := c.wire.write(frame, requests, depth, deadline); err != nil {
 		c.end(NetError("", err))

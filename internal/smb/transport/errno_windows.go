@@ -6,8 +6,9 @@ import "syscall"
 // syscall calls ECONNREFUSED and so on. See the page Windows Sockets Error Codes.
 var (
 	connectionRefused = []error{syscall.Errno(10061)}
-	connectionReset   = []error{syscall.ECONNRESET, syscall.Errno(10054), syscall.Errno(10053), syscall.Errno(10058)} // reset, aborted, shut down
-	hostUnreachable   = []error{syscall.Errno(10065)}
-	netUnreachable    = []error{syscall.Errno(10051)}
-	outOfFiles        = []error{syscall.Errno(10024)}
+	// reset, aborted, shut down.
+	connectionReset = []error{syscall.ECONNRESET, syscall.Errno(10054), syscall.Errno(10053), syscall.Errno(10058)}
+	hostUnreachable = []error{syscall.Errno(10065)}
+	netUnreachable  = []error{syscall.Errno(10051)}
+	outOfFiles      = []error{syscall.Errno(10024)}
 )

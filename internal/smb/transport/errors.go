@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Error says that a question got no answer: never that the answer was no.
+// Error means that a request got no answer, never that it was refused.
 type Error struct {
 	Layer  string // where: connect, negotiate, session, tree, open, call
 	Reason string // plain words
@@ -39,13 +39,13 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Timeout tells that the wait ended, and nothing else is known.
+// Timeout reports whether the wait ended without a known cause.
 func (e *Error) Timeout() bool { return e.kind == timedOut }
 
-// Dropped tells that the server, or something on the way, ended the connection.
+// Dropped reports whether the server, or a device on the path, closed the connection.
 func (e *Error) Dropped() bool { return e.kind == dropped }
 
-// NotSMB tells that the port is served, but by something that does not speak SMB.
+// NotSMB reports whether another protocol is served on the port.
 func (e *Error) NotSMB() bool { return e.kind == notSMB }
 
 // At returns the same failure as met in a layer.
@@ -117,7 +117,7 @@ func NetError(layer string, err error) *Error {
 	return e
 }
 
-// isAny tells whether an error is one of a list.
+// isAny reports whether an error is one of a list.
 func isAny(err error, list []error) bool {
 	return slices.ContainsFunc(list, func(one error) bool { return errors.Is(err, one) })
 }

@@ -63,14 +63,14 @@ func (f *inFlight) Find(id uint64) (r *Request, late bool) {
 	return r, late
 }
 
-// Forget notes that the last answer of an abandoned request came after all.
+// Forget records that the last answer of an abandoned request has arrived.
 func (f *inFlight) Forget(id uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.abandoned, id)
 }
 
-// finish hands the answer over; the request is no longer in flight.
+// finish delivers the answer; the request is no longer in flight.
 func (f *inFlight) finish(r *Request, a Reply) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -83,7 +83,7 @@ func (f *inFlight) finish(r *Request, a Reply) {
 	}
 }
 
-// Abandon gives a request up; its late answer is no offence.
+// Abandon gives up a request; its late answer is not an error.
 func (f *inFlight) Abandon(r *Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
