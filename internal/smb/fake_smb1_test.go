@@ -17,7 +17,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// fake1 is an SMB1 server that behaves until a request for which hook says what to send.
+// fake1 is an SMB1 server that behaves until a request for which hook returns the response.
 type fake1 struct {
 	caps   uint32
 	buffer uint32
@@ -172,7 +172,7 @@ func onTransaction(answer func(m *smb1.Message) [][]byte) func(*smb1.Message, sm
 	}
 }
 
-// TestSMB1Answers holds good and bad answers to TRANSACTION against what the caller is told.
+// TestSMB1Answers checks what the caller gets for good and bad answers to TRANSACTION.
 func TestSMB1Answers(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -323,7 +323,7 @@ func TestSMB1Together(t *testing.T) {
 	wg.Wait()
 }
 
-// TestSMB1TreeWithLogon holds a refused tree connect, chained to the logon, apart from a refused logon.
+// TestSMB1TreeWithLogon distinguishes a refused tree connect, chained to the logon, from a refused logon.
 func TestSMB1TreeWithLogon(t *testing.T) {
 	counters := new(smb.Counters)
 	f := &fake1{caps: smb1.CapNTSMBs}
@@ -375,7 +375,7 @@ func TestSMB1TreeWithLogon(t *testing.T) {
 	}
 }
 
-// TestSMB1OldServer opens a pipe on a server that knows OPEN_ANDX alone.
+// TestSMB1OldServer opens a pipe on a server that supports only OPEN_ANDX.
 func TestSMB1OldServer(t *testing.T) {
 	_, p := dial1(t, &fake1{}, smb.Options{})
 	if got, err := p.Transact(t.Context(), []byte("echo"), 100); err != nil || string(got) != "echo" {

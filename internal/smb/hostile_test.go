@@ -18,7 +18,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// waits are long, as a busy machine may need, but those for one layer, whose server is silent there.
+// waits are long, as a busy machine may need, except for one layer, whose server is silent there.
 func waits(silent string) smb.Timeouts {
 	of := func(layer string) time.Duration {
 		if layer == silent {
@@ -96,7 +96,7 @@ func (q question) reply(st status.NTStatus, body smb2.Body, change ...func(*smb2
 	return frame
 }
 
-// honest answers as a server of 2.1 that lets everybody in and echoes what a pipe is told.
+// honest answers as a server of 2.1 that accepts every logon and echoes writes to a pipe.
 func honest(q question) []byte {
 	switch q.Command {
 	case smb2.Negotiate:
@@ -504,7 +504,7 @@ func TestConnectFailures(t *testing.T) {
 	}
 }
 
-// TestIdleMemory holds what a waiting connection costs.
+// TestIdleMemory bounds the memory of an idle connection.
 func TestIdleMemory(t *testing.T) {
 	address := script(t, honest)
 	const n = 200

@@ -34,13 +34,14 @@ const HeaderLen = 4
 // MaxLen is the largest length that the header can carry, in bytes.
 const MaxLen = 1<<24 - 1
 
-// firstRead bounds what a length alone can make ReadFrame allocate: memory beyond it is taken as the bytes come in.
+// firstRead bounds what a length by itself can make ReadFrame allocate: further memory is allocated as the bytes come
+// in.
 const firstRead = 16 << 10
 
-// ErrTooLarge says that a frame announces more than the reader's bound; nothing of it was read.
+// ErrTooLarge means that a frame announces more than the reader's bound; nothing of it was read.
 var ErrTooLarge = errors.New("nbss: frame too large")
 
-// ErrType says that the first byte of a frame is no session service type: the peer speaks something else.
+// ErrType means that the first byte of a frame is no session service type: the peer speaks another protocol.
 var ErrType = errors.New("nbss: not a session service frame")
 
 // AppendHeader appends the header of a frame with n bytes behind it. It panics if n is out of range, which is the
@@ -66,10 +67,10 @@ func ParseHeader(b [HeaderLen]byte) (typ byte, n int, err error) {
 	return b[0], 0, ErrType
 }
 
-// ReadFrame reads one frame and returns its type and payload, which lies in buf if it fits there. A frame of more than
-// max bytes is ErrTooLarge before anything is allocated, a first byte of another protocol ErrType; for both the header
-// is returned as payload, so that the caller may say what it saw. io.EOF means that no byte of a frame was read,
-// io.ErrUnexpectedEOF that it ended in the middle.
+// ReadFrame reads one frame and returns its type and payload, which is in buf if it fits. A frame of more than max
+// bytes is ErrTooLarge before anything is allocated, a first byte of another protocol ErrType; for both the payload is
+// the header, for the caller's error message. io.EOF means that no byte of a frame was read, io.ErrUnexpectedEOF that
+// it ended in the middle.
 func ReadFrame(r io.Reader, buf []byte, max int) (typ byte, payload []byte, err error) {
 	var h [HeaderLen]byte
 	if n, err := io.ReadFull(r, h[:]); err != nil {
@@ -95,7 +96,8 @@ func ReadFrame(r io.Reader, buf []byte, max int) (typ byte, payload []byte, err 
 	return typ, payload, err
 }
 
-// readGrowing reads n bytes and takes memory as they come, doubling, so that an announced length alone costs firstRead.
+// readGrowing reads n bytes and allocates memory as they come, doubling, so that an announced length by itself costs
+// only firstRead.
 func readGrowing(r io.Reader, n int) ([]byte, error) {
 	b := make([]byte, 0, min(n, firstRead))
 	for {

@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// expected is what a request in flight waits for, and what came of it so far. The reading goroutine writes it until the
-// answer is whole.
+// expected is the state of a request in flight: what it waits for, and what has arrived. The reading goroutine writes
+// it until the answer is complete.
 type expected struct {
 	command smb1.Command
 	signer  *smbcrypt.Signer1 // nil where the answer is not signed
@@ -22,8 +22,8 @@ type expected struct {
 	got     int                 // bytes of its data
 }
 
-// Receive takes one frame: it matches an answer with its request, checks its signature and puts the answers of a
-// TRANSACTION together.
+// Receive processes one frame: it matches an answer with its request, checks its signature and assembles the answers of
+// a TRANSACTION.
 func (c *Client) Receive(frame []byte) error {
 	h, err := smb1.ParseHeader(frame)
 	if err != nil {
@@ -97,7 +97,7 @@ func (e *expected) assemble(frame []byte) (done bool, err error) {
 	return e.got == int(total), nil
 }
 
-// answer is a response: its message, and of a TRANSACTION the whole of its data.
+// answer is a response: its message, and for a TRANSACTION all of its data.
 type answer struct {
 	*smb1.Message
 	trans *smb1.TransResponse

@@ -128,7 +128,8 @@ func (c *Client) send(r request, e *expected, bodies []smb1.Body) (*transport.Re
 	return sent, c.conn.Send(frame, 1, depth, r.layer, r.deadline)
 }
 
-// nextMID is a number that no request in flight has, and no late answer may still come for. 0xFFFF is the server's own.
+// nextMID returns a number that no request in flight has, and for which no late answer may come. 0xFFFF is reserved for
+// the server.
 func (c *Client) nextMID() uint16 {
 	for range maxFlight + transport.MaxAbandoned + 2 {
 		c.mid++

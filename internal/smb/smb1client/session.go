@@ -88,8 +88,8 @@ func (c *Client) SessionSetup(ctx context.Context, a dialect.Authenticator) (dia
 	return s, nil
 }
 
-// legacySetup logs on to a server without extended security, or one that was not asked for it. The tree connect to IPC$
-// goes with it in one message: nearly everybody who logs on here wants it next, and it saves a round trip.
+// legacySetup logs on to a server without extended security, or one that was not asked for it. The same message
+// contains the tree connect to IPC$: nearly every caller needs it next, and it saves a round trip.
 func (c *Client) legacySetup(ctx context.Context, r request, a dialect.Authenticator) (dialect.Session, error) {
 	legacy, ok := a.(dialect.LegacyAuthenticator)
 	if !ok {
@@ -133,7 +133,7 @@ func (c *Client) legacySetup(ctx context.Context, r request, a dialect.Authentic
 	return s, nil
 }
 
-// connectedAhead keeps the answer of the tree connect that went with the logon.
+// connectedAhead keeps the answer of the tree connect that was sent with the logon.
 func (s *session) connectedAhead(got answer, st status.NTStatus) {
 	if st != status.Success {
 		s.early = dialect.Refused(transport.LayerTree, st)
@@ -147,7 +147,7 @@ func (s *session) connectedAhead(got answer, st status.NTStatus) {
 	}
 }
 
-// learn takes over what the server said about the logon.
+// learn stores what the server said about the logon.
 func (s *session) learn(got answer, resp *smb1.SessionSetupResponse) {
 	s.uid = got.UID
 	s.about.ID = uint64(got.UID)
@@ -160,8 +160,8 @@ func (s *session) secret(a dialect.Authenticator) bool {
 	return !dialect.IsAnonymous(a) && !s.about.Guest && !dialect.IsZero(a.SessionKey())
 }
 
-// sign begins to sign, where server and client want it and there is a key. The first logon with a key decides it for
-// the connection: the request that logged on had number 0, its answer 1. See [MS-SMB] 3.2.5.3.
+// sign starts signing, if server and client want it and there is a key. The first logon with a key decides it for the
+// connection: the request that logged on had number 0, its answer 1. See [MS-SMB] 3.2.5.3.
 func (s *session) sign(got answer, secret bool, key []byte) error {
 	c := s.c
 	c.mu.Lock()

@@ -19,7 +19,7 @@ const (
 // CompressionChained is the flag of a chained header. See [MS-SMB2] 2.2.42.
 const CompressionChained = 0x0001
 
-// ErrCompressed says that a frame is compressed with an algorithm that is not undone.
+// ErrCompressed means that a frame is compressed with an unsupported algorithm.
 var ErrCompressed = errors.New("compressed with an algorithm that is not decoded")
 
 // Codec undoes an algorithm: it makes the first size bytes of what src stands for, and no more. An algorithm that it
@@ -78,10 +78,10 @@ func Decompress(frame []byte, max int, undo Codec) (plain []byte, size int, err 
 	return plain, size, nil
 }
 
-// maxOriginal is the longest message there can be: what the length of a frame on TCP can tell. See [MS-SMB2] 2.1.
+// maxOriginal is the longest possible message, given by the frame length on TCP. See [MS-SMB2] 2.1.
 const maxOriginal = 1<<24 - 1
 
-// uncompress undoes the form with one segment, behind bytes that are plain. See [MS-SMB2] 2.2.42.1.
+// uncompress handles the form with one segment after plain bytes. See [MS-SMB2] 2.2.42.1.
 func uncompress(h *CompressionHeader, b []byte, want int, undo Codec) ([]byte, error) {
 	plain := int(h.Length)
 	if plain >= want && want <= len(b) {
@@ -97,7 +97,7 @@ func uncompress(h *CompressionHeader, b []byte, want int, undo Codec) ([]byte, e
 	return append(bytes.Clone(b[:plain]), data...), nil
 }
 
-// unchain undoes the form of payloads one behind the other. See [MS-SMB2] 2.2.42.2.
+// unchain handles the form with several payloads in a row. See [MS-SMB2] 2.2.42.2.
 func unchain(b []byte, want int, undo Codec) (out []byte, err error) {
 	for len(out) < want {
 		if len(b) < 8 {

@@ -9,15 +9,15 @@
 //
 //	FD'S''M''B' frames are encrypted (TransformHeader), FC'S''M''B' frames compressed (CompressionHeader).
 //
-// The rules of the room:
+// The rules of the package:
 //
-//   - Bytes in, structs out, and back: no I/O, no state, no knowledge of sessions. Crypto lives in smbcrypt.
-//   - Decoded slices lie in the frame they came from. Nothing is copied, and nothing is allocated beyond the struct; an
-//     Unmarshal method on a kept struct allocates nothing at all but lists.
+//   - It converts between bytes and structs: no I/O, no state, no knowledge of sessions. Cryptography is in smbcrypt.
+//   - Decoded slices point into their frame. Nothing is copied, and nothing is allocated beyond the struct; Unmarshal
+//     on a reused struct allocates only lists.
 //   - Every offset and length is checked against the message before it is used. No input makes this package panic.
-//   - What is decoded can be encoded again to the same bytes, as long as padding was zero and buffers lay in the order
-//     of their fields. For that, reserved fields and the offsets of buffers are kept; a zero offset in a struct that is
-//     built means "where it belongs".
+//   - A decoded message is encoded to the same bytes if its padding was zero and its buffers were in the order of their
+//     fields. For that, reserved fields and the offsets of buffers are kept; a zero offset in a new struct means the
+//     default position.
 //
 // See [MS-SMB2] 2.2.
 package smb2

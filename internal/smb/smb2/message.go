@@ -2,7 +2,7 @@ package smb2
 
 import "fmt"
 
-// Body is what follows a header: one of the request and response types of this package.
+// Body is the part after a header: one of the request and response types of this package.
 type Body interface {
 	// AppendBody appends the body to dst, in which the message's header starts at base and has been appended already.
 	AppendBody(dst []byte, base int) []byte

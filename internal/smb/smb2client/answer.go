@@ -14,7 +14,7 @@ type answer struct {
 	msg    []byte
 }
 
-// status is the answer's status as an error in a layer; nil for success.
+// status returns the answer's status as an error in a layer; nil for success.
 func (a *answer) status(layer string) error {
 	if a.header.Status == uint32(status.Success) {
 		return nil
@@ -24,7 +24,7 @@ func (a *answer) status(layer string) error {
 
 func refused(layer string, s uint32) error { return dialect.Refused(layer, status.NTStatus(s)) }
 
-// body decodes the answer's body; an answer that does not decode says so as a failure of the transport.
+// body decodes the answer's body; an invalid answer is a transport error.
 func (a *answer) body(layer string, b smb2.Body) error {
 	if _, err := b.Unmarshal(a.msg); err != nil {
 		return transport.Malformed(layer, err)
@@ -32,7 +32,7 @@ func (a *answer) body(layer string, b smb2.Body) error {
 	return nil
 }
 
-// check reads an answer's header and, for sessions with a secret, proves that the server made it.
+// check reads an answer's header and, for sessions with a secret, verifies that the server sent it.
 func (c *Client) check(a *answer, r request, encrypted uint64) error {
 	if err := a.header.Unmarshal(a.msg); err != nil {
 		return transport.Malformed(r.layer, err)
@@ -53,13 +53,13 @@ func (c *Client) check(a *answer, r request, encrypted uint64) error {
 	return nil
 }
 
-// sessionGone are the statuses a server can only send without the session's keys.
+// sessionGone are the statuses that a server can only send without the session's keys.
 func sessionGone(s uint32) bool {
 	const userSessionDeleted, networkSessionExpired = 0xC0000203, 0xC000035C
 	return s == userSessionDeleted || s == networkSessionExpired
 }
 
-// Receive takes a frame apart and gives each message to the request that it answers.
+// Receive splits a frame and delivers each message to its request.
 func (c *Client) Receive(frame []byte) error {
 	var encrypted uint64
 	switch smb2.KindOf(frame) {

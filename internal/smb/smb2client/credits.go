@@ -8,10 +8,10 @@ import (
 	"ipcguard/internal/smb/transport"
 )
 
-// wantedCredits is how many requests a Conn would like to have in flight: some thirty pipes, with room.
+// wantedCredits is how many requests a Conn wants to have in flight: some thirty pipes, with room.
 const wantedCredits = 64
 
-// credits hands out MessageIds as the server grants them. See [MS-SMB2] 3.2.4.1.2 and 3.2.4.1.6.
+// credits assigns MessageIds as the server grants them. See [MS-SMB2] 3.2.4.1.2 and 3.2.4.1.6.
 type credits struct {
 	mu      sync.Mutex
 	free    int
@@ -77,7 +77,7 @@ func (c *credits) spend(n int) (id uint64, ask uint16) {
 	return id, uint16(max(n, n+wantedCredits-c.free))
 }
 
-// grant adds what a response brought. More than any honest server grants is not counted.
+// grant adds the credits of a response. More than any honest server grants is ignored.
 func (c *credits) grant(n uint16) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

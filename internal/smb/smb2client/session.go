@@ -18,9 +18,9 @@ import (
 type session struct {
 	c         *Client
 	id        uint64
-	secret    bool                // the keys are known to client and server alone
+	secret    bool                // only client and server know the keys
 	signer    *smbcrypt.Signer    // nil without a key
-	transform *smbcrypt.Transform // nil where frames cannot be encrypted
+	transform *smbcrypt.Transform // nil if frames cannot be encrypted
 	encrypt   bool
 	about     dialect.SessionInfo
 
@@ -110,10 +110,10 @@ func (s *session) establish(a dialect.Authenticator, last *answer, resp *smb2.Se
 	case s.secret && key == nil && (c.o.RequireSigning || c.negotiated.SigningRequired):
 		return transport.Broken("signing is required, and the logon has no key").At(transport.LayerSession)
 	}
-	// A session without a secret is signed only where the server wants signing and began it: a signature that anybody
-	// can make proves nothing, and servers that have no key for such a session refuse signed requests.
+	// A session without a secret is signed only if the server wants signing and started it: a signature that anyone can
+	// compute proves nothing, and servers without a key for such a session refuse signed requests.
 	s.sign = key != nil && (s.secret || proven && c.negotiated.SigningRequired) && !c.o.Unsigned
-	// It is never encrypted: servers end the connection over it, whatever they announced. See [MS-SMB2] 3.3.5.2.1.1.
+	// It is never encrypted: servers close the connection then, whatever they announced. See [MS-SMB2] 3.3.5.2.1.1.
 	if s.secret && key != nil && c.cipher != 0 {
 		if err := s.prepareEncryption(key, preauth); err != nil {
 			return err
@@ -130,7 +130,7 @@ func (s *session) establish(a dialect.Authenticator, last *answer, resp *smb2.Se
 }
 
 // findKey returns the session key and whether the last answer's signature proves it. A server that made the caller its
-// guest may have derived the key from zeros, or have none: then the signature tells which.
+// guest may have derived the key from zeros, or have none: the signature shows which.
 func (s *session) findKey(a dialect.Authenticator, last *answer, preauth *smbcrypt.Preauth) (key []byte, proven bool,
 	err error,
 ) {

@@ -28,7 +28,8 @@ func (s *session) TreeConnect(ctx context.Context, share string) (dialect.Tree, 
 	}
 	if status.NTStatus(got.header.Status) == status.AccessDenied && !s.secret && s.c.negotiated.SigningRequired &&
 		s.signer != nil && !r.sign && !r.encrypt {
-		// The server may hold a session without a secret to signing too: ask once more before calling it a refusal.
+		// The server may require signing even of a session without a secret: retry once before treating it as a
+		// refusal.
 		r.sign = true
 		if got, err = s.c.one(ctx, r, smb2.TreeConnect, body); err != nil {
 			return nil, err
@@ -175,7 +176,7 @@ func (t *tree) OpenTransact(ctx context.Context, name string, in []byte, max int
 	if err := ctx.Err(); err != nil {
 		return nil, nil, transport.NetError(transport.LayerOpen, err)
 	}
-	if !c.credits.has(2) { // a server that grants one at a time would never let two go
+	if !c.credits.has(2) { // a server that grants one credit at a time would never allow two
 		p, err := t.create(ctx, named(name))
 		if err != nil {
 			return nil, nil, err

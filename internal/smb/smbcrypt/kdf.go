@@ -68,7 +68,7 @@ func DeriveKeys(dialect uint16, cipher Cipher, key []byte, preauth *Preauth) Key
 	}
 }
 
-// DeriveSigning derives the signing key alone, which is all that a session without encryption uses.
+// DeriveSigning derives only the signing key, which is all that a session without encryption uses.
 func DeriveSigning(dialect uint16, key []byte, preauth *Preauth) []byte {
 	short := make([]byte, 16)
 	copy(short, key)

@@ -44,7 +44,7 @@ func Dial(ctx context.Context, address string, o Options) (*Conn, error) {
 	return &Conn{wire: newWire(nc, o.MaxFrame, o.Counters), inFlight: newInFlight()}, nil
 }
 
-// Negotiate runs f, which asks questions before Start; all of them together end by the deadline or with the context.
+// Negotiate runs f, which calls Ask before Start; all requests together end by the deadline or with the context.
 func (c *Conn) Negotiate(ctx context.Context, deadline time.Time, f func() error) error {
 	nc := c.wire.nc
 	if err := nc.SetReadDeadline(deadline); err != nil {
@@ -101,7 +101,7 @@ func (c *Conn) Ask(frame []byte, deadline time.Time) ([]byte, error) {
 	return answer, nil
 }
 
-// Start reads frames on a goroutine of its own until the connection ends, and gives each to receive, which owns it. An
+// Start reads frames on a separate goroutine until the connection ends, and passes each to receive, which owns it. An
 // error of receive ends the connection.
 func (c *Conn) Start(receive func(frame []byte) error) {
 	go func() {
@@ -140,7 +140,7 @@ func (c *Conn) readSMB(first bool) ([]byte, *Error) {
 	return payload, nil
 }
 
-// readError puts a failure to read a frame into words; seen is the header as far as it was read.
+// readError describes a failure to read a frame; seen is the part of the header that was read.
 func readError(seen []byte, err error) *Error {
 	switch {
 	case errors.Is(err, nbss.ErrType):
@@ -170,7 +170,7 @@ func (c *Conn) Deliver(r *Request, a Reply) {
 	c.finish(r, a)
 }
 
-// Distrust ends the connection: somebody on the way is not the server.
+// Distrust ends the connection: an attacker on the path answers instead of the server.
 func (c *Conn) Distrust(layer, reason string) error {
 	err := &Error{Reason: reason}
 	c.end(err)

@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/smb/nbss"
 )
 
-// readBuffer takes a usual answer with one system call and keeps an idle connection small.
+// readBuffer holds a usual answer, read with one system call, and keeps an idle connection small.
 const readBuffer = 2 << 10
 
 // wire is one TCP connection with frames on it. Any goroutine may write; one reads.
@@ -25,7 +25,7 @@ type wire struct {
 
 	wmu     sync.Mutex
 	queue   []byte // frames to be sent; bounded by the requests in flight, which the server's credits bound
-	writing bool   // somebody takes the queue along
+	writing bool   // a goroutine is sending the queue
 }
 
 func newWire(nc net.Conn, max int, counters *Counters) *wire {
@@ -34,15 +34,15 @@ func newWire(nc net.Conn, max int, counters *Counters) *wire {
 	return w
 }
 
-// write sends a frame that starts with room for the header and holds that many requests, of that depth. It must be done
-// by the deadline: a server that does not read cannot hold the caller.
+// write sends a frame that starts with room for the header and holds that many requests, of that depth. The deadline
+// bounds it: a server that does not read cannot block the caller.
 func (w *wire) write(frame []byte, requests int, depth int64, deadline time.Time) error {
 	nbss.PutHeader(frame)
 	return w.writeRaw(frame, requests, depth, deadline)
 }
 
-// writeRaw is write for bytes that already have their header. Requests of several goroutines at a time leave in one
-// system call: who comes first sends for all, and an error is theirs to make known, by failing the connection.
+// writeRaw is write for bytes that already have their header. Concurrent requests leave in one system call: the first
+// goroutine sends for all, and must report an error by failing the connection.
 func (w *wire) writeRaw(frame []byte, requests int, depth int64, deadline time.Time) error {
 	w.counters.Requests.Add(int64(requests))
 	w.counters.chain(depth)
