@@ -193,8 +193,8 @@ type chunk struct {
 	data []byte
 }
 
-// pass forwards one direction until either end is closed, or the connection's limit is reached. left is nil for requests;
-// for responses it is closed when the client has gone.
+// pass forwards one direction until either end is closed, or the connection's limit is reached. left is nil for
+// requests; for responses it is closed when the client has gone.
 func (b *Badnet) pass(from, to *net.TCPConn, left <-chan struct{}) {
 	answers := left != nil
 	way := make(chan chunk, 1024) // more than a sender sends within a delay; a full one only blocks the sender

@@ -14,8 +14,9 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// Eight configurations of one release of Samba beside this machine's own are measured again, others each day, and the access
-// model says of them what the server does. IPCGUARD_MEASURE names a folder that keeps the releases.
+// TestMeasuredAgain measures eight configurations of one Samba release besides this machine's own again, different ones
+// each day, and checks that the access model predicts what the server does. IPCGUARD_MEASURE names a folder that stores
+// the releases.
 func TestMeasuredAgain(t *testing.T) {
 	peer.Long(t, "a chroot of another release takes a minute and the network to make")
 	peer.Need(t, "debootstrap", "smbd")
@@ -57,7 +58,8 @@ func TestMeasuredAgain(t *testing.T) {
 	}
 }
 
-// today is the release and the configurations of a day. Where the server drops slow calls the answers are no two days alike.
+// today returns the release and the configurations of a day. If the server drops slow calls, the answers vary from day
+// to day.
 func today(t *testing.T, now time.Time) (suite string, names []string) {
 	t.Helper()
 	const most = 8
@@ -79,7 +81,7 @@ func today(t *testing.T, now time.Time) (suite string, names []string) {
 	return suites[day%len(suites)], names
 }
 
-// Every release gets every configuration within some weeks.
+// TestToday: every release gets every configuration within some weeks.
 func TestToday(t *testing.T) {
 	seen := map[string]map[string]bool{}
 	for day := range 45 {
