@@ -1,4 +1,4 @@
-// Command image makes a container image of ipcguard without a daemon: image VERSION OUT.tar ARCH=PROGRAM...
+// Command image creates a container image of ipcguard without a daemon: image VERSION OUT.tar ARCH=PROGRAM...
 //
 //	OUT.tar     an OCI image layout with one image for each architecture: podman, skopeo and Docker from 25 on load it
 //	/ipcguard   the program, which is static: nothing else of a system is there
@@ -6,7 +6,7 @@
 //	/etc/passwd                          the account 65532, which the program runs as
 //	/var/lib/ipcguard-serve              state of the fleet's server, a volume
 //
-// The same programs give the same bytes: every file has the time SOURCE_DATE_EPOCH, in seconds since 1970.
+// The same programs give the same bytes: every file has the time of SOURCE_DATE_EPOCH, in seconds since 1970.
 package main
 
 import (
@@ -32,7 +32,7 @@ import (
 )
 
 const (
-	account = 65532 // what images without a system use for an account without rights
+	account = 65532 // the usual account without rights in images without a system
 	state   = "/var/lib/ipcguard-serve"
 )
 
@@ -70,7 +70,7 @@ func run(args []string, epoch string) error {
 	return save(index, args[0], args[1], made)
 }
 
-// build makes the image of one architecture: one layer and how the program is started.
+// build creates the image of one architecture: one layer and how to start the program.
 func build(version, arch, path string, made time.Time) (v1.Image, error) {
 	program, err := os.ReadFile(path)
 	if err != nil {
@@ -106,7 +106,7 @@ func build(version, arch, path string, made time.Time) (v1.Image, error) {
 		Env:          []string{"PATH=/", "HOME=" + state},
 		Volumes:      map[string]struct{}{state: {}},
 		ExposedPorts: map[string]struct{}{"8443/tcp": {}, "8444/tcp": {}},
-		StopSignal:   "SIGINT", // hosts under way are finished or given back
+		StopSignal:   "SIGINT", // running scans are finished or given back
 		Labels: map[string]string{
 			"org.opencontainers.image.title":    "ipcguard",
 			"org.opencontainers.image.version":  version,
@@ -116,12 +116,12 @@ func build(version, arch, path string, made time.Time) (v1.Image, error) {
 	return mutate.ConfigFile(image, config)
 }
 
-// tree is the image's file system as a tar archive.
+// tree returns the image's file system as a tar archive.
 func tree(program []byte, made time.Time) ([]byte, error) {
 	var roots bytes.Buffer
 	for root := range bundle.Roots() {
 		if root.Constraint != nil {
-			continue // one that is trusted for some certificates alone, which a file cannot say
+			continue // a root that is trusted for some certificates only, which a file cannot express
 		}
 		if err := pem.Encode(&roots, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}); err != nil {
 			return nil, err
@@ -130,7 +130,15 @@ func tree(program []byte, made time.Time) ([]byte, error) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	put := func(name string, mode int64, owner int, content []byte) error {
-		h := &tar.Header{Name: name, Mode: mode, Uid: owner, Gid: owner, ModTime: made, Size: int64(len(content)), Typeflag: tar.TypeReg}
+		h := &tar.Header{
+			Name:     name,
+			Mode:     mode,
+			Uid:      owner,
+			Gid:      owner,
+			ModTime:  made,
+			Size:     int64(len(content)),
+			Typeflag: tar.TypeReg,
+		}
 		if strings.HasSuffix(name, "/") {
 			h.Typeflag = tar.TypeDir
 		}
@@ -167,7 +175,7 @@ func tree(program []byte, made time.Time) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// save writes an index as an image layout, packed into one file.
+// save writes an index as an image layout in one tar file.
 func save(index v1.ImageIndex, version, path string, made time.Time) error {
 	dir, err := os.MkdirTemp("", "ipcguard-image-")
 	if err != nil {
@@ -200,7 +208,13 @@ func save(index v1.ImageIndex, version, path string, made time.Time) error {
 		if err != nil {
 			return err
 		}
-		h := &tar.Header{Name: filepath.ToSlash(inside), Mode: 0o644, Size: int64(len(b)), ModTime: made, Typeflag: tar.TypeReg}
+		h := &tar.Header{
+			Name:     filepath.ToSlash(inside),
+			Mode:     0o644,
+			Size:     int64(len(b)),
+			ModTime:  made,
+			Typeflag: tar.TypeReg,
+		}
 		if err := w.WriteHeader(h); err != nil {
 			return err
 		}
