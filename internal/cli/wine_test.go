@@ -19,6 +19,7 @@ import (
 	"unicode/utf16"
 
 	"ipcguard/internal/peer"
+	"ipcguard/internal/plan"
 	"ipcguard/internal/smbtest"
 )
 
@@ -61,6 +62,7 @@ func TestApplyUnderWine(t *testing.T) {
 	t.Run("the installer", w.installer)
 	t.Run("services", w.services)
 	t.Run("a fleet's directory that is open", w.openHomes)
+	t.Run("weak logons", w.weakLogons) // after what compares the registry with what it was: a key that Wine has not is made for it
 	t.Run("hives", func(t *testing.T) { hivesUnderWine(t, w, w.server) })
 }
 
@@ -167,6 +169,61 @@ func (w *wineHost) eventLog(t *testing.T) {
 		t.Errorf("ReportEventW failed:\n%s", out)
 	}
 	w.same(t, "rolled back,")
+}
+
+// weakLogonSettings are the registry values that end, restrict or log a weak way to log on, each at the value that does.
+var weakLogonSettings = []string{
+	"LmCompatibilityLevel=5", "NtlmMinServerSec=537395200", "NtlmMinClientSec=537395200", "RestrictReceivingNTLMTraffic=2",
+	"RestrictSendingNTLMTraffic=2", "RestrictNTLMInDomain=7", "AuditReceivingNTLMTraffic=2", "AuditNTLMInDomain=7",
+	"RequireSecuritySignature=1", "EncryptData=1", "RejectUnencryptedAccess=1", "MinSmb2Dialect=768", "SMB1=0",
+	"SmbServerNameHardeningLevel=1", "BlockNtlmv1SSO=1", "AuditClientDoesNotSupportSigning=1", "AuditClientSpnSupport=1", "AuditSmb1Access=1",
+	"LanmanWorkstation.RequireSecuritySignature=1", "LanmanWorkstation.BlockNTLM=1", "LanmanWorkstation.MinSmb2Dialect=768",
+	"AllowInsecureGuestAuth=0", "LimitBlankPasswordUse=1",
+}
+
+func (w *wineHost) weakLogons(t *testing.T) {
+	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`, "/v", "LmCompatibilityLevel", "/t", "REG_DWORD", "/d", "1", "/f")
+	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0`, "/v", "ClientAllowedNTLMServers", "/t", "REG_MULTI_SZ", "/d", `NAS1\0Ärger`, "/f")
+	keys := []string{`SYSTEM\CurrentControlSet\Control\Lsa`, `SYSTEM\CurrentControlSet\Services`, `SOFTWARE\Policies`}
+	w.Run(t, "reg", "add", `HKLM\SOFTWARE\Policies`, "/f")
+	open := w.dump(t, keys...)
+	w.ipcguard(t, 3, "audit", "local", "--product", "win2025", "--role", "domain-controller", "--format", "json", "-o", "logons-audit.json")
+	args := []string{"plan", "--audit", "logons-audit.json", "--format", "json", "-o", "logons.json"}
+	for _, want := range weakLogonSettings {
+		args = append(args, "--want", want)
+	}
+	w.ipcguard(t, 0, args...)
+	out, code := w.Run(t, w.program, "apply", "logons.json", "--yes", "--address", w.server, "--state", w.state)
+	if code != 0 && code != 4 {
+		t.Fatalf("exit %d\n%s", code, out)
+	}
+	id, after := applied(t, out), strings.ReplaceAll(w.dump(t, keys...), "\x00", "") // of UTF-16
+	b, err := os.ReadFile(w.Path(`C:\logons.json`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := 0
+	for _, c := range p.Changes {
+		if n, ok := c.To.Whole(); ok && c.To.Type == "REG_DWORD" {
+			written++
+			if line := fmt.Sprintf("\"%s\"=dword:%08x", c.Where[strings.LastIndexByte(c.Where, '\\')+1:], n); !strings.Contains(after, line) {
+				t.Errorf("no %s in the registry", line)
+			}
+		}
+	}
+	if written < len(weakLogonSettings)-6 { // some are in effect by default
+		t.Errorf("%d of %d are written", written, len(weakLogonSettings))
+	}
+	w.ipcguard(t, 0, "rollback", id)
+	if now := w.dump(t, keys...); now != open {
+		t.Errorf("rolled back, the registry is\n%s\nwant\n%s", now, open)
+	}
+	w.Run(t, "reg", "delete", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`, "/v", "LmCompatibilityLevel", "/f")
+	w.Run(t, "reg", "delete", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0`, "/v", "ClientAllowedNTLMServers", "/f")
 }
 
 func (w *wineHost) needsRestart(t *testing.T) {
@@ -376,12 +433,15 @@ func (w *wineHost) installer(t *testing.T) {
 	}
 }
 
-// dump is everything that Windows' own reg exports of the settings' keys.
-func (w *wineHost) dump(t *testing.T) string {
+// dump is everything that Windows' own reg exports of keys below HKLM, or of those that the other tests change.
+func (w *wineHost) dump(t *testing.T, keys ...string) string {
 	t.Helper()
 	var all []byte
-	for _, key := range []string{`Control\Lsa`, `Services\LanmanServer`} {
-		w.Run(t, "reg", "export", `HKLM\SYSTEM\CurrentControlSet\`+key, `C:\dump.reg`, "/y")
+	if keys == nil {
+		keys = []string{`SYSTEM\CurrentControlSet\Control\Lsa`, `SYSTEM\CurrentControlSet\Services\LanmanServer`}
+	}
+	for _, key := range keys {
+		w.Run(t, "reg", "export", `HKLM\`+key, `C:\dump.reg`, "/y")
 		b, err := os.ReadFile(w.Path(`C:\dump.reg`))
 		if err != nil {
 			t.Fatal(err)
