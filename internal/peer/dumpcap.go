@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -70,7 +71,7 @@ func dumpcap(t testing.TB, m *Machine, iface, filter string, dial func() (net.Co
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
-		_ = dump.Process.Signal(os.Interrupt)
+		_ = dump.Process.Signal(syscall.SIGTERM) // a shell's background job ignores SIGINT, and so do its children
 		_ = dump.Wait()
 	}
 }
