@@ -80,7 +80,7 @@ func Tshark(fields func(filter string, names ...string) [][]string) Shark {
 		"ntlmssp.messagetype", "ntlmssp.auth.username", "ntlmssp.auth.ntresponse", "dcerpc.pkt_type", "dcerpc.cn_flags", "dcerpc.cn_num_ctx_items", "dcerpc.cn_bind_to_uuid", "dcerpc.opnum",
 		"smb.cmd", "smb.flags.response", "smb.wct", "smb.path", "smb.file",
 	}
-	s := sharkReader{Shark{Facts{}, Facts{}}, map[[2]string]question{}}
+	s := sharkReader{Shark{Facts{}, Facts{}}, map[[2]string]question{}, map[[2]string][]string{}}
 	for _, row := range fields("smb || smb2", names...) {
 		f := frame{}
 		for i, values := range row {
@@ -88,9 +88,9 @@ func Tshark(fields func(filter string, names ...string) [][]string) Shark {
 				f[names[i]] = strings.Split(values, ",")
 			}
 		}
-		s.smb2(f)
+		carriers := s.smb2(f)
 		s.smb1(f)
-		s.rpc(f)
+		s.rpc(f, carriers)
 	}
 	for _, q := range s.open {
 		s.answered(q, "")
@@ -122,6 +122,7 @@ type question struct {
 type sharkReader struct {
 	Shark
 	open map[[2]string]question // by stream and message
+	held map[[2]string][]string // what is bound behind an open in the same compound, which counts if the pipe opens
 }
 
 func (s *sharkReader) answered(q question, hex string) {
@@ -132,8 +133,10 @@ func (s *sharkReader) answered(q question, hex string) {
 	q.facts[q.what+" "+name]++
 }
 
-// smb2 takes the messages of a frame that are SMB2.
-func (s *sharkReader) smb2(f frame) {
+// smb2 takes the messages of a frame that are SMB2. It returns, for each request that may carry a message of RPC, the open
+// before it in the same compound, if there is one.
+func (s *sharkReader) smb2(f frame) (carriers [][2]string) {
+	const write, ioctl = "9", "11"
 	commands := f["smb2.cmd"]
 	all, responses, creates := len(commands), 0, 0
 	for i, c := range commands {
@@ -153,7 +156,20 @@ func (s *sharkReader) smb2(f frame) {
 				delete(s.open, id)
 				s.answered(q, hex)
 			}
+			if hex != "0x00000103" {
+				if hex == "0x00000000" {
+					s.bound(s.held[id])
+				}
+				delete(s.held, id)
+			}
 			continue
+		}
+		if c == write || c == ioctl {
+			var opens [2]string
+			if i > 0 && commands[i-1] == "5" {
+				opens = [2]string{id[0], f.nth("smb2.msg_id", i-1, all)}
+			}
+			carriers = append(carriers, opens)
 		}
 		tree := f.nth("smb2.tree", i, all)
 		if trees := f["smb2.tree"]; all == 1 && len(trees) > 1 { // that of the header's number as well, when it was known before
@@ -172,6 +188,7 @@ func (s *sharkReader) smb2(f frame) {
 			}
 		}
 	}
+	return carriers
 }
 
 func isIPC(tree string) bool { return strings.HasSuffix(strings.ToUpper(tree), "IPC$") }
@@ -223,7 +240,7 @@ func (s *sharkReader) smb1(f frame) {
 }
 
 // rpc takes what pipes carry. Some servers' answers repeat the request: it counts in its own direction alone.
-func (s *sharkReader) rpc(f frame) {
+func (s *sharkReader) rpc(f frame, carriers [][2]string) {
 	const request, fault, bind, alter = "0", "3", "11", "14"
 	kinds, contexts, uuids := f["dcerpc.pkt_type"], f["dcerpc.cn_num_ctx_items"], f["dcerpc.cn_bind_to_uuid"]
 	calls := 0
@@ -246,9 +263,18 @@ func (s *sharkReader) rpc(f frame) {
 				mine, uuids, contexts = slices.Clone(uuids[:n]), uuids[n:], contexts[1:]
 			}
 			slices.Sort(mine)
-			for _, u := range slices.Compact(mine) {
-				s.Sure["bind "+u]++
+			mine = slices.Compact(mine)
+			if len(carriers) == len(kinds) && carriers[i] != [2]string{} {
+				s.held[carriers[i]] = mine
+				continue
 			}
+			s.bound(mine)
 		}
+	}
+}
+
+func (s *sharkReader) bound(uuids []string) {
+	for _, u := range uuids {
+		s.Sure["bind "+u]++
 	}
 }
