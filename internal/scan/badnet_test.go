@@ -23,6 +23,7 @@ func toldOf(claims map[string]string) (n int) {
 // A real Samba behind a bad network is never said to be more closed, nor more open, than it is without; and what was lost is
 // told: exposed is partial where most was lost, and everything else is inconclusive or unreachable.
 func TestBadNetworks(t *testing.T) {
+	t.Parallel()
 	s := peer.StartSamba(t, peer.Config{Address: "127.76.1.1", Users: []string{"alice"}})
 	patient := Options{Host: 5 * time.Minute, Timeouts: smb.Timeouts{Connect: time.Minute, Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: 2 * time.Minute, Call: 2 * time.Minute}}
 	brief := patient // where nothing but a wait tells that there is no answer

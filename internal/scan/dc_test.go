@@ -28,6 +28,7 @@ var dcQuestions = []question{
 
 // The same table on a domain controller, where restrict anonymous means something else.
 func TestDomainController(t *testing.T) {
+	t.Parallel()
 	dc := peer.StartDC(t)
 	client := peer.Client{From: dc.Client}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {

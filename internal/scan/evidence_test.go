@@ -204,6 +204,7 @@ func TestMostlyUnanswered(t *testing.T) {
 
 // Samba's hosts deny is named as that, and --quick is limited where IPC$ is open and lsarpc is not there.
 func TestHostsDeny(t *testing.T) {
+	t.Parallel()
 	s := peer.StartSamba(t, peer.Config{Address: "127.47.7.7", Global: []string{"hosts deny = 127.47.7.0/24 127.0.0.1", "hosts allow = 127.47.7.99"}})
 	scanner, err := New(Options{})
 	if err != nil {

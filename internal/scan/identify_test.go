@@ -16,6 +16,7 @@ import (
 
 // Real servers are taken for what they are, by what they show; decoys are marked, and nobody is told to configure them.
 func TestWhoIsIt(t *testing.T) {
+	t.Parallel()
 	plain := peer.StartSamba(t, peer.Config{Address: "127.76.5.1"})
 	named := peer.StartSamba(t, peer.Config{Address: "127.76.5.2", Global: []string{"server string = Files of the office"}})
 	old := peer.StartSamba(t, peer.Config{Address: "127.76.5.3", Global: []string{"server string = Files", "server min protocol = NT1"}})

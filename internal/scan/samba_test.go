@@ -179,6 +179,7 @@ func findingIDs(r *model.Scan) []string {
 
 // The table of what an anonymous client gets from a standalone server, cell by cell, over three dialects.
 func TestStandaloneTable(t *testing.T) {
+	t.Parallel()
 	allowed, denied, absent := model.Allowed, model.Denied, model.Absent
 	still := map[string]model.Outcome{ // what restrict anonymous = 1 leaves open
 		"LsarGetUserName": allowed, "LsarQueryInformationPolicy": allowed, "LsarEnumerateAccounts": allowed, "LsarLookupSids": allowed,
@@ -252,6 +253,7 @@ func TestStandaloneTable(t *testing.T) {
 
 // Other ways in which a real server opens or closes the door.
 func TestStandaloneSettings(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name        string
 		config      peer.Config
@@ -359,6 +361,7 @@ func TestStandaloneSettings(t *testing.T) {
 
 // A second server, which knows little of the protocol, and closes the door at logon once it has users.
 func TestImpacket(t *testing.T) {
+	t.Parallel()
 	open := peer.StartImpacket(t, "127.47.1.3")
 	r, by := scanServer(t, open.Addr(), Options{})
 	anonymous := by[model.Anonymous]

@@ -76,6 +76,7 @@ func refusedLogons(t *testing.T, s *peer.Samba) (n int) {
 // TestWeakWaysOnSamba tries the weak ways in under settings of a real server, whose own log says how many logons of the
 // account it refused: never more than one a scan, and none where that may lock the account.
 func TestWeakWaysOnSamba(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd", "pdbedit")
 	const logs = "log level = 1 auth_json_audit:3"
 	s := peer.StartSamba(t, peer.Config{Address: "127.47.9.1", Global: []string{logs, "server signing = mandatory"}})
@@ -129,6 +130,7 @@ func TestWeakWaysOnSamba(t *testing.T) {
 
 // TestWeakWaysAreHeldBack: what is not known to be harmless is not sent, and says why.
 func TestWeakWaysAreHeldBack(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd")
 	s := peer.StartSamba(t, peer.Config{Address: "127.47.9.2", Global: []string{"log level = 1 auth_json_audit:3", "server signing = mandatory"}})
 	why := func(o Options, way string) string {
@@ -189,6 +191,7 @@ func TestWeakWaysAreHeldBack(t *testing.T) {
 
 // TestWeakWaysAtNetBIOSPort: a server that listens at 139 alone is asked the same, there, and refuses no more logons.
 func TestWeakWaysAtNetBIOSPort(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd")
 	s := peer.StartSamba(t, peer.Config{Address: "127.47.9.4", Global: []string{"log level = 1 auth_json_audit:3", "server min protocol = NT1"}})
 	o := weakly()
@@ -218,6 +221,7 @@ func TestWeakWaysAtNetBIOSPort(t *testing.T) {
 
 // TestWeakWaysLostAnswer: whichever answer is lost on the way, nothing becomes accepted or refused that was not before.
 func TestWeakWaysLostAnswer(t *testing.T) {
+	t.Parallel()
 	peer.Need(t, "smbd")
 	s := peer.StartSamba(t, peer.Config{Address: "127.47.9.3", Global: []string{"server signing = mandatory"}})
 	run := func(w *smbtest.Wire) map[string]string {
