@@ -184,6 +184,8 @@ var weakLogonSettings = []string{
 func (w *wineHost) weakLogons(t *testing.T) {
 	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`, "/v", "LmCompatibilityLevel", "/t", "REG_DWORD", "/d", "1", "/f")
 	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0`, "/v", "ClientAllowedNTLMServers", "/t", "REG_MULTI_SZ", "/d", `NAS1\0Ärger`, "/f")
+	// The practice server answers while this value is there, and a test before this one removes it.
+	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "RestrictNullSessAccess", "/t", "REG_DWORD", "/d", "0", "/f")
 	keys := []string{`SYSTEM\CurrentControlSet\Control\Lsa`, `SYSTEM\CurrentControlSet\Services`, `SOFTWARE\Policies`}
 	w.Run(t, "reg", "add", `HKLM\SOFTWARE\Policies`, "/f")
 	open := w.dump(t, keys...)
