@@ -401,7 +401,7 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 		for _, h := range still {
 			waiting[h] = true
 		}
-		hosts := &values{columns: "host bigint, state bigint, grp bigint, closes bigint, why text"}
+		hosts := &values{columns: "rollout bigint, host bigint, state bigint, grp bigint, closes bigint, since bigint, why text"}
 		stopped := &values{columns: "stop bigint, host bigint"}
 		for i := range planned {
 			p := &planned[i]
@@ -413,7 +413,7 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 			if err != nil {
 				return err
 			}
-			hosts.add(p.HostID, p.State, group, set, p.Why)
+			hosts.add(id, p.HostID, p.State, group, set, q.now(), p.Why)
 			seen := map[int64]bool{}
 			for _, s := range p.Stops {
 				stop, err := w.stop(ctx, s)
@@ -426,8 +426,10 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 				}
 			}
 		}
-		if err := q.change(ctx, hosts, fmt.Sprintf(`UPDATE rollout_hosts SET state = v.state, group_id = v.grp, set_id = v.closes, why = v.why, since = %d
-			FROM v WHERE rollout_hosts.rollout_id = %d AND rollout_hosts.host_id = v.host`, q.now().UnixMicro(), id)); err != nil {
+		// The rollout is a column of v, too: with a number in its place SQLite goes over all hosts of the rollout, and for
+		// each over all of v.
+		if err := q.change(ctx, hosts, `UPDATE rollout_hosts SET state = v.state, group_id = v.grp, set_id = v.closes,
+			why = v.why, since = v.since FROM v WHERE rollout_hosts.rollout_id = v.rollout AND rollout_hosts.host_id = v.host`); err != nil {
 			return err
 		}
 		if err := q.change(ctx, stopped, `INSERT INTO rollout_stopped (stop_id, host_id) SELECT v.stop, v.host FROM v`); err != nil {
