@@ -156,14 +156,7 @@ func (g *Group) owners() (names []string, of map[string][]store.RolloutHost) {
 }
 
 // shown makes characters visible that hide or reorder text.
-func shown(s string) string {
-	return strings.Map(func(r rune) rune {
-		if model.Hidden(r) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-}
+func shown(s string) string { return model.Visible(strings.ToValidUTF8(s, "?")) }
 
 // count returns a number with its noun.
 func count(n int, one, many string) string {
