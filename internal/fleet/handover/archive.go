@@ -140,13 +140,14 @@ func (a *archive) stops() error {
 }
 
 func (a *archive) tickets() error {
-	if _, more := a.r.tickets(); more > 0 {
+	all, more := a.r.tickets()
+	if more > 0 {
 		a.say("%d more tickets than the %d of each file were not written: plan for fewer hosts at once.",
 			more, mostTickets)
 	}
 	for _, shape := range Shapes() {
 		var b strings.Builder
-		if err := a.r.WriteTickets(&b, shape); err != nil {
+		if err := a.r.writeTickets(&b, shape, all); err != nil {
 			return err
 		}
 		if err := a.file("tickets/"+shape+".csv", []byte(b.String())); err != nil {

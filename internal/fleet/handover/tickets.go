@@ -114,6 +114,11 @@ func (t *ticket) text(r *Rollout) string {
 
 // WriteTickets writes the tickets for what remains of a rollout in one of the [Shapes].
 func (r *Rollout) WriteTickets(w io.Writer, shape string) error {
+	all, _ := r.tickets()
+	return r.writeTickets(w, shape, all)
+}
+
+func (r *Rollout) writeTickets(w io.Writer, shape string, all []ticket) error {
 	out := csv.NewWriter(w)
 	row := func(cells ...string) error {
 		for i, c := range cells {
@@ -135,7 +140,6 @@ func (r *Rollout) WriteTickets(w io.Writer, shape string) error {
 	if err := row(heads...); err != nil {
 		return err
 	}
-	all, _ := r.tickets()
 	for i := range all {
 		t := &all[i]
 		var err error
