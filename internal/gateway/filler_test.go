@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"testing"
 
 	"ipcguard/internal/ntlm"
@@ -36,9 +37,10 @@ func filler(t testing.TB, address string) string {
 
 func fill(nc net.Conn) {
 	defer nc.Close()
-	answer := make([]byte, nbss.HeaderLen+smb2.HeaderLen+16+8<<20)
+	// Most connections only log on and need little; READ and WRITE grow the buffers.
+	answer := make([]byte, 1<<10)
 	head := make([]byte, nbss.HeaderLen+smb2.HeaderLen)
-	rest := make([]byte, 1<<20)
+	rest := make([]byte, 1<<10)
 	for {
 		if _, err := io.ReadFull(nc, head); err != nil {
 			return
@@ -47,6 +49,10 @@ func fill(nc net.Conn) {
 		body := rest[:min(left, 64)]
 		if _, err := io.ReadFull(nc, body); err != nil {
 			return
+		}
+		if left > len(rest) && len(rest) < 1<<20 {
+			rest = append(rest, make([]byte, 1<<20)...)
+			body = rest[:64]
 		}
 		for left -= len(body); left > 0; {
 			n, err := nc.Read(rest[64:min(64+left, len(rest))])
@@ -58,6 +64,9 @@ func fill(nc net.Conn) {
 		var h smb2.Header
 		if h.Unmarshal(head[nbss.HeaderLen:]) != nil {
 			return
+		}
+		if h.Command == smb2.Read {
+			answer = slices.Grow(answer[:0], nbss.HeaderLen+smb2.HeaderLen+16+int(binary.LittleEndian.Uint32(body[4:])))
 		}
 		if _, err := nc.Write(fillOne(&h, body, answer)); err != nil {
 			return
