@@ -9,10 +9,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-// afterEdits is where the order of wishes begins: no host has as many edits.
+// afterEdits is the order of the first wish. No host has that many edits.
 const afterEdits = 1 << 20
 
-// wishes are the single settings that the policy asks for, each as an edit with one value.
+// wishes returns the single settings that the policy asks for, each as an edit with one value.
 func (w *work) wishes() ([]chosen, error) {
 	var out []chosen
 	var named []*catalog.Setting
@@ -38,7 +38,7 @@ func (w *work) wishes() ([]chosen, error) {
 	return out, w.takesOnly(out)
 }
 
-// wished tells whether the policy says which value a setting is to have, so that nothing else may choose one.
+// wished reports whether the policy names the value of a setting, so that nothing else may choose one.
 func (w *work) wished(s *catalog.Setting) bool {
 	return slices.ContainsFunc(w.e.Policy.Want, func(want string) bool {
 		name, _, _ := strings.Cut(want, "=")
@@ -46,8 +46,8 @@ func (w *work) wished(s *catalog.Setting) bool {
 	})
 }
 
-// wish is one setting with the value that is asked for. It is refused where it could not be taken back, where nothing would
-// read it, and where its value has no documented meaning.
+// wish returns the edit for one setting and the requested value. It fails if the value before is unknown, if the host
+// would not read the setting, or if the value has no documented meaning.
 func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 	refuse := func(why, hint string) (chosen, error) { return chosen{}, &InputError{s.ID + " " + why, hint} }
 	data, ok := s.Value(model.Value{Present: true, Data: parse(s, value)})
@@ -94,7 +94,7 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 	return ch, nil
 }
 
-// known tells whether the catalog knows a value, without which nothing would apply it. Lists and switches take any.
+// known reports whether the catalog has a value; apply refuses any other. Lists and switches take every value.
 func (w *work) known(s *catalog.Setting, data any) bool {
 	switch data.(type) {
 	case []string, bool:
@@ -123,7 +123,7 @@ func (w *work) takesOnly(wishes []chosen) error {
 	return nil
 }
 
-// holdsAlready tells whether a wish is in effect as it is.
+// holdsAlready reports whether a wish is already in effect.
 func (w *work) holdsAlready(ch chosen) bool {
 	now, known := w.effective(ch.edit.setting.ID)
 	if !known || !ch.edit.setting.Same(now, ch.data()) {
@@ -133,7 +133,7 @@ func (w *work) holdsAlready(ch chosen) bool {
 	return true
 }
 
-// spared drops the changes that nothing needs any more beside the wishes.
+// spared removes the changes that are no longer needed beside the wishes.
 func (w *work) spared(found, wishes []chosen) []chosen {
 	if len(wishes) == 0 {
 		return found
@@ -145,7 +145,7 @@ func (w *work) spared(found, wishes []chosen) []chosen {
 	})
 }
 
-// judged are the settings as an audit would find them after some edits.
+// judged returns the settings as an audit would find them after some edits.
 func (w *work) judged(set ...chosen) map[string]model.Setting {
 	out := map[string]model.Setting{}
 	for _, s := range w.c.Resolve(w.with(w.cfg, set...)) {
@@ -154,15 +154,15 @@ func (w *work) judged(set ...chosen) map[string]model.Setting {
 	return out
 }
 
-// enough keeps the options after which an audit would not call the setting weak any more.
+// enough returns the options after which an audit would no longer call the setting weak.
 func (w *work) enough(e *edit) []option {
 	return slices.DeleteFunc(e.options, func(o option) bool {
 		return w.judged(chosen{edit: &edit{setting: e.setting, from: e.from, options: []option{o}}})[e.setting.ID].State == model.StateWeak
 	})
 }
 
-// oneOf is the value to take where several would do: the product's default where it is among them, for that is what others
-// run, else the first that the catalog names.
+// oneOf returns the value to use if several would do: the product's default if it is among them, because other hosts
+// run with it, else the first in the catalog.
 func (w *work) oneOf(s *catalog.Setting) []any {
 	for _, want := range s.Wanted {
 		list, _ := want.Value.([]any)
@@ -183,8 +183,8 @@ func (w *work) oneOf(s *catalog.Setting) []any {
 	return nil
 }
 
-// shutsOut says why a lowest dialect leaves nobody a dialect to speak: the highest lies below it. Samba takes both lines
-// and then refuses every client. [M] samba-4.17.12
+// shutsOut returns why a minimum dialect leaves clients no dialect at all: the maximum is lower. Samba accepts both
+// lines and then refuses every client. [M] samba-4.17.12
 func (w *work) shutsOut(ch chosen) string {
 	if ch.edit.setting.ID != "server min protocol" {
 		return ""

@@ -13,7 +13,7 @@ import (
 // HostFirewall is the setting of changes that are rules of the host's firewall. They are exported, never applied.
 const HostFirewall = "host-firewall"
 
-// block closes IPC$ itself. It makes no changes where something in use would stop, unless that is accepted.
+// block closes IPC$ itself. If something in use would stop, it makes no changes, unless the policy accepts that.
 func (w *work) block(p *model.Plan) {
 	m, err := w.means()
 	if err != "" {
@@ -42,7 +42,7 @@ func (w *work) block(p *model.Plan) {
 	}
 	p.Changes = changes
 	p.Residual = w.blockResidual(m, cfg)
-	if len(m.Ports) == 0 { // a firewall's rules are none of the model's
+	if len(m.Ports) == 0 { // the model has no firewall rules
 		w.findDoors()
 		w.doors = slices.DeleteFunc(w.doors, func(d door) bool { return d.kind == "" })
 		p.Open = w.stillOpen(cfg, w.levelsIn(w.c.View(cfg), nil))
@@ -58,7 +58,7 @@ func (w *work) block(p *model.Plan) {
 	}
 }
 
-// means finds the way to block that the policy names, or the system's first.
+// means returns the way to block that the policy names, or the system's first.
 func (w *work) means() (*catalog.Way, string) {
 	ways := w.c.WaysFor(w.platform.System)
 	if len(ways) == 0 {
@@ -120,7 +120,7 @@ func (w *work) blockChanges(m *catalog.Way) (out []model.Change, missing string)
 	return out, ""
 }
 
-// blockValue is what a setting of a way gets on this host.
+// blockValue returns the value that a setting of a way gets on this host.
 func (w *work) blockValue(x catalog.WaySet) any {
 	if x.Value == catalog.NeededPipes {
 		return w.allowedPipes()
@@ -128,7 +128,7 @@ func (w *work) blockValue(x catalog.WaySet) any {
 	return x.Value
 }
 
-// allowedPipes are the pipes of what is declared.
+// allowedPipes returns the pipes of the declared services.
 func (w *work) allowedPipes() []string {
 	out := []string{}
 	for _, s := range w.needs.declared {
@@ -146,7 +146,7 @@ func (w *work) allowedPipes() []string {
 	return out
 }
 
-// meetsUsers tells whether a way to block takes anything from those who sign in.
+// meetsUsers reports whether a way to block takes anything from signed-in users.
 func meetsUsers(m *catalog.Way) bool { return m.Spares != "users" }
 
 func (w *work) blockBreaks(m *catalog.Way, cfg catalog.Config) []model.Break {
@@ -186,7 +186,7 @@ func (w *work) blockBreaks(m *catalog.Way, cfg catalog.Config) []model.Break {
 	return out
 }
 
-// stops tells whether a use that was seen may stop.
+// stops reports whether an observed use may stop.
 func (w *work) stops(m *catalog.Way, u *model.Use) bool {
 	if u.Outcome != model.Allowed || m.KeepsIPC {
 		return false
@@ -203,7 +203,7 @@ func (w *work) stops(m *catalog.Way, u *model.Use) bool {
 	return !m.ByList || u.Pipe != "" && !holds(w.allowedPipes(), u.Pipe)
 }
 
-// inUse says what would stop that is in use: seen, declared, or nobody knows.
+// inUse returns what is in use and would stop: because it was observed or declared, or because nobody knows.
 func (w *work) inUse(m *catalog.Way, breaks []model.Break) string {
 	if !meetsUsers(m) {
 		return ""
@@ -231,7 +231,7 @@ func (w *work) inUse(m *catalog.Way, breaks []model.Break) string {
 	return ""
 }
 
-// prefer says why restricting is the better way, with what it would do here.
+// prefer returns why restricting is better, with what it would do here.
 func (w *work) prefer() string {
 	e := *w.e
 	e.Policy.Strategy, e.Policy.Means = Restrict, ""
@@ -254,8 +254,8 @@ func (w *work) prefer() string {
 	return fmt.Sprintf("Restricting keeps strangers out and leaves those who sign in alone: here it %s and stops %d of the uses that were seen (--strategy restrict). Accept the breakage to block all the same (--accept-breakage)", what, stops)
 }
 
-// otherWays tells the other ways to block, and what each would really do. Where the product decides which setting
-// counts, the way goes by the setting's name, and the one that does nothing here is named.
+// otherWays adds the other ways to block to the rejected settings, with what each would really do. If the product
+// decides which setting counts, the way is named after that setting, and the setting without effect is mentioned.
 func (w *work) otherWays(taken *catalog.Way) {
 	for _, m := range w.c.WaysFor(w.platform.System) {
 		if m == taken {
@@ -280,7 +280,8 @@ func (w *work) otherWays(taken *catalog.Way) {
 	}
 }
 
-// missing is the setting of a way that this release does not know, and why; empty where it knows them all.
+// missing returns a setting of a way that this release does not know, and why. It is empty if the release knows them
+// all.
 func (w *work) missing(m *catalog.Way) (setting, why string) {
 	sets, _ := w.c.SetsOn(m, w.platform)
 	for _, x := range sets {
@@ -328,8 +329,8 @@ func (w *work) warnBlock(m *catalog.Way, p *model.Plan) {
 	}
 }
 
-// goesWith names the shares that stand beside IPC$: those that the system makes, by its role where the source has not
-// listed them, and with a way that takes every share those that somebody made.
+// goesWith names the shares that stop together with IPC$: those that the system makes (by role, if the source does not
+// list them), and, if the way stops every share, those that somebody made.
 func (w *work) goesWith(m *catalog.Way, defaults []string) []string {
 	var out []string
 	add := func(names ...string) {
@@ -363,8 +364,8 @@ func (w *work) goesWith(m *catalog.Way, defaults []string) []string {
 	return out
 }
 
-// administrative are the drive shares and ADMIN$: none where the host is told not to make them. Which drives there are is
-// known from a list of shares alone.
+// administrative returns the drive shares and ADMIN$, or nothing if the host does not make them. Only a list of shares
+// says which drives there are.
 func (w *work) administrative(listed []string) []string {
 	for _, id := range []string{"AutoShareServer", "AutoShareWks"} {
 		s := w.c.Setting(id)
@@ -379,7 +380,7 @@ func (w *work) administrative(listed []string) []string {
 	return []string{"C$", "D$ …", "ADMIN$"}
 }
 
-// blockResidual says what the model sees as still open.
+// blockResidual returns what the model says is still open.
 func (w *work) blockResidual(m *catalog.Way, cfg catalog.Config) []string {
 	out := []string{}
 	if len(m.Ports) > 0 {

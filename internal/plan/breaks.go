@@ -10,14 +10,14 @@ import (
 	"ipcguard/internal/model"
 )
 
-// breakage is one entry of the catalog that applies to a change here.
+// breakage is an entry of the catalog that applies to a change here.
 type breakage struct {
 	model.Break
 	declared bool // it names a service that the administrator declared
 	found    bool // it names a service that was found on the host
 }
 
-// breakage lists what the catalog says of a value on this product.
+// breakage returns what the catalog says about a value on this product.
 func (w *work) breakage(e *edit, data any) []breakage {
 	var out []breakage
 	for _, b := range e.setting.Breaks {
@@ -57,8 +57,8 @@ func (e *edit) name() string {
 	return e.setting.ID
 }
 
-// hits tells whether a breakage speaks of this value. One of a lower number holds for a higher one of the same kind; one
-// of a list holds where a pipe of its services is taken off.
+// hits reports whether a breakage is about this value. A breakage of a lower number also holds for a higher one of the
+// same kind; that of a list holds if a pipe of its services is removed.
 func (w *work) hits(e *edit, b catalog.Breakage, data any) bool {
 	if b.Value == nil {
 		return true
@@ -81,8 +81,8 @@ func (w *work) hits(e *edit, b catalog.Breakage, data any) bool {
 	return e.setting.Same(data, want)
 }
 
-// takesPipe tells whether a new list lacks a pipe of a service that was open before. A service whose pipes have no fixed
-// name may use any of those that go and that the catalog does not know.
+// takesPipe reports whether a new list lacks a pipe of a service that was open before. A service without fixed pipe
+// names may use any of the removed pipes that the catalog does not know.
 func (w *work) takesPipe(service string, list []string) bool {
 	before, hard := w.openNow()
 	s := w.c.Service(service)
@@ -94,7 +94,7 @@ func (w *work) takesPipe(service string, list []string) bool {
 	})
 }
 
-// breaks are what the chosen changes stop: what was seen first, then what documents say.
+// breaks returns what the chosen changes stop: first what was observed, then what documents say.
 func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 	out := []model.Break{}
 	add := func(b model.Break) {
@@ -135,7 +135,7 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 	return out
 }
 
-// Break tells a use that would be refused.
+// Break describes a use that would be refused.
 func (x Replay) Break(certainty, because string) model.Break {
 	u := x.Use
 	what := "connects to IPC$"
@@ -165,10 +165,10 @@ func (x Replay) Break(certainty, because string) model.Break {
 	return model.Break{Who: who, What: fmt.Sprintf("%s as %s (%s)", what, u.Identity, times), Certainty: certainty, Because: because}
 }
 
-// seenSo is how often a use was seen, as [Replay.Break] tells it.
+// seenSo matches how often a use was seen, as [Replay.Break] writes it.
 var seenSo = regexp.MustCompile(` \((once|[0-9]+ times)(, last on [0-9-]+)?\)$`)
 
-// Alike is what a plan would stop without how often it was seen: two that differ in nothing else are the same on two hosts.
+// Alike returns what a plan would stop without how often it was seen, so that the same breakage on two hosts is equal.
 func Alike(b model.Break) model.Break {
 	b.What = seenSo.ReplaceAllString(b.What, "")
 	return b

@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// weigh holds the scans against the audit. What the model leaves open and a scan answered is settled; what the two say
-// differently stops the plan, and the answer is the question that would settle it.
+// weigh compares the scans with the audit. If a scan answered what the model leaves unknown, its answer counts. If the
+// two contradict each other, the plan stops, and weigh returns the question that would settle it.
 func (w *work) weigh() (question string) {
 	a := w.e.Audit
 	if p := w.e.Policy.Role; p != "" && a.Platform.Role != "" && a.Platform.Role != model.UnknownRole && p != a.Platform.Role {
@@ -69,7 +69,7 @@ func (w *work) weigh() (question string) {
 	return "the scan and the configuration contradict each other (" + strings.Join(differs, "; ") + more + "): " + why
 }
 
-// otherHost finds what shows that a scan is of another host.
+// otherHost returns evidence that a scan is of another host.
 func (w *work) otherHost(s *model.Scan) string {
 	p := w.platform
 	if s.Server.System != "" && s.Server.System != "unknown" && p.System != "" && p.System != "ksmbd" && s.Server.System != p.System {
@@ -84,8 +84,8 @@ func (w *work) otherHost(s *model.Scan) string {
 	return ""
 }
 
-// given is what a scan says of one kind of data, as far as a plan may rest on it. That shares were refused which the server
-// lists says nothing of others.
+// given returns what a scan says about one kind of data, as far as a plan may rely on it. If the listed shares were
+// refused, that says nothing about others.
 func (w *work) given(s *model.Scan, r *model.IdentityResult, d model.Disclosure) (model.Outcome, string) {
 	seen := w.c.Seen(s, r, d)
 	switch {

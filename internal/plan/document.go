@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// A plan that cannot be used, by what is wrong with it.
+// Errors of a plan that cannot be used.
 var (
 	ErrNotAPlan = errors.New("plan: this is no plan")
 	ErrNewer    = errors.New("plan: it was made by a newer version, which this one cannot judge")
@@ -23,11 +23,12 @@ var (
 	ErrUnsealed = errors.New("plan: it has no hash, so nobody can tell whether it was changed")
 )
 
-// maxPlan bounds a plan's file. A host has some dozens of settings; their plan takes some dozens of kilobytes.
+// maxPlan bounds a plan's file, in bytes. A host has some dozens of settings; their plan takes some dozens of
+// kilobytes.
 const maxPlan = 8 << 20
 
-// Facts are the settings that a plan rests on, as the audit read them: every one that was looked for and that governs
-// access. They come sorted.
+// Facts returns the settings on which a plan is based, as the audit read them: every setting that was looked for and
+// that governs access, sorted.
 func Facts(c *catalog.Catalog, a *model.Audit) []model.Fact {
 	out := []model.Fact{}
 	for i := range a.Settings {
@@ -53,24 +54,24 @@ func Facts(c *catalog.Catalog, a *model.Audit) []model.Fact {
 	return out
 }
 
-// Fingerprint is the state of a host in one line: what it is, and every setting that the plan rests on.
+// Fingerprint returns the state of a host as one line: its platform and every setting on which the plan is based.
 func Fingerprint(p model.Platform, facts []model.Fact) string {
-	p.Why = nil // how it is known is no part of what it is
+	p.Why = nil // how the platform is known does not matter
 	return digest(struct {
 		Platform model.Platform `json:"platform"`
 		Facts    []model.Fact   `json:"facts"`
 	}{p, facts})
 }
 
-// seal gives a plan its hash.
+// seal sets a plan's hash.
 func seal(p *model.Plan) error {
 	var err error
 	p.Hash, err = Hash(p)
 	return err
 }
 
-// Hash is the SHA-256 of a plan's canonical JSON without its hash and its signature: the fields of the schema in its order, no white space,
-// UTF-8. It does not depend on how the file is laid out.
+// Hash returns the SHA-256 of a plan's canonical JSON without its hash and signature: the fields of the schema in its
+// order, no white space, UTF-8. It does not depend on the layout of the file.
 func Hash(p *model.Plan) (string, error) {
 	bare := *p
 	bare.Hash, bare.Signature = "", nil
@@ -84,7 +85,7 @@ func Hash(p *model.Plan) (string, error) {
 func digest(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return "" // a plan whose values cannot be written fails at its hash
+		return "" // a plan whose values cannot be written has no hash either, which fails
 	}
 	return sum(b)
 }
@@ -94,8 +95,8 @@ func sum(b []byte) string {
 	return "sha256:" + hex.EncodeToString(s[:])
 }
 
-// Read reads a plan and checks it: its schema, its hash, and that every change can be understood. A plan with fields that
-// this version does not know is a newer one.
+// Read reads a plan and checks its schema, its hash, and that it understands every change. A plan with unknown fields
+// is from a newer version.
 func Read(b []byte) (*model.Plan, error) {
 	if len(b) > maxPlan {
 		return nil, fmt.Errorf("%w: it is larger than %d bytes", ErrNotAPlan, maxPlan)
@@ -108,7 +109,7 @@ func Read(b []byte) (*model.Plan, error) {
 		Hash   string `json:"hash"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
-		kind := model.KindOf(b) // a result is an array, one a line is more than one value
+		kind := model.KindOf(b) // a scan's or audit's result is an array; jsonl has several values
 		if strings.HasPrefix(kind, "a plan") {
 			return nil, fmt.Errorf("%w that stands alone and whole: %w", ErrNotAPlan, err)
 		}
@@ -145,7 +146,8 @@ func Read(b []byte) (*model.Plan, error) {
 	return p, nil
 }
 
-// withoutDoubles refuses objects that name a field twice, also in another case: readers differ on which one counts.
+// withoutDoubles refuses objects that have a field twice, also in different case, because readers differ on which one
+// counts.
 func withoutDoubles(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	type frame struct {
@@ -157,7 +159,7 @@ func withoutDoubles(b []byte) error {
 	for {
 		t, err := d.Token()
 		if err != nil {
-			return nil // what is no JSON fails where it is read; its end comes here too
+			return nil // reading the plan reports bad JSON; its end is an error here, too
 		}
 		top := len(stack) - 1
 		if delim, ok := t.(json.Delim); ok {
@@ -188,8 +190,8 @@ func withoutDoubles(b []byte) error {
 	}
 }
 
-// Verify checks a plan in memory: its hash, and that every change names a setting that this version knows, at a place and
-// with types that fit.
+// Verify checks a plan in memory: its hash, and that every change names a setting that this version knows, with a place
+// and types that fit.
 func Verify(p *model.Plan) error {
 	want, err := Hash(p)
 	switch {
@@ -222,7 +224,7 @@ func Verify(p *model.Plan) error {
 		if !ok {
 			return fmt.Errorf("%w: change %s sets %s to a value of the wrong type", ErrNotAPlan, ch.ID, ch.Setting)
 		}
-		ch.To.Data = data // as the setting has it
+		ch.To.Data = data // with the type that the setting has
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ type level uint8
 
 const (
 	shut level = iota
-	ajar       // the model cannot tell
+	ajar       // the model does not know
 	open       // a stranger comes through
 )
 
@@ -28,33 +28,33 @@ func levelOf(o model.Outcome) level {
 	return ajar
 }
 
-// door is one thing that a stranger should not get: a kind of data, or a name on a list of things open to strangers
+// door is one thing that strangers should not get: a kind of data, or a name on a list of objects open to strangers
 // that neither the role nor a service needs.
 type door struct {
 	identity model.Identity
 	kind     model.Disclosure // or
-	pipe     string           // a name on the pipe list, or
-	share    string           // one on the share list
+	pipe     string           // a name on the list of pipes, or
+	share    string           // one on the list of shares
 
-	// beside says of files that those of shares which have to stay open do not count. Without such a door nothing would
-	// be gained by a change that closes other shares, usershares among them.
+	// beside means that files of the shares that must stay open do not count. Without such a door, a change that closes
+	// other shares, usershares among them, would gain nothing.
 	beside bool
 }
 
-// work is the making of one plan.
+// work is the state of making one plan.
 type work struct {
 	c        *catalog.Catalog
 	e        *Evidence
 	cfg      catalog.Config // the host as it is
-	now      *catalog.View  // of it, once it was asked for
+	now      *catalog.View  // of cfg; nil until needed
 	platform model.Platform
 	needs    needs
-	shares   []model.Share          // as the lines that are changed leave them
-	defaults *model.Share           // and what new ones then begin with
-	settled  map[door]model.Outcome // answers of scans where the model has none
+	shares   []model.Share          // after the changed lines
+	defaults *model.Share           // what new shares then begin with
+	settled  map[door]model.Outcome // answers of scans that the model does not have
 	doors    []door
 	memo     map[string][]level // levels by the edits made
-	tried    int                // evaluations of the model, for the bound
+	tried    int                // evaluations of the model, which are bounded
 
 	openNames, openHard []string // see openNow
 	listRead            bool
@@ -63,7 +63,7 @@ type work struct {
 	warnings []string
 }
 
-// findDoors lists everything that may be open: every kind of data for every stranger, then what the lists name.
+// findDoors lists everything that may be open: every kind of data for every stranger, then the names on the lists.
 func (w *work) findDoors() {
 	for _, id := range model.Strangers() {
 		for _, d := range exposures {
@@ -86,7 +86,7 @@ func (w *work) findDoors() {
 	}
 }
 
-// view is the host as it is.
+// view returns the host as it is.
 func (w *work) view() *catalog.View {
 	if w.now == nil {
 		w.now = w.c.View(w.cfg)
@@ -94,13 +94,13 @@ func (w *work) view() *catalog.View {
 	return w.now
 }
 
-// levelsAfter says how far each door is open after some edits.
+// levelsAfter returns how far each door is open after some edits.
 func (w *work) levelsAfter(set []chosen) []level {
 	out := make([]catalog.Override, 0, len(set))
 	listed := w.list(w.cfg, "NullSessionShares")
 	for _, ch := range set {
 		switch s := ch.edit.setting; {
-		case ch.edit.share != "": // those that are made are in w.shares
+		case ch.edit.share != "": // w.shares has them already
 		case s.ID == "NullSessionShares":
 			listed = listOf(s, ch.value())
 			fallthrough
@@ -147,8 +147,8 @@ func (w *work) levelsIn(v *catalog.View, shares []string) []level {
 	return out
 }
 
-// openDoors keeps the doors that are not shut, and says how far they are open. No edit opens one that is shut, so the rest
-// need not be asked for again.
+// openDoors keeps only the doors that are not shut, and returns how far they are open. No edit opens a door that is
+// shut, so the others need no second look.
 func (w *work) openDoors() []level {
 	all, doors := w.levelsAfter(nil), w.doors
 	w.doors = nil
@@ -161,7 +161,7 @@ func (w *work) openDoors() []level {
 	return out
 }
 
-// openNow are the pipes that are open to anonymous callers by list before anything is changed.
+// openNow returns the pipes that a list opens to anonymous callers before any change.
 func (w *work) openNow() (names, hard []string) {
 	if !w.listRead {
 		w.openNames, w.openHard, _ = w.view().AnonymousPipes()
@@ -170,7 +170,7 @@ func (w *work) openNow() (names, hard []string) {
 	return w.openNames, w.openHard
 }
 
-// list is the effective list of a setting of names, as far as it is configured.
+// list returns the effective list of a setting that holds names, as far as it is configured.
 func (w *work) list(cfg catalog.Config, id string) []string {
 	if s := w.c.Setting(id); s != nil {
 		return listOf(s, cfg.Settings[id])
@@ -184,8 +184,8 @@ func listOf(s *catalog.Setting, v model.Value) []string {
 	return names
 }
 
-// byRole is the list that the role itself needs, such as the three pipes of a domain controller. Where the role is not
-// known it is the longest list that may be meant.
+// byRole returns the list that the role itself needs, such as the three pipes of a domain controller. If the role is
+// unknown, it is the longest possible list.
 func (w *work) byRole(id string) []string {
 	s := w.c.Setting(id)
 	if s == nil {
@@ -209,12 +209,12 @@ func (w *work) byRole(id string) []string {
 	return out
 }
 
-// holds tells whether a list names this pipe or share.
+// holds reports whether a list has this pipe or share.
 func holds(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return catalog.PipeName(n) == catalog.PipeName(name) })
 }
 
-// with is a configuration after some edits.
+// with returns a configuration after some edits.
 func (w *work) with(cfg catalog.Config, changes ...chosen) catalog.Config {
 	if len(changes) == 0 {
 		return cfg

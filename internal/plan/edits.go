@@ -12,8 +12,8 @@ import (
 // edit is one setting that may be changed, with the values worth trying.
 type edit struct {
 	setting *catalog.Setting
-	share   string   // of a setting that each share has: the section of the line
-	account string   // of a setting that has a line for each account: whose it is
+	share   string   // for a setting of a share: the section of the line
+	account string   // for a setting with a line for each account: the account
 	closes  []string // the shares that the line opens
 	where   string
 	from    model.Value
@@ -22,21 +22,21 @@ type edit struct {
 	why     string // instead of the catalog's reason
 }
 
-// option is one value for an edit, with what it costs.
+// option is one value of an edit, with its cost.
 type option struct {
 	data any
 	cost cost
 }
 
-// cost orders ways to the same end: what breaks comes before how many changes there are.
+// cost orders ways to the same end: what breaks matters more than the number of changes.
 type cost [6]int
 
 const (
-	costNeeded     = iota // breakage, documented for something that was found here
+	costNeeded     = iota // documented breakage of something that was found here
 	costDocumented        // documented breakage of other things
 	costEveryone          // signed-in users are affected
 	costUnusual           // not what the catalog asks for
-	costPossible          // possible breakage; other ways to the same end are hardly ever spared it, only less described
+	costPossible          // possible breakage; other ways to the same end usually have it too, and are only described less
 	costChanges
 )
 
@@ -61,7 +61,7 @@ func (ch chosen) value() model.Value {
 	return model.Value{Present: true, Type: ch.edit.setting.Type, Data: ch.data()}
 }
 
-// edits lists what restrict may change: settings that reach strangers alone, that were read, and that govern something
+// edits lists what restrict may change: settings that affect only strangers, that were read, and that govern something
 // that is open.
 func (w *work) edits(before []level) []*edit {
 	kinds, doors := map[model.Disclosure]bool{}, false
@@ -97,7 +97,7 @@ func (w *work) edits(before []level) []*edit {
 		}
 		from, read := w.cfg.Settings[s.ID]
 		if !read || !from.Present && (s.Type == "policy" || s.Type == "members") {
-			continue // told as residual: without the value before there is no way back, and these always have one
+			continue // residual reports it: without the value before there is no way back, and these always have one
 		}
 		e := &edit{setting: s, where: w.where(s), from: from}
 		for _, data := range w.values(s, from) {
@@ -116,7 +116,7 @@ func (w *work) edits(before []level) []*edit {
 
 func perShare(s *catalog.Setting) bool { return strings.Contains(s.Where, "[SHARE]") }
 
-// governs tells whether a setting can close anything that is open.
+// governs reports whether a setting can close anything that is open.
 func governs(s *catalog.Setting, kinds map[model.Disclosure]bool, doors bool) bool {
 	g := s.Governs
 	if g.Session || g.Tree || slices.Contains(g.Pipes, "*") {
@@ -130,7 +130,7 @@ func (w *work) avoids(s *catalog.Setting) bool {
 	return slices.ContainsFunc(w.e.Policy.Avoid, is) || len(w.e.Policy.Only) > 0 && !slices.ContainsFunc(w.e.Policy.Only, is)
 }
 
-// where is the exact place: the audit's own, which may say more than the catalog does.
+// where returns the exact place: the audit's, which may be more precise than the catalog's.
 func (w *work) where(s *catalog.Setting) string {
 	for i := range w.e.Audit.Settings {
 		if a := &w.e.Audit.Settings[i]; a.ID == s.ID && a.Where != "" {
@@ -140,7 +140,7 @@ func (w *work) where(s *catalog.Setting) string {
 	return s.Where
 }
 
-// values are the values worth trying for a setting, weakest first, without the one in effect.
+// values returns the values worth trying for a setting, weakest first, without the one in effect.
 func (w *work) values(s *catalog.Setting, from model.Value) []any {
 	switch s.ID {
 	case "NullSessionPipes":
@@ -204,7 +204,7 @@ func (w *work) values(s *catalog.Setting, from model.Value) []any {
 	return out
 }
 
-// mayTry tells whether a plan may set a documented value: some do nothing here, and some are for whoever asks.
+// mayTry reports whether a plan may set a documented value: some have no effect here, and some are set only on request.
 func (w *work) mayTry(s *catalog.Setting, m catalog.Meaning) bool {
 	if m.NotHere {
 		return false
@@ -226,7 +226,7 @@ func atLeast(s *catalog.Setting) bool {
 	return slices.ContainsFunc(s.Wanted, func(w catalog.Wanted) bool { return w.Compare == "at-least" })
 }
 
-// effective is a setting's value in effect as the audit resolved it.
+// effective returns a setting's value in effect, as the audit resolved it.
 func (w *work) effective(id string) (any, bool) {
 	for i := range w.e.Audit.Settings {
 		if a := &w.e.Audit.Settings[i]; a.ID == id && a.Basis != model.BasisUnknown {
@@ -236,8 +236,8 @@ func (w *work) effective(id string) (any, bool) {
 	return nil, false
 }
 
-// pipeList is the list with what the role and the needs ask for, and nothing else: names that are on it now stay in
-// their order, and names that a need has because every pipe is open are written out.
+// pipeList returns the list with only what the role and the needs require. Names that are on it now keep their order;
+// names that a need has because every pipe is open are added.
 func (w *work) pipeList(s *catalog.Setting) []any {
 	now, hard := w.openNow()
 	var out []string
@@ -286,8 +286,8 @@ func (w *work) shareList(s *catalog.Setting, from model.Value) []any {
 	return []any{out}
 }
 
-// members takes strangers out of the legacy group. Where Everyone was in it, signed-in users go on reading through a
-// membership of their own.
+// members removes strangers from the legacy group. If Everyone was in it, signed-in users keep reading through
+// Authenticated Users.
 func members(s *catalog.Setting, from model.Value) []any {
 	data, ok := s.Value(from)
 	if !ok {
@@ -316,7 +316,7 @@ func members(s *catalog.Setting, from model.Value) []any {
 	return []any{out}
 }
 
-// invalidUsers adds the guest account to [IPC$] invalid users, which keeps strangers out and users in.
+// invalidUsers adds the guest account to [IPC$] invalid users, which keeps strangers out and lets users in.
 func (w *work) invalidUsers(s *catalog.Setting, from model.Value) []any {
 	account, ok := w.effective("guest account")
 	name, _ := account.(string)
@@ -337,7 +337,7 @@ func (w *work) invalidUsers(s *catalog.Setting, from model.Value) []any {
 	return []any{append(slices.Clone(names), name)}
 }
 
-// priced gives each option its cost, and drops those that a need forbids.
+// priced sets the cost of each option, and removes those that a need forbids.
 func (w *work) priced(e *edit) []option {
 	var out []option
 	for _, o := range e.options {
@@ -370,7 +370,7 @@ func (w *work) priced(e *edit) []option {
 	return out
 }
 
-// asked tells whether the catalog itself wants some value of this setting here.
+// asked reports whether the catalog itself wants a value of this setting here.
 func (w *work) asked(s *catalog.Setting) bool {
 	return slices.ContainsFunc(s.Wanted, func(x catalog.Wanted) bool {
 		_, possible := w.c.Fit(x.Scope, w.platform)

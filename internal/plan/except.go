@@ -11,12 +11,12 @@ import (
 	"ipcguard/internal/model"
 )
 
-// maxExceptions bounds the servers that a plan excepts. Whoever has more of them is not ready to end NTLM, and a list of that
-// length is one that nobody reads.
+// maxExceptions bounds the servers that a plan excepts. A network with more of them is not ready to end NTLM, and
+// nobody reads a longer list.
 const maxExceptions = 100
 
-// exceptions are the lists that name where a way to sign in goes on, made longer by the servers at which it was seen and
-// would end. An entry that is there already stays. They come before what they are exceptions from.
+// exceptions extends the lists that except servers from settings which end a way to sign in: it adds the servers at
+// which that way was seen. Existing entries stay. The lists are changed before the settings.
 func (w *work) exceptions(found []chosen) (out []chosen) {
 	for _, ch := range found {
 		for _, id := range lists(ch.edit.setting) {
@@ -57,7 +57,7 @@ func (w *work) exceptions(found []chosen) (out []chosen) {
 	return out
 }
 
-// lists are the settings with the exceptions from a setting.
+// lists returns the settings with the exceptions from a setting.
 func lists(s *catalog.Setting) (out []string) {
 	for _, e := range s.Ends {
 		if e.Except != "" && !slices.Contains(out, e.Except) {
@@ -67,13 +67,13 @@ func lists(s *catalog.Setting) (out []string) {
 	return out
 }
 
-// excepts tells whether a setting is a list of exceptions, of which the model knows what it does.
+// excepts reports whether a setting is a list of exceptions whose effect the model knows.
 func (w *work) excepts(s *catalog.Setting) bool {
 	return slices.ContainsFunc(w.c.Settings, func(x catalog.Setting) bool { return slices.Contains(lists(&x), s.ID) })
 }
 
-// toExcept are the servers at which a change would, or may, end what was seen, by the names that the records have; and those
-// of which the records do not say that it came to it. An address is no name that a list could have.
+// toExcept returns the servers at which a change would, or may, end what was seen, by their names in the records, and
+// the servers of which the records do not say whether it would. An address cannot be on such a list.
 func (w *work) toExcept(ch chosen, list *catalog.Setting) (seen, doubtful []string) {
 	after := w.cfg
 	after.Settings = maps.Clone(w.cfg.Settings)
@@ -114,8 +114,8 @@ func names(list []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
-// exceptedAccounts are the lines of smb.conf that except, from what changes, the accounts that Samba's own log says would lose
-// it.
+// exceptedAccounts returns the lines of smb.conf that except accounts from the changes: those that would lose access
+// according to Samba's own log.
 func (w *work) exceptedAccounts(found []chosen) (out []chosen) {
 	for _, ch := range found {
 		for _, line := range w.lines(ch.edit.setting, ch.data()) {
@@ -149,7 +149,7 @@ func (w *work) exceptedAccounts(found []chosen) (out []chosen) {
 	return out
 }
 
-// lines are the settings with a line for each account that a value does not meet.
+// lines returns the settings with a line for each account that a value does not affect.
 func (w *work) lines(s *catalog.Setting, to any) (out []*catalog.Setting) {
 	for i := range s.Ends {
 		if e := &s.Ends[i]; e.ExceptLine != "" && e.At(s, to) {
@@ -159,10 +159,10 @@ func (w *work) lines(s *catalog.Setting, to any) (out []*catalog.Setting) {
 	return out
 }
 
-// exception is the value at which a line excepts its account.
+// exception returns the value with which a line excepts its account.
 func exception(line *catalog.Setting) any { return line.Values[0].Value }
 
-// lineOf is what stands for an account now.
+// lineOf returns the current line of an account.
 func (w *work) lineOf(line *catalog.Setting, account string) model.Value {
 	for _, l := range w.cfg.AccountLines {
 		if l.Setting == line.ID && strings.EqualFold(l.Account, account) {
@@ -172,7 +172,8 @@ func (w *work) lineOf(line *catalog.Setting, account string) model.Value {
 	return model.Value{}
 }
 
-// accountSetting parts the name of a line of one account, as in "server schannel require seal:NAS2$". s is nil where it is none.
+// accountSetting splits the name of an account's line, as in "server schannel require seal:NAS2$". s is nil if the name
+// is not of that form.
 func (w *work) accountSetting(name string) (account string, s *catalog.Setting) {
 	for i := range w.c.Settings {
 		s := &w.c.Settings[i]
@@ -204,7 +205,7 @@ func (w *work) accountChange(a *Answer, after *catalog.Config, account string, s
 	return nil
 }
 
-// withAccounts are the lines of accounts after some were changed.
+// withAccounts returns the lines of accounts after some changes.
 func withAccounts(lines []model.AccountLine, changes []chosen) []model.AccountLine {
 	if len(changes) == 0 {
 		return lines
@@ -216,14 +217,14 @@ func withAccounts(lines []model.AccountLine, changes []chosen) []model.AccountLi
 	})
 	for _, ch := range changes {
 		if len(ch.edit.options) == 0 {
-			continue // the line is taken out
+			continue // the line is removed
 		}
 		lines = append(lines, model.AccountLine{Setting: ch.edit.setting.ID, Account: ch.edit.account, Where: ch.edit.where, Value: ch.value()})
 	}
 	return lines
 }
 
-// weakAccounts are the computer accounts that a controller of Samba says need a line, and have none.
+// weakAccounts returns the computer accounts that need a line and have none, according to a Samba controller's log.
 func (w *work) weakAccounts(line *catalog.Setting) (out []string) {
 	w.eachWeak(line, w.cfg.AccountLines, func(n *model.Notice) {
 		if !named(out, n.Client) {
@@ -234,7 +235,7 @@ func (w *work) weakAccounts(line *catalog.Setting) (out []string) {
 	return out
 }
 
-// eachWeak gives the notices of accounts that need a line and have none among these.
+// eachWeak yields the notices about accounts that need a line and have none in lines.
 func (w *work) eachWeak(line *catalog.Setting, lines []model.AccountLine, each func(*model.Notice)) {
 	if w.e.Observed == nil {
 		return
@@ -251,8 +252,9 @@ func (w *work) eachWeak(line *catalog.Setting, lines []model.AccountLine, each f
 	}
 }
 
-// weakNetlogon are the computer accounts that a controller of Samba says would lose Netlogon once it insists on its secure
-// channel or on encryption, each with the line that excepts it. after is the configuration as it would be.
+// weakNetlogon returns the computer accounts that would lose Netlogon once the controller insists on its secure channel
+// or on encryption, according to Samba's log, each with the line that excepts it. after is the configuration with the
+// changes.
 func (w *work) weakNetlogon(s *catalog.Setting, to any, after *catalog.Config) (out []model.Break) {
 	for _, line := range w.lines(s, to) {
 		w.eachWeak(line, after.AccountLines, func(n *model.Notice) {

@@ -8,19 +8,19 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The goals: how far a plan to restrict goes.
+// The goals: how far a plan with Restrict goes.
 const (
-	Strangers = "strangers" // what closes something, and no more
-	Harden    = "harden"    // and what is wanted although something else closes it: a second lock
-	Findings  = "findings"  // and whatever else an audit calls weak, also where it meets those who sign in
+	Strangers = "strangers" // only what closes something
+	Harden    = "harden"    // also what the catalog wants although something else closes it: a second lock
+	Findings  = "findings"  // also everything else that an audit calls weak, even if it affects signed-in users
 )
 
-// Goals lists them, each going further than the one before; the first is the default.
+// Goals lists the goals, each going further than the one before; the first is the default.
 func Goals() []string { return []string{Strangers, Harden, Findings} }
 
-// harden chooses what an audit calls weak and what closes nothing here, as far as the goal goes and the model knows of
-// nothing declared or found on this host that it would stop. IDs of lists, shares and groups are left to the search, which
-// knows what has to stay on them.
+// harden chooses settings that an audit calls weak and that close nothing here, as far as the goal allows and unless
+// the model knows of something declared or found on this host that would stop. Lists, shares and groups are left to the
+// search, which knows what must stay on them.
 func (w *work) harden(found []chosen) []chosen {
 	var more []chosen
 	for i := range w.e.Audit.Settings {
@@ -46,7 +46,7 @@ func (w *work) harden(found []chosen) []chosen {
 		if len(options) == 0 {
 			continue
 		}
-		x := options[0] // the mildest that is wanted
+		x := options[0] // the weakest sufficient value
 		e.options = []option{x}
 		ch := chosen{e, 0}
 		if why, audits := w.mustListen(ch); why != "" {
@@ -72,19 +72,19 @@ func (w *work) harden(found []chosen) []chosen {
 	return more
 }
 
-// within tells whether the goal goes as far as a setting.
+// within reports whether a setting is within the goal.
 func (w *work) within(s *catalog.Setting) bool {
 	return w.e.Policy.Goal == Findings || s.Reach == "anonymous" && s.Side != "client"
 }
 
-// isList tells whether a setting is a list that the search alone may shorten.
+// isList reports whether a setting is a list that only the search may shorten.
 func isList(s *catalog.Setting) bool { return s.Type == "REG_MULTI_SZ" || s.Type == "members" }
 
 func planned(found []chosen, s *catalog.Setting) bool {
 	return slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit.setting == s })
 }
 
-// left names what an audit calls weak and a plan leaves as it is, so that the two say the same.
+// left adds what an audit calls weak and the plan leaves, so that audit and plan say the same.
 func (w *work) left(p *model.Plan) {
 	for i := range w.e.Audit.Settings {
 		a := &w.e.Audit.Settings[i]

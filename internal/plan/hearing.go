@@ -10,36 +10,36 @@ import (
 	"ipcguard/internal/model"
 )
 
-// DefaultMinDays is for how long somebody has to have looked before silence says something: a week has every weekday.
+// DefaultMinDays is how long an observation must last before silence counts: a week has every weekday.
 const DefaultMinDays = 7
 
 // minReadable is the share of records that must have been readable for silence to count.
 const minReadable = 0.9
 
-// Weight says how far an observation can be relied on where it saw nothing.
+// Weight is how much an observation proves if it saw nothing.
 type Weight struct {
 	Days     float64   `json:"days"`
 	Readable float64   `json:"readable"` // share of the records, 0 to 1
 	Enough   bool      `json:"enough"`
 	Why      string    `json:"why"`
-	Heard    []Hearing `json:"heard"` // what was listened to, by layer: silence counts for nothing else
+	Heard    []Hearing `json:"heard"` // what was observed, by layer; silence counts for nothing else
 }
 
-// Hearing is one layer of one host and the records in which its uses would have been seen.
+// Hearing is one layer of one host and the records that would show its uses.
 type Hearing struct {
 	Layer   model.Layer `json:"layer"`
-	Kinds   []string    `json:"kinds"` // none: nothing that shows this layer was read
+	Kinds   []string    `json:"kinds"` // empty: nothing that shows this layer was read
 	From    time.Time   `json:"from,omitzero"`
 	To      time.Time   `json:"to,omitzero"`
 	Records int64       `json:"records,omitempty"`
 	Days    int         `json:"days,omitempty"`    // with a record
-	OfDays  int         `json:"of_days,omitempty"` // from the first to the last, both included
+	OfDays  int         `json:"of_days,omitempty"` // from the first to the last, inclusive
 }
 
-// length is the time between the first and the last record, in days.
+// length returns the time between the first and the last record, in days.
 func (h *Hearing) length() float64 { return h.To.Sub(h.From).Hours() / 24 }
 
-// String tells it in words.
+// String describes it in words.
 func (h *Hearing) String() string {
 	if len(h.Kinds) == 0 {
 		return fmt.Sprintf("%s: no record that shows it was read", h.Layer)
@@ -51,13 +51,14 @@ func (h *Hearing) String() string {
 	return out
 }
 
-// packets is the kind of what was read from the wire: it shows every layer of the host.
+// packets is the kind of what was read from the network: it shows every layer of the host.
 const packets = "SMB packets"
 
-// Weigh judges an observation for the layers that matter; none is every connection to IPC$. minDays 0 is DefaultMinDays.
+// Weigh judges an observation for the layers that matter; none means every connection to IPC$. minDays 0 is
+// DefaultMinDays.
 //
-// Silence counts only where records were read of the very kind in which a use would stand: the packets of this host, or the
-// events of this layer that it wrote. Eleven days of another log are eleven days in which nothing could be heard.
+// Silence counts only if records were read of the very kind that would show a use: the packets of this host, or the
+// events of this layer that it wrote. Eleven days of another log are eleven days in which nothing could be seen.
 func Weigh(o *Observed, minDays float64, layers ...model.Layer) Weight {
 	if minDays <= 0 {
 		minDays = DefaultMinDays
@@ -105,7 +106,7 @@ func Weigh(o *Observed, minDays float64, layers ...model.Layer) Weight {
 	return out
 }
 
-// clocksDiffer is what was told of sources whose clocks differ; nothing where they agree.
+// clocksDiffer returns what was reported about sources whose clocks differ; empty if they agree.
 func (o *Observed) clocksDiffer() string {
 	for i := range o.Notices {
 		if n := &o.Notices[i]; n.ID == model.NoticeClocks {
@@ -115,8 +116,8 @@ func (o *Observed) clocksDiffer() string {
 	return ""
 }
 
-// weighFor weighs for settings. Where one ends a way to sign in that logs do not tell, such as an unsigned session, packets
-// alone count: in a log of logons whoever signs and whoever does not look alike.
+// weighFor weighs for settings. If one of them ends a way to sign in that logs do not show, such as an unsigned
+// session, only packets count: a log of logons does not show who signs.
 func (w *work) weighFor(settings []*catalog.Setting) Weight {
 	out := Weigh(w.e.Observed, w.e.Policy.MinDays, layersOf(settings)...)
 	i := slices.IndexFunc(settings, func(s *catalog.Setting) bool { return slices.ContainsFunc(s.Ends, onWireAlone) })
@@ -135,12 +136,13 @@ func (w *work) weighFor(settings []*catalog.Setting) Weight {
 	return out
 }
 
-// onWireAlone tells whether packets alone tell the way that ends.
+// onWireAlone reports whether only packets show the way to sign in that ends.
 func onWireAlone(e catalog.End) bool {
 	return e.Raw || e.Older != "" || e.Unsigned || e.Unencrypted || e.NoName || e.Named
 }
 
-// host names this host in the records, in lower case: those that were declared, or the one that was seen.
+// host returns the names of this host in the records, in lower case: the declared names, or the only server that was
+// seen.
 func (o *Observed) host() (names map[string]bool, unsure string) {
 	names = map[string]bool{}
 	for _, s := range o.Servers {
@@ -164,8 +166,8 @@ func (o *Observed) host() (names map[string]bool, unsure string) {
 	return names, ""
 }
 
-// shownBy are the layers whose records show the uses of one: who never opened a pipe lost no call behind it, and who opened
-// one was connected.
+// shownBy returns the layers whose records show uses of a layer: a client that never opened a pipe made no call through
+// it, and a client that opened one was connected.
 func shownBy(l model.Layer) []model.Layer {
 	switch l {
 	case model.LayerTree:
@@ -176,7 +178,7 @@ func shownBy(l model.Layer) []model.Layer {
 	return []model.Layer{l}
 }
 
-// hearing is the best that was listened to for one layer: packets, or the records of one layer that shows it.
+// hearing returns the best observation of one layer: packets, or the records of one layer that shows it.
 func (o *Observed) hearing(host map[string]bool, layer model.Layer) Hearing {
 	best := o.wire(host, layer)
 	for _, l := range shownBy(layer) {
@@ -188,7 +190,7 @@ func (o *Observed) hearing(host map[string]bool, layer model.Layer) Hearing {
 	return best
 }
 
-// wire is for how long packets of this host were read: from the first to the last conversation.
+// wire returns how long packets of this host were read: from the first to the last conversation.
 func (o *Observed) wire(host map[string]bool, layer model.Layer) Hearing {
 	h := Hearing{Layer: layer, Kinds: []string{}}
 	for i := range o.Uses {
@@ -199,12 +201,13 @@ func (o *Observed) wire(host map[string]bool, layer model.Layer) Hearing {
 	return h
 }
 
-// fromWire tells whether a use was read from packets. Logs of earlier versions do not say that they are, and tell no dialect.
+// fromWire reports whether a use was read from packets. Logs of earlier versions do not say what they are, and have no
+// dialect.
 func (o *Observed) fromWire(u *model.Use) bool {
 	return !u.Log && u.Dialect != "" || o.Traffic && len(o.Heard) == 0
 }
 
-// logged is what records of logs say of one layer: those that were counted by kind, and the uses themselves, which are
+// logged returns what records of logs say about one layer: the counted kinds, and the uses themselves, which come from
 // such records.
 func (o *Observed) logged(host map[string]bool, layer model.Layer) Hearing {
 	h := Hearing{Layer: layer, Kinds: []string{}}
@@ -246,7 +249,7 @@ func (h *Hearing) take(kind string, first, last time.Time, n int64) {
 	h.Records += n
 }
 
-// layersOf are the layers at which settings may refuse somebody.
+// layersOf returns the layers at which settings may refuse somebody.
 func layersOf(settings []*catalog.Setting) []model.Layer {
 	need := map[model.Layer]bool{}
 	for _, s := range settings {
@@ -273,7 +276,7 @@ func layersOf(settings []*catalog.Setting) []model.Layer {
 	return out
 }
 
-// coverage says how much the observation counts.
+// coverage adds to a plan how much the observation counts.
 func (w *work) coverage(p *model.Plan) {
 	var changed []*catalog.Setting
 	for _, ch := range p.Changes {

@@ -34,7 +34,8 @@ func (w *work) unmended(p *model.Plan, cfg catalog.Config) []model.Left {
 	return out
 }
 
-// Closes are the findings of the evidence that a plan made of it closes, each once: those of which it leaves none.
+// Closes returns the findings of the evidence that a plan made from it closes, each once: those of which it leaves
+// none.
 func Closes(e *Evidence, p *model.Plan) []string {
 	out := []string{}
 	if len(p.Changes) == 0 {
@@ -55,12 +56,12 @@ func Closes(e *Evidence, p *model.Plan) []string {
 	return out
 }
 
-// unblocked lists the findings that a block leaves. It changes nothing but what blocks, so that a weak value stays weak
-// even where nobody reaches it any more.
+// unblocked lists the findings that a block leaves. A block changes only what blocks, so a weak value stays weak even
+// if nobody can reach it any more.
 func (w *work) unblocked(p *model.Plan, cfg catalog.Config) []model.Left {
 	firewall := slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Setting == HostFirewall })
 	out := w.unmended(p, cfg)
-	out = slices.DeleteFunc(out, func(l model.Left) bool { // what the model does not know of a firewall's rules
+	out = slices.DeleteFunc(out, func(l model.Left) bool { // the model does not know a firewall's rules
 		_, kind := w.strangersData(&model.Finding{ID: l.Finding, Identity: l.Identity})
 		return firewall && kind != ""
 	})
@@ -72,7 +73,7 @@ func (w *work) unblocked(p *model.Plan, cfg catalog.Config) []model.Left {
 	return out
 }
 
-// whyLeft says why a finding stands as it is; empty where a change closes it.
+// whyLeft returns why a finding stays; empty if a change closes it.
 func (w *work) whyLeft(f *model.Finding, p *model.Plan, then *catalog.View) string {
 	if who, kind := w.strangersData(f); kind != "" {
 		return w.whyGiven(who, kind, p, then)
@@ -112,7 +113,7 @@ func (w *work) whyLeft(f *model.Finding, p *model.Plan, then *catalog.View) stri
 	return "the catalog names no value that mends it"
 }
 
-// strangersData is who is given what by a finding of data.
+// strangersData returns who is given what according to a finding about data.
 func (w *work) strangersData(f *model.Finding) (model.Identity, model.Disclosure) {
 	who, kind, reads := strings.Cut(f.ID, "-reads-")
 	switch k := w.c.Finding(f.ID); {
@@ -127,7 +128,7 @@ func (w *work) strangersData(f *model.Finding) (model.Identity, model.Disclosure
 	return "", ""
 }
 
-// whyGiven says why strangers still get some data, as far as they do.
+// whyGiven returns why strangers still get some data, as far as they do.
 func (w *work) whyGiven(who model.Identity, kind model.Disclosure, p *model.Plan, then *catalog.View) string {
 	switch o := then.Discloses(who, kind); {
 	case o == model.Denied || o == model.Absent:
@@ -141,7 +142,7 @@ func (w *work) whyGiven(who model.Identity, kind model.Disclosure, p *model.Plan
 	return "whether a change closes it is not known; see what stays open"
 }
 
-// mended are the findings, known by a name of their own, that a change of a setting mends.
+// mended returns the findings with IDs of their own that a change of a setting closes.
 func (w *work) mended(s *catalog.Setting) []string {
 	out := []string{}
 	for _, f := range w.e.Audit.Findings {

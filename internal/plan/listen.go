@@ -9,11 +9,12 @@ import (
 	"ipcguard/internal/model"
 )
 
-// A setting that ends ways to sign in meets people whom nobody has counted. Where the evidence does not say whom it refuses,
-// the policy may ask for two steps: this plan makes the host log them, and the next one, made with those logs, closes.
+// A setting that ends ways to sign in affects people whom nobody has counted. If the evidence does not say whom it
+// refuses, the policy may ask for two steps: this plan makes the host log them, and the next plan, made with those
+// logs, closes.
 
-// mustListen tells why a setting has to wait, and what logs whom it would refuse. Empty: the evidence suffices, or the setting
-// ends no way to sign in.
+// mustListen returns why a setting has to wait, and the settings that log whom it would refuse. It is empty if the
+// evidence suffices, or if the setting ends no way to sign in.
 func (w *work) mustListen(ch chosen) (why string, audits []chosen) {
 	s := ch.edit.setting
 	if !w.e.Policy.Listen || len(s.Ends) == 0 {
@@ -48,7 +49,8 @@ func (w *work) mustListen(ch chosen) (why string, audits []chosen) {
 	return why + "; " + tells + "; plan again with what was observed then", audits
 }
 
-// listener is the edit that makes a host log; nil where it does already, and false where it cannot or may not.
+// listener returns the edit that makes a host log. The edit is nil if the host already does; ok is false if it cannot
+// or may not.
 func (w *work) listener(s *catalog.Setting, value any) (*edit, bool) {
 	if _, possible := w.c.Fit(s.Applies, w.platform); !possible || w.avoids(s) {
 		return nil, false

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// needs are what has to go on working, and what strangers must keep because of it.
+// needs is what must keep working, and what strangers must keep because of it.
 type needs struct {
 	declared []*catalog.Service // by the administrator
 	found    []*catalog.Service // by the audit, not disabled
@@ -21,10 +21,10 @@ type needs struct {
 func (n *needs) pipe(name string) bool  { _, ok := n.pipes[catalog.PipeName(name)]; return ok }
 func (n *needs) share(name string) bool { _, ok := n.shares[strings.ToLower(name)]; return ok }
 
-// nothing tells whether strangers need nothing.
+// nothing reports whether strangers need nothing.
 func (n *needs) nothing() bool { return len(n.pipes) == 0 && len(n.sessions) == 0 }
 
-// declares and finds tell whether a service is declared, or found on the host.
+// declares and finds report whether a service is declared, or found on the host.
 func (n *needs) declares(id string) bool {
 	return slices.ContainsFunc(n.declared, func(s *catalog.Service) bool { return s.ID == id })
 }
@@ -33,7 +33,7 @@ func (n *needs) finds(id string) bool {
 	return slices.ContainsFunc(n.found, func(s *catalog.Service) bool { return s.ID == id })
 }
 
-// findService takes the names that people use: any case, and - or _ for a blank.
+// findService accepts the names that people use: in any case, and with - or _ for a blank.
 func findService(c *catalog.Catalog, name string) *catalog.Service {
 	for _, n := range []string{name, strings.ReplaceAll(name, "-", " "), strings.ReplaceAll(name, "_", " "), strings.ReplaceAll(name, "-", "_")} {
 		if s := c.Service(n); s != nil {
@@ -43,7 +43,7 @@ func findService(c *catalog.Catalog, name string) *catalog.Service {
 	return nil
 }
 
-// readNeeds works out what must stay open to strangers: by declaration, and by observation where no data lies behind.
+// readNeeds finds what must stay open to strangers: by declaration, and by observation if no data is behind it.
 func (w *work) readNeeds() error {
 	n := &w.needs
 	n.pipes, n.shares = map[string]string{}, map[string]string{}
@@ -76,7 +76,7 @@ func (w *work) readNeeds() error {
 		w.needAnonymous(s, "declared")
 	}
 	for _, s := range n.found {
-		// a part of Windows itself is on every host and says nothing about use: the role speaks for those
+		// A part of Windows itself is on every host and says nothing about use; the role covers these.
 		if s.Anonymous == "legacy" && w.documented(s) {
 			w.needAnonymous(s, "found on this host")
 		}
@@ -85,7 +85,7 @@ func (w *work) readNeeds() error {
 	return nil
 }
 
-// needAnonymous adds the pipes that a service needs without credentials on this host, or says why it needs none.
+// needAnonymous adds the pipes that a service needs without credentials on this host, or the reason why it needs none.
 func (w *work) needAnonymous(s *catalog.Service, how string) {
 	dc := w.platform.Role == model.DomainController
 	_, old := w.c.Fit(catalog.Scope{Until: "win2003r2"}, w.platform)
@@ -107,14 +107,14 @@ func (w *work) needAnonymous(s *catalog.Service, how string) {
 	}
 }
 
-// classic tells whether this is a controller in the manner of NT 4.0, whose role nobody has declared to be another.
+// classic reports whether this is a controller of an NT 4.0 domain, whose role nobody has declared to be another.
 func (w *work) classic() bool {
 	on, known := w.effective("domain logons")
 	unknown := w.platform.Role == "" || w.platform.Role == model.UnknownRole
 	return w.platform.System == "samba" && unknown && known && on == true
 }
 
-// documented tells whether a document says that the service stops here once its names leave the list of pipes.
+// documented reports whether a document says that the service stops here once its names leave the list of pipes.
 func (w *work) documented(s *catalog.Service) bool {
 	list := w.c.Setting("NullSessionPipes")
 	if w.platform.System != "windows" || list == nil {
@@ -126,9 +126,9 @@ func (w *work) documented(s *catalog.Service) bool {
 	})
 }
 
-// needObserved keeps what strangers were seen to use with success, where nothing but the use itself lies behind: a pipe
-// through which the catalog knows of no data, a share. A pipe that gives data away is what a plan is there to close, and
-// whoever was seen at it may be the stranger in question: that is told as breakage instead.
+// needObserved keeps what strangers used successfully if only the use itself is behind it: a pipe through which the
+// catalog knows of no data, or a share. A plan exists to close pipes that give data away, and the client that used one
+// may be the stranger in question; such uses become breakage instead.
 func (w *work) needObserved() {
 	if w.e.Observed == nil {
 		return
@@ -159,8 +159,8 @@ func (w *work) guestShare(name string) bool {
 		holds(w.list(w.cfg, "NullSessionShares"), name)
 }
 
-// harmless tells whether the catalog knows the pipe and knows of nothing that a stranger should not have behind it. A
-// pipe that the catalog does not know is none: adding one is a known back door.
+// harmless reports whether the catalog knows the pipe and knows of nothing behind it that strangers should not have.
+// Unknown pipes are not harmless: adding one to the list is a known back door.
 func (w *work) harmless(pipe string) bool {
 	p := w.c.Pipe(pipe)
 	if p == nil {
@@ -180,7 +180,7 @@ func (w *work) harmless(pipe string) bool {
 	return true
 }
 
-// kept tells whether everything that must stay open to strangers and was open is still open.
+// kept reports whether everything that must stay open to strangers, and was open, is still open.
 func (w *work) kept(cfg catalog.Config) bool {
 	if w.needs.nothing() {
 		return true
@@ -212,7 +212,7 @@ func (w *work) kept(cfg catalog.Config) bool {
 	return true
 }
 
-// opens tells whether anonymous may open a pipe, as far as it is known.
+// opens reports whether anonymous callers may open a pipe, as far as it is known.
 func (w *work) opens(v *catalog.View, cfg catalog.Config, name string) bool {
 	if o := v.Pipe(model.Anonymous, name); o == model.Denied || o == model.Absent {
 		return false
@@ -227,7 +227,7 @@ func (w *work) opens(v *catalog.View, cfg catalog.Config, name string) bool {
 	return w.everyPipe(cfg)
 }
 
-// everyPipe tells whether the lists count for nothing.
+// everyPipe reports whether the lists have no effect.
 func (w *work) everyPipe(cfg catalog.Config) bool {
 	s := w.c.Setting("RestrictNullSessAccess")
 	data, ok := s.Value(cfg.Settings[s.ID])

@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Make makes a plan. An *InputError is evidence or a declaration that cannot be used. Contradicting evidence, and a block
-// that would stop something in use, are no errors: the plan then has no changes and says why.
+// Make makes a plan. Evidence or a declaration that cannot be used is an *InputError. Contradicting evidence, or a
+// block that would stop something in use, is not an error: the plan then has no changes and says why.
 func Make(e Evidence) (*model.Plan, error) {
 	w, err := begin(&e)
 	if err != nil {
@@ -82,7 +82,7 @@ func begin(e *Evidence) (*work, error) {
 	return w, w.readNeeds()
 }
 
-// document is the plan without changes.
+// document returns the plan without changes.
 func (w *work) document() *model.Plan {
 	p := &model.Plan{
 		Schema: model.SchemaPlan, Tool: w.e.Tool, By: w.e.By, Made: w.e.Made, Target: w.target(), Platform: w.platform, Strategy: w.e.Policy.Strategy,
@@ -97,11 +97,12 @@ func (w *work) document() *model.Plan {
 	return p
 }
 
-// maxNamed bounds the shares that a plan names for its proof; the scan tries no more either.
+// maxNamed bounds the shares that a plan names for its proof. The scan tries no more either.
 const maxNamed = 256
 
-// diskShares are the shares that verify asks for by name: those of the configuration, hidden ones too, and those that a
-// scan opened under a name that it shows. Those that strangers could open come first; left of those are not named.
+// diskShares returns the shares that verify asks for by name: those of the configuration, including hidden ones, and
+// those that a scan opened under a name that it shows. Shares that strangers could open come first. left counts those
+// that are not named.
 func (w *work) diskShares() (named []model.Share, left int) {
 	var open, shut []model.Share
 	known := map[string]bool{}
@@ -150,7 +151,7 @@ func (w *work) target() string {
 	return w.e.Audit.Source.Name
 }
 
-// restrict takes from strangers what they should not have, and what the goal and the wishes add.
+// restrict takes from strangers what they should not have, and adds what the goal and the wishes ask for.
 func (w *work) restrict(p *model.Plan) error {
 	w.findDoors()
 	wishes, err := w.wishes()
@@ -214,8 +215,8 @@ func (w *work) restrict(p *model.Plan) error {
 	return nil
 }
 
-// inOrder is the order of making changes: lists before the switches that make them count, so that nothing that is kept
-// is shut out in between; else the catalog's.
+// inOrder sorts the changes: lists before the switches that make them count, so that nothing that must stay is shut out
+// in between; else in the catalog's order.
 func (w *work) inOrder(found []chosen) []chosen {
 	out := slices.Clone(found)
 	slices.SortStableFunc(out, func(a, b chosen) int {
@@ -230,7 +231,7 @@ func (w *work) inOrder(found []chosen) []chosen {
 	return out
 }
 
-// closes is what would be open without one of the changes.
+// closes returns what would be open without one of the changes.
 func (w *work) closes(all []chosen, one chosen, after []level) []string {
 	without := w.after(slices.DeleteFunc(slices.Clone(all), func(o chosen) bool { return o.edit == one.edit }))
 	out := []string{}
@@ -251,8 +252,8 @@ func (w *work) closes(all []chosen, one chosen, after []level) []string {
 	return out
 }
 
-// openUsershares are the doors of the usershares that are known, open and do not have to stay. Lines of smb.conf close the
-// other shares and name them.
+// openUsershares returns the doors of the usershares that are known, open and need not stay open. Lines of smb.conf
+// close the other shares and name them.
 func (w *work) openUsershares() (out []string) {
 	for i := range w.cfg.Shares {
 		if s := &w.cfg.Shares[i]; s.UserShare && !w.needs.share(s.Name) && w.openShare(s) {
@@ -262,7 +263,7 @@ func (w *work) openUsershares() (out []string) {
 	return out
 }
 
-// doorName is the finding that a door makes, or what stands behind it.
+// doorName returns the finding for a door, or a name for what is behind it.
 func (w *work) doorName(d door) string {
 	switch {
 	case d.pipe != "":
@@ -293,12 +294,12 @@ func (w *work) change(n int, ch chosen, closes []string) model.Change {
 	return out
 }
 
-// inherited tells whether [IPC$] takes a value from [global].
+// inherited reports whether [IPC$] inherits a value from [global].
 func (w *work) inherited(id string) bool {
 	return slices.ContainsFunc(w.e.Audit.Settings, func(a model.Setting) bool { return a.ID == id && a.Inherited })
 }
 
-// exact is a value as it was written.
+// exact returns a value as it was written.
 func exact(s *catalog.Setting, v model.Value) model.Value {
 	if v.Present && v.Type == "" {
 		v.Type = s.Type
@@ -306,7 +307,7 @@ func exact(s *catalog.Setting, v model.Value) model.Value {
 	return v
 }
 
-// why is the catalog's reason for a value.
+// why returns the catalog's reason for a value.
 func (w *work) why(s *catalog.Setting, data any) string {
 	for _, want := range s.Wanted {
 		if _, possible := w.c.Fit(want.Scope, w.platform); possible && want.Why != "" && want.Compare != "any" {
@@ -322,7 +323,7 @@ func (w *work) why(s *catalog.Setting, data any) string {
 	return s.Summary
 }
 
-// alternatives tells what was looked at and not taken.
+// alternatives adds the settings that were considered and not used.
 func (w *work) alternatives(edits []*edit, found []chosen) {
 	for _, e := range edits {
 		if planned(found, e.setting) || slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit == e }) || slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == e.setting.ID }) {
@@ -341,7 +342,7 @@ func (w *work) alternatives(edits []*edit, found []chosen) {
 	if len(found) == 0 {
 		return
 	}
-	for i := range w.c.Settings { // what people reach for, and what it would really do
+	for i := range w.c.Settings { // settings that people often use, and what they would really do
 		s := &w.c.Settings[i]
 		if s.System != w.platform.System || s.Reach != "everyone" || s.Side == "client" {
 			continue
@@ -361,10 +362,10 @@ func (w *work) dearest(e *edit, o option) string {
 	return ""
 }
 
-// uses are the observed uses of this host.
+// uses returns the observed uses of this host.
 func (w *work) uses() []model.Use { return w.e.Observed.of() }
 
-// of keeps the uses of the servers that are named; all where none is.
+// of returns the uses of the named servers; all if none is named.
 func (o *Observed) of() []model.Use {
 	if o == nil {
 		return nil

@@ -11,27 +11,27 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Replay is one observed use asked again under other settings.
+// Replay is one observed use, evaluated again under other settings.
 type Replay struct {
 	Use    model.Use     `json:"use"`
 	Before model.Outcome `json:"before"` // by the model
 	After  model.Outcome `json:"after"`
 	Why    string        `json:"why"`
-	Way    bool          `json:"way,omitempty"` // what ends is the way in which the client came
+	Way    bool          `json:"way,omitempty"` // what ends is the way in which the client signed in
 	Looks  []model.Look  `json:"looks"`
 }
 
-// replayed sorts uses by what becomes of them.
+// replayed sorts uses by what happens to them.
 type replayed struct {
-	Refused   []Replay // went through, and would not
-	Possible  []Replay // went through, and may not
-	Unjudged  []Replay // nobody knows who it was
-	NotKnown  []Replay // by who signs in, and what the settings do to them is not known
+	Refused   []Replay // was allowed, and would not be
+	Possible  []Replay // was allowed, and may not be
+	Unjudged  []Replay // the caller is unknown
+	NotKnown  []Replay // by signed-in users; what the settings do to them is unknown
 	Unchanged int
 }
 
-// replay asks every use again. What was refused already loses nothing. unmodelled are changed settings that meet signed-in
-// users in a way that the model does not know.
+// replay evaluates every use again. A use that was refused before loses nothing. unmodelled are changed settings that
+// affect signed-in users in a way that the model does not know.
 func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, unmodelled []string) replayed {
 	var out replayed
 	v, n := c.View(before), c.View(after)
@@ -44,7 +44,7 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 		}
 		r := Replay{Use: u, Looks: []model.Look{lookOf(&u)}}
 		id, sure := asked(u.Identity)
-		if r.Before, r.After = model.Allowed, model.Allowed; u.ToldBy == "" { // else it is not this host that answers
+		if r.Before, r.After = model.Allowed, model.Allowed; u.ToldBy == "" { // otherwise another host answers
 			r.Before, r.After = answer(c, v, before, id, &u), answer(c, n, after, id, &u)
 		}
 		signIn(v, n, changed, &r)
@@ -86,8 +86,8 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 	return out
 }
 
-// signIn makes an answer less where a changed setting ends the way in which the client came, and says why. It came in, so
-// what is not known of these settings as they are did not stop it.
+// signIn lowers an answer if a changed setting ends the way in which the client signed in, and says why. The client did
+// come in, so unknown effects of the present settings did not stop it.
 func signIn(before, after *catalog.View, changed []string, r *Replay) {
 	was, _ := before.SignIn(&r.Use, changed)
 	is, why := after.SignIn(&r.Use, changed)
@@ -100,7 +100,7 @@ func signIn(before, after *catalog.View, changed []string, r *Replay) {
 	}
 }
 
-// lookOf is the observation that a use is.
+// lookOf returns the look that a use is.
 func lookOf(u *model.Use) model.Look {
 	asked := string(u.Layer)
 	switch {
@@ -118,7 +118,7 @@ func lookOf(u *model.Use) model.Look {
 	return model.Look{Asked: asked, Of: u.Server, As: u.Identity, Times: u.Count, First: u.First, Last: u.Last, Answer: answer}
 }
 
-// behind says what a signed-in user who opens a pipe is no longer given through it, where his calls were not seen.
+// behind says what a signed-in user who opens a pipe is no longer given through it, if the calls were not seen.
 func behind(c *catalog.Catalog, before, after *catalog.View, u *model.Use) string {
 	p := c.Pipe(u.Pipe)
 	if u.Pipe == "" || u.Call != "" || p == nil {
@@ -142,8 +142,8 @@ func behind(c *catalog.Catalog, before, after *catalog.View, u *model.Use) strin
 	return fmt.Sprintf("the pipe still opens, and %s behind it may be refused to signed-in users; which calls they make was not seen", model.Nouns(lost))
 }
 
-// unmodelled lists changed settings that meet everybody and about whose effect on signed-in users the model says nothing:
-// it answers for them as before.
+// unmodelled lists changed settings that affect everybody and about whose effect on signed-in users the model says
+// nothing: its answer for them stays the same.
 func (w *work) unmodelled(after catalog.Config, changed []*catalog.Setting) []string {
 	var out []string
 	for _, s := range changed {
@@ -155,7 +155,7 @@ func (w *work) unmodelled(after catalog.Config, changed []*catalog.Setting) []st
 		}
 		now, known := w.effective(s.ID)
 		if to, ok := s.Value(after.Settings[s.ID]); ok && known && s.Same(now, to) {
-			continue // as it works already
+			continue // it already has that effect
 		}
 		one := w.cfg
 		one.Settings = maps.Clone(w.cfg.Settings)
@@ -167,13 +167,13 @@ func (w *work) unmodelled(after catalog.Config, changed []*catalog.Setting) []st
 	return out
 }
 
-// sameFor tells whether two answers of the model are alike, reasons apart.
+// sameFor reports whether two answers of the model are the same, apart from their reasons.
 func sameFor(a, b model.Access) bool {
 	return a.Session == b.Session && a.Tree == b.Tree && maps.Equal(a.Pipes, b.Pipes) && maps.Equal(a.Discloses, b.Discloses)
 }
 
-// asked is who the model is asked for. An encrypted session has a key and so a user; where the logon was not seen, the
-// worst case is a stranger.
+// asked returns the identity to ask the model for. An encrypted session has a key and so a user. If the logon was not
+// seen, the worst case is a stranger.
 func asked(id model.Identity) (as model.Identity, sure bool) {
 	switch id {
 	case model.Anonymous, model.Guest, model.UnknownUser, model.User:
@@ -184,7 +184,7 @@ func asked(id model.Identity) (as model.Identity, sure bool) {
 	return model.Anonymous, false
 }
 
-// answer asks the model for one use: the session, the tree, the pipe, and the data behind the call where it is known.
+// answer asks the model about one use: the session, the tree, the pipe, and the data behind the call if it is known.
 func answer(c *catalog.Catalog, v *catalog.View, cfg catalog.Config, id model.Identity, u *model.Use) model.Outcome {
 	switch {
 	case u.Share != "" && !strings.EqualFold(u.Share, "IPC$"):
@@ -217,7 +217,7 @@ func answer(c *catalog.Catalog, v *catalog.View, cfg catalog.Config, id model.Id
 	return p
 }
 
-// disclosed is what a call gives away, where the catalog knows.
+// disclosed returns what a call gives away, if the catalog knows.
 func disclosed(c *catalog.Catalog, u *model.Use) model.Disclosure {
 	for _, name := range []string{u.UUID, u.Interface} {
 		if i := c.Interface(name); i != nil {

@@ -8,15 +8,15 @@ import (
 	"ipcguard/internal/model"
 )
 
-// mostTries bounds the exact part of the search. Eight settings that can stand in for one another are more than any
-// product has; beyond that the answer is still one from which nothing can be taken away.
+// mostTries bounds the exact part of the search. No product has more than eight settings that can replace one another;
+// beyond the bound nothing can be removed from the answer either, but it may not be the cheapest.
 const mostTries = 256
 
 // search finds the cheapest set of edits that closes as much as all of them together.
 //
-// The model is monotone: a stricter value never opens a door. So all edits at their strictest say what can be closed at
-// all; taking away one after the other, the dearest first, leaves a set of which each is needed; and those that no set
-// can do without are kept while the others are tried in every combination.
+// The model is monotone: a stricter value never opens a door. So all edits at their strictest show what can be closed
+// at all. Removing one after the other, the most expensive first, leaves a set in which each is needed. Edits that no
+// set can do without are then kept while the others are tried in every combination.
 func (w *work) search(edits []*edit) []chosen {
 	before := w.after(nil)
 	all := make([]chosen, len(edits))
@@ -37,7 +37,7 @@ func (w *work) search(edits []*edit) []chosen {
 	return found
 }
 
-// needless tells whether what was found closes as much when the lines of shares stay as they are: a wish may close them
+// needless reports whether the found edits close as much without the changed lines of shares: a wish may close them
 // all.
 func (w *work) needless(lines, found []chosen) bool {
 	if len(lines) == 0 {
@@ -50,7 +50,7 @@ func (w *work) needless(lines, found []chosen) bool {
 	return same && w.filesShut(best)
 }
 
-// filesShut tells whether strangers get no files, as far as it is known.
+// filesShut reports whether strangers get no files, as far as it is known.
 func (w *work) filesShut(l []level) bool {
 	for i, d := range w.doors {
 		if d.kind == model.DisclosesFiles && l[i] > shut {
@@ -60,7 +60,7 @@ func (w *work) filesShut(l []level) bool {
 	return true
 }
 
-// keeping tells whether strangers keep what they must after these edits.
+// keeping reports whether strangers keep what they must after these edits.
 func (w *work) keeping(set []chosen) bool {
 	if w.needs.nothing() {
 		return true
@@ -70,7 +70,7 @@ func (w *work) keeping(set []chosen) bool {
 	return w.kept(cfg)
 }
 
-// after is levels with a memory, for the search comes by the same set more than once.
+// after is levelsAfter with a memo, because the search tries the same sets several times.
 func (w *work) after(set []chosen) []level {
 	edits := make([]uint64, 0, len(set))
 	for _, ch := range set {
@@ -91,7 +91,7 @@ func (w *work) after(set []chosen) []level {
 }
 
 // respecting builds the strictest set that leaves strangers what they must keep: lists first, which can give what a
-// switch then takes, then the cheapest, each at the strictest value that goes.
+// switch then takes, then the cheapest edits, each at the strictest value that is possible.
 func (w *work) respecting(all []chosen) []chosen {
 	order := slices.Clone(all)
 	slices.SortStableFunc(order, func(a, b chosen) int {
@@ -138,7 +138,7 @@ func (w *work) mustKeep() string {
 	return strings.Join(out, ", ")
 }
 
-// without takes away whatever is not needed, the dearest first.
+// without removes whatever is not needed, the most expensive first.
 func (w *work) without(set []chosen, good func([]chosen) bool) []chosen {
 	order := slices.Clone(set)
 	slices.SortStableFunc(order, func(a, b chosen) int {
@@ -156,13 +156,13 @@ func (w *work) without(set []chosen, good func([]chosen) bool) []chosen {
 	return set
 }
 
-// cheaper tries every combination of what can stand in for one another.
+// cheaper tries every combination of edits that can replace one another.
 func (w *work) cheaper(all, found []chosen, good func([]chosen) bool) []chosen {
 	var fixed, free []chosen
 	for _, ch := range all {
 		less := slices.DeleteFunc(slices.Clone(all), func(o chosen) bool { return o.edit == ch.edit })
 		unused := !slices.ContainsFunc(found, func(o chosen) bool { return o.edit == ch.edit })
-		if unused || good(less) { // what was found works without it, and so does everything that has all of that
+		if unused || good(less) { // the found set works without it, and so does everything that contains the rest of it
 			free = append(free, ch)
 		} else {
 			fixed = append(fixed, ch)
@@ -186,7 +186,7 @@ func (w *work) cheaper(all, found []chosen, good func([]chosen) bool) []chosen {
 	return found
 }
 
-// weaker takes the mildest value of each edit that does the same.
+// weaker takes the weakest value of each edit that has the same effect.
 func (w *work) weaker(set []chosen, good func([]chosen) bool) []chosen {
 	set = slices.Clone(set)
 	for i := range set {
@@ -211,7 +211,7 @@ func total(set []chosen) cost {
 	return t
 }
 
-// higher tells whether any door of a is more open than in b.
+// higher reports whether any door of a is more open than in b.
 func higher(a, b []level) bool {
 	for i := range a {
 		if a[i] > b[i] {
@@ -221,5 +221,5 @@ func higher(a, b []level) bool {
 	return false
 }
 
-// lower tells whether any door of a is less open than in b.
+// lower reports whether any door of a is less open than in b.
 func lower(a, b []level) bool { return higher(b, a) }

@@ -9,20 +9,19 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The settings of Samba that open a share to strangers, each by itself.
+// The settings of Samba each of which opens a share to strangers.
 const (
 	guestOK   = "guest ok"
 	guestOnly = "guest only"
 )
 
-// global is the section whose lines are the defaults of shares.
+// global is the section with the defaults of shares.
 const global = "global"
 
-// opener is a line that opens a share, and the section where it stands: the share's own, [global], or a share that this
-// one copies.
+// opener is a line that opens a share, and its section: the share's own, [global], or a share that this one copies.
 type opener struct{ setting, at string }
 
-// openers are the lines of smb.conf that open a share. What a usershare's own file says is none.
+// openers returns the lines of smb.conf that open a share. The file of a usershare is not smb.conf.
 func openers(s *model.Share) (out []opener) {
 	add := func(on bool, setting, at string) {
 		if at == "" && s.UserShare {
@@ -40,17 +39,17 @@ func openers(s *model.Share) (out []opener) {
 	return out
 }
 
-// shareEdits takes strangers off the disk shares that are open to them. A line is changed where it stands, once for all
-// shares that take it over and for those that are made later; a share that has to stay open then gets a line of its own.
+// shareEdits closes disk shares to strangers. A line is changed in its section, once for all shares that inherit it and
+// for shares that are made later; a share that must stay open then gets its own line.
 //
-// These edits need no search. Nothing else that a plan against strangers may set closes a share to anonymous, and each line
-// has shares that no other line closes.
+// These edits need no search. Nothing else that a plan against strangers may set closes a share to anonymous callers,
+// and each line opens shares that no other line closes.
 func (w *work) shareEdits(s *catalog.Setting) []*edit {
 	if s.Type != "bool" || s.ID != guestOK && s.ID != guestOnly {
 		return nil
 	}
 	var out []*edit
-	at := map[string]*edit{} // by the section
+	at := map[string]*edit{} // by section
 	line := func(section string, from model.Value, to bool) *edit {
 		e := &edit{
 			setting: s, share: section, where: strings.ReplaceAll(s.Where, "SHARE", section), from: from, options: []option{{data: to}},
@@ -71,7 +70,7 @@ func (w *work) shareEdits(s *catalog.Setting) []*edit {
 			}
 			section := o.at
 			if section != global && w.needs.share(section) {
-				section = strings.ToLower(share.Name) // the line that it copies has to stay
+				section = strings.ToLower(share.Name) // the line that it copies must stay
 			}
 			e := at[section]
 			switch {
@@ -84,9 +83,9 @@ func (w *work) shareEdits(s *catalog.Setting) []*edit {
 		}
 	}
 	if at[global] == nil && w.opensNew(s) {
-		line(global, yes, false) // no share takes it over and is open now: the next one would be
+		line(global, yes, false) // no open share inherits it now, but the next one would
 	}
-	for i := range w.cfg.Shares { // what must stay says so for itself
+	for i := range w.cfg.Shares { // a share that must stay open gets its own line
 		share := &w.cfg.Shares[i]
 		for _, o := range openers(share) {
 			if o.setting == s.ID && w.needs.share(share.Name) && at[o.at] != nil && o.at != strings.ToLower(share.Name) {
@@ -97,18 +96,18 @@ func (w *work) shareEdits(s *catalog.Setting) []*edit {
 	return out
 }
 
-// opensNew tells whether a line of [global] opens the shares that are made later. It is closed whether or not one is open by
-// it now.
+// opensNew reports whether a line of [global] opens shares that are made later. Such a line is closed even if it opens
+// no share now.
 func (w *work) opensNew(s *catalog.Setting) bool {
 	return w.cfg.Defaults != nil && slices.Contains(openers(w.cfg.Defaults), opener{s.ID, global})
 }
 
-// forLater tells a change of such a line that closes no share of today.
+// forLater reports whether a change of such a line closes no present share.
 func (ch chosen) forLater() bool {
 	return ch.edit.share == global && len(ch.edit.closes) == 0 && ch.data() == false
 }
 
-// openShare tells whether some stranger may enter a share.
+// openShare reports whether some stranger may enter a share.
 func (w *work) openShare(s *model.Share) bool {
 	if strings.EqualFold(s.Name, "IPC$") {
 		return false
@@ -121,7 +120,7 @@ func (w *work) openShare(s *model.Share) bool {
 	return false
 }
 
-// sectionName is a section as it is written.
+// sectionName returns the name of a section as it is written.
 func (w *work) sectionName(section string) string {
 	for i := range w.cfg.Shares {
 		if strings.EqualFold(w.cfg.Shares[i].Name, section) {
@@ -131,7 +130,7 @@ func (w *work) sectionName(section string) string {
 	return section
 }
 
-// withLines are the shares after lines of theirs were changed.
+// withLines returns the shares after changes of their lines.
 func withLines(shares []model.Share, lines []chosen) []model.Share {
 	if len(lines) == 0 {
 		return shares
@@ -149,7 +148,7 @@ func withLines(shares []model.Share, lines []chosen) []model.Share {
 	return shares
 }
 
-// defaultsWith are the defaults of shares after lines were changed.
+// defaultsWith returns the defaults of shares after changes of lines.
 func defaultsWith(defaults *model.Share, lines []chosen) *model.Share {
 	if defaults == nil {
 		return nil
@@ -157,7 +156,7 @@ func defaultsWith(defaults *model.Share, lines []chosen) *model.Share {
 	return &withLines([]model.Share{*defaults}, lines)[0]
 }
 
-// changedLine is a line of a share after some were changed: its own comes before the one that it takes over.
+// changedLine returns a line of a share after some changes: its own line takes precedence over an inherited one.
 func changedLine(to map[opener]bool, setting, name string, on bool, at string) (bool, string) {
 	if v, changed := to[opener{setting, strings.ToLower(name)}]; changed {
 		return v, ""
@@ -168,7 +167,7 @@ func changedLine(to map[opener]bool, setting, name string, on bool, at string) (
 	return on, at
 }
 
-// split parts edits of lines of shares from those that are searched.
+// split separates the edits of shares' lines from those that are searched.
 func split(edits []*edit) (lines []chosen, others []*edit) {
 	for _, e := range edits {
 		if e.share != "" {
@@ -180,8 +179,8 @@ func split(edits []*edit) (lines []chosen, others []*edit) {
 	return lines, others
 }
 
-// closesShares is what a line's change closes: what strangers no longer get anywhere, or where they still get it at a
-// share that has to stay, the shares by name.
+// closesShares returns what a line's change closes: what strangers no longer get anywhere, or, if they still get it
+// from a share that must stay, the names of the closed shares.
 func (w *work) closesShares(e *edit, before, after []level) []string {
 	out := []string{}
 	for i, d := range w.doors {
@@ -199,7 +198,7 @@ func (w *work) closesShares(e *edit, before, after []level) []string {
 	return out
 }
 
-// shareBreaks are what changes of lines stop: told once, with every share.
+// shareBreaks returns what changes of lines stop: one entry with every share.
 func (w *work) shareBreaks(lines []chosen) []model.Break {
 	var out []model.Break
 	for _, s := range []string{guestOK, guestOnly} {
@@ -218,7 +217,7 @@ func (w *work) shareBreaks(lines []chosen) []model.Break {
 	return out
 }
 
-// unlisted says what a closed IPC$ takes from those who use a share that stays open to strangers.
+// unlisted returns what a closed IPC$ takes from those who use a share that stays open to strangers.
 func (w *work) unlisted(cfg catalog.Config) []model.Break {
 	before, after := w.view(), w.c.View(cfg)
 	if len(w.needs.shares) == 0 || levelOf(before.Tree(model.Anonymous)) == shut || levelOf(after.Tree(model.Anonymous)) > shut || w.platform.System != "samba" {

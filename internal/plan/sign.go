@@ -13,13 +13,13 @@ import (
 	"ipcguard/internal/model"
 )
 
-// A signature is Ed25519 (RFC 8032) over a plan's hash, which is over everything in the plan but the hash and the signature
-// themselves:
+// A signature is Ed25519 (RFC 8032) over a plan's hash, which covers everything in the plan except the hash and the
+// signature:
 //
 //	"ipcguard plan signature 1" 0x00 sha256:<64 hexadecimal digits>
 //
-// Whom a key belongs to is not the plan's to say: a file of public keys on the host where plans are applied says whom to
-// trust, one a line, and taking a line out is the revocation:
+// The plan does not say who owns the key. The host that applies plans has a file with the public keys that it trusts,
+// one a line. Removing a line revokes the key:
 //
 //	ed25519 <public key in base64> <name>
 //	# a comment
@@ -35,7 +35,7 @@ var (
 	ErrUntrusted = errors.New("plan: it is signed with a key that is not trusted here")
 )
 
-// Sign signs a plan that is sealed.
+// Sign signs a sealed plan.
 func Sign(p *model.Plan, key ed25519.PrivateKey) error {
 	if err := Verify(p); err != nil {
 		return err
@@ -48,7 +48,7 @@ func Sign(p *model.Plan, key ed25519.PrivateKey) error {
 	return nil
 }
 
-// Signer gives the trusted key that signed a plan, or says why there is none. The plan is one that was read: its hash fits.
+// Signer returns the trusted key that signed a plan, or an error. The plan must come from Read, which checks its hash.
 func Signer(p *model.Plan, trusted []Key) (*Key, error) {
 	if p.Signature == nil {
 		return nil, ErrUnsigned
@@ -69,28 +69,28 @@ func Signer(p *model.Plan, trusted []Key) (*Key, error) {
 	return nil, fmt.Errorf("%w: %s", ErrUntrusted, Key{Public: public}.Fingerprint())
 }
 
-// Key is a public key, and whose it is.
+// Key is a public key with its owner's name.
 type Key struct {
 	Public ed25519.PublicKey
 	Name   string
 }
 
-// String is the key's line in a trust file.
+// String returns the key's line in a trust file.
 func (k Key) String() string {
 	return strings.TrimSpace(algorithm + " " + base64.StdEncoding.EncodeToString(k.Public) + " " + k.Name)
 }
 
-// Fingerprint is enough of a key to tell it from others by eye.
+// Fingerprint returns enough of a key for people to recognize it.
 func (k Key) Fingerprint() string {
 	sum := sha256.Sum256(k.Public)
 	return "SHA256:" + hex.EncodeToString(sum[:8])
 }
 
-// maxTrust bounds a trust file: a thousand keys of people who plan.
+// maxTrust bounds a trust file, in bytes: a thousand keys.
 const maxTrust = 256 << 10
 
-// ReadTrust reads a file of public keys. A line that cannot be read is an error: a key that was mistyped is not silently
-// left out.
+// ReadTrust reads a file of public keys. A line that cannot be read is an error, so that a mistyped key is not silently
+// ignored.
 func ReadTrust(b []byte) ([]Key, error) {
 	if len(b) > maxTrust {
 		return nil, fmt.Errorf("trusted keys: the file is larger than %d bytes", maxTrust)

@@ -7,18 +7,18 @@ import (
 	"ipcguard/internal/model"
 )
 
-// StoredAudit is an audit read from its JSON without what a plan has no use for: the access table is most of its bytes,
+// StoredAudit is an audit read from its JSON without what a plan does not use: most of its bytes are the access table,
 // and a plan asks the model itself.
 type StoredAudit struct {
 	model.Audit
-	Access unread `json:"access"` // in the place of the audit's own
+	Access unread `json:"access"` // shadows the audit's own
 }
 
-// usualSettings is how many settings an audit has room for at first: every system has fewer in the catalog.
+// usualSettings is the initial capacity for settings: no system has more in the catalog.
 const usualSettings = 80
 
-// ReadAudit reads a stored audit for a plan, without looking at its access table. The schema is not checked. Whoever
-// plans for many hosts reads their evidence with it: most of the time would go into that table.
+// ReadAudit reads a stored audit for a plan and skips its access table. It does not check the schema. Planning for many
+// hosts uses it, because most of the time would be spent on that table.
 func ReadAudit(b []byte) (*model.Audit, error) {
 	s := &StoredAudit{}
 	s.Settings = make([]model.Setting, 0, usualSettings)
@@ -28,14 +28,14 @@ func ReadAudit(b []byte) (*model.Audit, error) {
 	return &s.Audit, nil
 }
 
-// unread is a part of a document that is passed over.
+// unread is a part of a document that is skipped.
 type unread struct{}
 
-// UnmarshalJSON is part of json.Unmarshaler.
+// UnmarshalJSON implements json.Unmarshaler.
 func (*unread) UnmarshalJSON([]byte) error { return nil }
 
-// without cuts the value of a key of the outermost object, given in its quotes, out of a document. What it does not
-// understand it leaves to the decoder: the document comes back as it was.
+// without removes a key (given in its quotes) and its value from the outermost object of a document. If it does not
+// understand the document, it returns it unchanged and leaves the error to the decoder.
 func without(b []byte, key string) []byte {
 	i := blank(b, 0)
 	if i == len(b) || b[i] != '{' {
@@ -59,7 +59,7 @@ func without(b []byte, key string) []byte {
 	}
 }
 
-// blank is where the white space that begins at i ends.
+// blank returns the end of the white space that begins at i.
 func blank(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
@@ -67,7 +67,8 @@ func blank(b []byte, i int) int {
 	return i
 }
 
-// value is where the value that begins at i ends, by its brackets and quotes alone; the document's end where it does not.
+// value returns the end of the value that begins at i, by brackets and quotes only; the document's end if there is
+// none.
 func value(b []byte, i int) int {
 	for depth := 0; i < len(b); {
 		switch b[i] {
@@ -94,7 +95,7 @@ func value(b []byte, i int) int {
 	return len(b)
 }
 
-// text is where the text whose quote stands at i ends.
+// text returns the end of the string whose quote is at i.
 func text(b []byte, i int) int {
 	for i++; i < len(b); {
 		n := bytes.IndexByte(b[i:], '"')
@@ -104,7 +105,7 @@ func text(b []byte, i int) int {
 		i += n + 1
 		escapes := 0
 		for b[i-2-escapes] == '\\' {
-			escapes++ // ends at the quote that begins the text
+			escapes++ // stops at the opening quote
 		}
 		if escapes%2 == 0 {
 			return i

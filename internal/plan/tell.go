@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// residual says what stays open, or unknown, and what would settle it.
+// residual returns what stays open or unknown, and what would settle it.
 func (w *work) residual(cfg catalog.Config, after []level) []string {
 	type group struct {
 		kinds []string
@@ -27,7 +27,7 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 				continue
 			}
 			why := strings.Join(v.Why(id, d.kind), "; ")
-			if levelOf(v.Session(id)) == ajar { // whether they are let in at all comes before everything else
+			if levelOf(v.Session(id)) == ajar { // whether they are let in at all comes first
 				why = "whether they are let in at all is not known: " + strings.Join(v.WhySession(id), "; ")
 			}
 			scanned := levelOf(w.settled[d]) == open && w.settled[d] != ""
@@ -72,8 +72,8 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 	return append(out, w.notRead()...)
 }
 
-// stillOpen lists the doors that the changes do not shut. A share that has to stay says nothing of others, so the model is asked
-// about files without those that stay as well.
+// stillOpen lists the doors that the changes do not shut. A share that must stay open says nothing about others, so the
+// model is also asked about files without those that stay.
 func (w *work) stillOpen(cfg catalog.Config, after []level) []model.OpenDoor {
 	v := w.c.View(cfg)
 	others := v
@@ -100,7 +100,7 @@ func (w *work) stillOpen(cfg catalog.Config, after []level) []model.OpenDoor {
 	return out
 }
 
-// notRead names settings that would matter and that the audit's source was not asked for.
+// notRead names settings that would matter and that the audit's source did not contain.
 func (w *work) notRead() []string {
 	var missing []string
 	for i := range w.c.Settings {
@@ -122,7 +122,7 @@ func (w *work) notRead() []string {
 	return []string{fmt.Sprintf("not read, and so neither judged nor changed: %s. An audit of a source that has them (the host itself, its policies) settles it.", strings.Join(missing, ", "))}
 }
 
-// keeps says what goes on working, and why. The model is asked for a signed-in user before and after.
+// keeps returns what keeps working, and why. It asks the model for a signed-in user before and after.
 func (w *work) keeps(cfg catalog.Config) []model.Keep {
 	before, after := w.view(), w.c.View(cfg)
 	same := func(pipe string) bool {
@@ -178,7 +178,7 @@ func (w *work) keeps(cfg catalog.Config) []model.Keep {
 	return out
 }
 
-// wanted are the services to speak of: those declared, then those found on the host.
+// wanted returns the services to mention: the declared ones, then those found on the host.
 func (w *work) wanted() []*catalog.Service {
 	out := slices.Clone(w.needs.declared)
 	for _, s := range w.needs.found {
@@ -189,7 +189,7 @@ func (w *work) wanted() []*catalog.Service {
 	return out
 }
 
-// checks are what verify should try as somebody who signs in: that logging on still works, then what is needed here.
+// checks returns what verify should try as a signed-in user: that logging on still works, then what is needed here.
 func (w *work) checks() []string {
 	out, known := []string{"logon:user"}, map[string]bool{"logon:user": true}
 	add := func(s string) {
@@ -201,7 +201,7 @@ func (w *work) checks() []string {
 	v := w.view()
 	for _, s := range w.needs.declared {
 		for _, port := range s.Detect.Ports {
-			add(fmt.Sprintf("tcp::%d", port)) // of the target, by whatever name it is verified
+			add(fmt.Sprintf("tcp::%d", port)) // of the target, whatever name verify uses for it
 		}
 		for _, p := range s.Pipes {
 			if o := v.Pipe(model.User, p); o == model.Allowed || o == model.OutcomeUnknown && len(s.Pipes) == 1 {
@@ -253,16 +253,16 @@ func (w *work) warnRestrict(p *model.Plan) {
 	}
 }
 
-// warnPolicy says that a policy writes what a change writes, and so takes it back: registry policies within 90 minutes and
-// half an hour, security settings at the latest after 16 hours.
+// warnPolicy warns that a policy writes what a change writes, and so reverts it: registry policies within 90 to 120
+// minutes, security settings within 16 hours.
 func (w *work) warnPolicy(ch model.Change) {
 	if ch.Policy != "" {
 		w.warn("%s is written by a policy (%s): it comes back at the next refresh, in 90 to 120 minutes or for security settings in 16 hours. Change it in the policy", ch.Setting, ch.Policy)
 	}
 }
 
-// idle says why a change of a setting would do nothing: this release does not know it, or a policy writes it in a place of its
-// own that counts before the setting's. It is empty where neither is so.
+// idle returns why a change of a setting would have no effect: this release does not know it, or a policy writes it to
+// a place of its own that takes precedence. It is empty if neither is the case.
 func (w *work) idle(s *catalog.Setting) string {
 	if why := s.MissingIn(w.platform.Version); why != "" {
 		return why
@@ -281,7 +281,7 @@ func (w *work) idle(s *catalog.Setting) string {
 	return ""
 }
 
-// policyOf is the policy that an audit found a value in; empty where it was found elsewhere.
+// policyOf returns the policy in which an audit found a value; empty if it was found elsewhere.
 func (w *work) policyOf(setting string) string {
 	for i := range w.e.Audit.Settings {
 		s := &w.e.Audit.Settings[i]
@@ -289,7 +289,7 @@ func (w *work) policyOf(setting string) string {
 			continue
 		}
 		inPolicy := strings.Contains(strings.ToLower(s.Origin), `\policies\`) || strings.HasSuffix(s.Origin, "GptTmpl.inf") || strings.HasSuffix(strings.ToLower(s.Origin), "registry.pol")
-		file := strings.Contains(strings.ToLower(s.Origin), ".reg:") // merged with policies, and none itself
+		file := strings.Contains(strings.ToLower(s.Origin), ".reg:") // merged with policies, and not a policy itself
 		if inPolicy || w.e.Audit.Source.Kind == "gpo" && s.Origin != "" && !file {
 			return s.Origin
 		}
@@ -297,7 +297,7 @@ func (w *work) policyOf(setting string) string {
 	return ""
 }
 
-// warnRules names detection rules that report a change: those who watch should know beforehand.
+// warnRules names detection rules that report a change, so that those who watch know beforehand.
 func (w *work) warnRules(ch model.Change) {
 	for _, src := range ch.Sources {
 		if f := strings.Fields(src); len(f) == 3 && (f[1] == "sigma" || f[1] == "elastic") {

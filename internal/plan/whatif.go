@@ -19,18 +19,18 @@ type Answer struct {
 	Target    string         `json:"target"`
 	Platform  model.Platform `json:"platform"`
 	Changes   []model.Change `json:"changes"`
-	Refused   []Replay       `json:"refused"`   // went through, and would not
-	Possible  []Replay       `json:"possible"`  // went through, and may not
+	Refused   []Replay       `json:"refused"`   // was allowed, and would not be
+	Possible  []Replay       `json:"possible"`  // was allowed, and may not be
 	Unjudged  []Replay       `json:"unjudged"`  // the logon was not seen
-	NotKnown  []Replay       `json:"not_known"` // by who signs in, and what the settings do to them is not known
+	NotKnown  []Replay       `json:"not_known"` // by signed-in users; what the settings do to them is unknown
 	Unchanged int            `json:"unchanged"`
-	Breaks    []model.Break  `json:"breaks"` // what documents say beside what was seen
+	Breaks    []model.Break  `json:"breaks"` // what documents say, beside what was seen
 	Coverage  Weight         `json:"coverage"`
 	Warnings  []string       `json:"warnings"`
 }
 
-// WhatIf asks every observed use again under other settings. The changes are settings with values, such as
-// RestrictAnonymous and 1; an empty value of a list is an empty list, and "absent" takes the value away.
+// WhatIf evaluates every observed use again under other settings. The changes are settings with values, such as
+// RestrictAnonymous and 1; an empty value of a list is an empty list, and "absent" removes the value.
 func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 	w, err := begin(&e)
 	if err != nil {
@@ -126,7 +126,7 @@ func cannotBe(s *catalog.Setting, value string) error {
 	return &InputError{fmt.Sprintf("%s cannot be %q: it is of type %s", s.ID, value, s.Type), hint}
 }
 
-// listen says what would tell whom settings refuse, where that is not on yet.
+// listen returns what would log whom settings refuse, if it is not on yet.
 func (w *work) listen(settings []*catalog.Setting) []string {
 	var out []string
 	for _, s := range settings {
@@ -147,7 +147,7 @@ func (w *work) listen(settings []*catalog.Setting) []string {
 // Setting is one value to try, as written on a command line.
 type Setting struct{ Name, Value string }
 
-// parse reads a value as a person writes it: lists with commas or semicolons between the names.
+// parse parses a value as people write it: names of a list are separated by commas or semicolons.
 func parse(s *catalog.Setting, text string) any {
 	switch s.Type {
 	case "REG_MULTI_SZ", "list", "members":

@@ -12,7 +12,8 @@ import (
 // smbEncrypt is the parameter of Samba that may stand in [global] and in a share.
 const smbEncrypt = "server smb encrypt"
 
-// shareSetting parts the name of a setting of one disk share, as in "public:guest ok". ok is false where it is none.
+// shareSetting splits the name of a setting of one disk share, as in "public:guest ok". ok is false if the name is not
+// of that form.
 func (w *work) shareSetting(name string) (share string, s *catalog.Setting, ok bool) {
 	share, rest, found := strings.Cut(name, ":")
 	if !found || w.c.Setting(name) != nil {
@@ -22,8 +23,8 @@ func (w *work) shareSetting(name string) (share string, s *catalog.Setting, ok b
 	return strings.TrimSpace(share), s, s != nil && s.System == w.platform.System && (s.ID == guestOK || s.ID == guestOnly || s.ID == smbEncrypt)
 }
 
-// shareChange changes a line of one share in a configuration. What is observed are uses of IPC$, so that nobody is seen to use the
-// share: whoever would be refused it and comes to the host at all may be.
+// shareChange changes a line of one share in a configuration. Only uses of IPC$ are observed, so no client is seen to
+// use the share: any client of the host that the share would refuse may be affected.
 func (w *work) shareChange(a *Answer, after *catalog.Config, name string, s *catalog.Setting, value string) error {
 	i := slices.IndexFunc(after.Shares, func(x model.Share) bool { return strings.EqualFold(x.Name, name) })
 	if i < 0 {
@@ -59,7 +60,7 @@ func (w *work) shareChange(a *Answer, after *catalog.Config, name string, s *cat
 	return nil
 }
 
-// shareUses moves, of the uses that go on, those of clients that a changed share would refuse to those that may stop.
+// shareUses moves uses of clients that a changed share would refuse from those that go on to those that may stop.
 func (w *work) shareUses(a *Answer, after catalog.Config) {
 	changed := w.changedShares(after)
 	if len(changed) == 0 {
@@ -100,13 +101,13 @@ func shareWord(names []string) string {
 	return "shares " + strings.Join(names, ", ")
 }
 
-// changedShare is a share before and after, and what it asks of those who log on where that changes.
+// changedShare is a share before and after, and what it demands of users if that changes.
 type changedShare struct {
 	was, is *model.Share
 	wanting *catalog.View
 }
 
-// changedShares are the shares whose lines a question changes.
+// changedShares returns the shares whose lines a question changes.
 func (w *work) changedShares(after catalog.Config) (out []changedShare) {
 	for i := range after.Shares {
 		s := changedShare{was: &w.cfg.Shares[i], is: &after.Shares[i]}
@@ -123,7 +124,7 @@ func (w *work) changedShares(after catalog.Config) (out []changedShare) {
 	return out
 }
 
-// refuses says why a client that comes to the host may be refused the share; nothing where it is not.
+// refuses returns why a client of the host may be refused the share; empty if it is not.
 func (s *changedShare) refuses(u *model.Use, before, now *catalog.View) string {
 	switch {
 	case u.Identity.IsStranger():
@@ -139,7 +140,7 @@ func (s *changedShare) refuses(u *model.Use, before, now *catalog.View) string {
 	return ""
 }
 
-// caller is what makes two rows those of one client that comes in one way.
+// caller identifies the rows of one client that signs in in one way.
 type caller struct {
 	client, server, layer, identity, account, pkg, dialect, signing string
 }
