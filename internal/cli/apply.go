@@ -102,12 +102,12 @@ func (a *app) apply() *cobra.Command {
 	return c
 }
 
-// makesPlan is the advice for a file that is no plan: people give the results that one is made of.
+// makesPlan is the hint for a file that is not a plan: people often pass the results that a plan is made from.
 const makesPlan = "ipcguard plan --audit AUDIT.json --format json -o plan.json makes one of the result of an audit"
 
-// readPlan reads a plan that is to be acted on.
+// readPlan reads a plan that is about to be used.
 func readPlan(name string) (*model.Plan, []byte, error) {
-	const most = 64 << 20 // plan.Read has a bound of its own and tells it better
+	const most = 64 << 20 // larger than the bound of plan.Read, whose error is clearer
 	b, err := readBounded(name, most)
 	if err != nil {
 		return nil, nil, fmt.Errorf("plan: %w", err)
@@ -123,7 +123,7 @@ func readPlan(name string) (*model.Plan, []byte, error) {
 	return p, b, nil
 }
 
-// fit refuses plans that cannot be applied whole.
+// fit refuses plans that cannot be applied completely.
 func fit(p *model.Plan) error {
 	switch {
 	case p.Question != "":
@@ -139,8 +139,8 @@ func fit(p *model.Plan) error {
 	return nil
 }
 
-// checked gives a plan's changes, or refuses the plan for one that is none of the catalog's: whoever wrote it, and whatever
-// its hash says, nothing else is written.
+// checked returns a plan's changes. It refuses a plan with a change that the catalog does not allow, whoever wrote the
+// plan and whatever its hash says.
 func checked(p *model.Plan) ([]*change.Change, error) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -153,14 +153,14 @@ func checked(p *model.Plan) ([]*change.Change, error) {
 	return changes, nil
 }
 
-// applying is one run of the verb.
+// applying is one run of the command.
 type applying struct {
 	*app
 	flags   *applyFlags
 	plan    *model.Plan
-	changes []*change.Change // the plan's, checked
+	changes []*change.Change // of the plan, checked
 	text    []byte           // the plan's file
-	signer  *plan.Key        // whose signature was asked for; nil where none was
+	signer  *plan.Key        // the requested signature's key; nil if none was requested
 	spec    string           // of the target
 	logon   logonMaker
 	secret  *secret
@@ -230,7 +230,7 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 	return run.write(ctx)
 }
 
-// leaving says what a plan leaves, where nothing is applied of it that would tell.
+// leaving returns what a plan leaves open, for runs that apply nothing and so do not report it otherwise.
 func leaving(p *model.Plan) string {
 	if l := report.PlanLeaves(p); l != "" {
 		return " Of the plan, " + l + ": it tells which, and why."
@@ -238,7 +238,7 @@ func leaving(p *model.Plan) string {
 	return ""
 }
 
-// unsettled is the end of a run that asks nobody: partial where the plan does not know what strangers get.
+// unsettled is the result of a run that contacts no host: partial if the plan does not know what strangers get.
 func unsettled(p *model.Plan) error {
 	if slices.ContainsFunc(p.Open, func(o model.OpenDoor) bool { return !o.Known }) {
 		return outcome{exitPartial}
@@ -246,7 +246,7 @@ func unsettled(p *model.Plan) error {
 	return nil
 }
 
-// prepare checks the flags and finds what the run needs; no host is asked.
+// prepare checks the flags and sets up the run. It contacts no host.
 func (r *applying) prepare() error {
 	f := r.flags
 	var err error
@@ -275,7 +275,7 @@ func (r *applying) prepare() error {
 	return err
 }
 
-// again names the apply that has made this plan's changes already, where a host is found changed.
+// again names the earlier apply of this plan, if that is why the host has changed.
 func (r *applying) again(err error) error {
 	var stale *apply.StaleError
 	if !errors.As(err, &stale) {
@@ -292,7 +292,7 @@ func (r *applying) again(err error) error {
 	return hinted{fmt.Errorf("this plan was applied already, as %s at %s (%s)", j.ID, j.Started.Local().Format(time.DateTime), j.Phase()), hint}
 }
 
-// resolve says what is to be written, where the host is still as the plan found it.
+// resolve returns the writes, if the host is still as the plan expects.
 func (r *applying) resolve(ctx context.Context) ([]apply.Write, error) {
 	if system := r.target.System(); system != r.plan.Platform.System {
 		return nil, fmt.Errorf("the plan is for %s, and %s is %s", r.plan.Platform.System, r.spec, system)
@@ -317,7 +317,7 @@ func (r *applying) write(ctx context.Context) error {
 	if err := v.Baseline(ctx); err != nil {
 		return err
 	}
-	// A terminal that goes away, or a Ctrl-Z, must not stop this half way with the lock held.
+	// A closed terminal or a Ctrl-Z must not stop this half way while it holds the lock.
 	signal.Ignore(hangups()...)
 	var guard string
 	var proof *verify.Proof
@@ -350,7 +350,7 @@ func (r *applying) write(ctx context.Context) error {
 	return nil
 }
 
-// arm starts the guard and says what it is.
+// arm starts the guard and returns its description.
 func (r *applying) arm(ctx context.Context, j *engine.Journal) (string, error) {
 	if r.practice != nil {
 		return r.practice.guard(ctx, r.engine, j.ID), nil
@@ -358,7 +358,7 @@ func (r *applying) arm(ctx context.Context, j *engine.Journal) (string, error) {
 	return r.engine.Guard(ctx, j, r.secret.forGuard(r.spec))
 }
 
-// hangups are the signals of a terminal that goes away or puts a program aside.
+// hangups returns the signals of a terminal that is closed or suspends a program.
 func hangups() []os.Signal {
 	out := []os.Signal{syscall.SIGHUP}
 	return slices.Concat(out, stopSignals())

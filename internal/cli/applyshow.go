@@ -20,8 +20,8 @@ import (
 	"ipcguard/internal/report"
 )
 
-// showMaker says whose plan it is, by their own word or by a signature, and what it was made for: a plan fits every host that
-// is as that one was.
+// showMaker shows who made the plan, as it says itself or as a signature proves, and which host it was made for: a plan
+// fits every host that is in the same state.
 func (a *app) showMaker(p *model.Plan, signer *plan.Key) {
 	by, when := "somebody who is not named", "at a time that is not told"
 	if p.By != "" {
@@ -44,8 +44,8 @@ func (a *app) showMaker(p *model.Plan, signer *plan.Key) {
 	}
 }
 
-// rightHost asks about a plan that was made for a host by another name or address than this one. It may still be the same, and
-// a plan fits every host that is as that one was; where nobody is asked (--yes), it takes --made-for to say so.
+// rightHost asks about a plan that was made for another host name or address. It may be the same host, and a plan fits
+// every host in the same state. If nobody is asked (--yes), --made-for must name the other host.
 func (r *applying) rightHost(ctx context.Context) error {
 	var names []string
 	if host, err := r.target.Host(ctx); err == nil {
@@ -82,7 +82,7 @@ func (r *applying) rightHost(ctx context.Context) error {
 	return nil
 }
 
-// other tells whether a name or address is none of those of a host. A path is the name of a file, and of no host.
+// other reports whether a name or address is not one of a host's. A path names a file, not a host.
 func other(target string, names []string) bool {
 	if target == "" || strings.ContainsAny(target, `/\`) || len(names) == 0 {
 		return false
@@ -99,10 +99,10 @@ func other(target string, names []string) bool {
 	return !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(bare(n), bare(target)) })
 }
 
-// ownAddresses are those of this machine.
+// ownAddresses returns the addresses of this machine.
 func ownAddresses() []string {
 	var out []string
-	list, _ := net.InterfaceAddrs() // what is not known is not compared
+	list, _ := net.InterfaceAddrs() // unknown addresses are not compared
 	for _, a := range list {
 		if n, ok := a.(*net.IPNet); ok {
 			out = append(out, n.IP.String())
@@ -111,7 +111,7 @@ func ownAddresses() []string {
 	return out
 }
 
-// agree asks once whether the changes are wanted.
+// agree asks once whether to make the changes.
 func (a *app) agree(ctx context.Context, spec string) error {
 	if !isTerminal(a.stdin) {
 		return hinted{errors.New("nothing was written: there is nobody to ask"), "--yes makes the changes without asking, --dry-run shows them"}
@@ -123,7 +123,7 @@ func (a *app) agree(ctx context.Context, spec string) error {
 	return err
 }
 
-// trustedSigner is whose signature a plan bears, where one is asked for.
+// trustedSigner returns the key that signed a plan, if a signature is required.
 func trustedSigner(p *model.Plan, file string) (*plan.Key, error) {
 	if file == "" {
 		return nil, nil
@@ -182,7 +182,7 @@ func (a *app) showProof(p *verify.Proof) {
 	}
 }
 
-// showApplied says what became of an apply. What could not be checked is no reason to take it back, and is said.
+// showApplied reports the result of an apply, including what could not be checked, for which nothing is undone.
 func (a *app) showApplied(j *engine.Journal, guard string, proof *verify.Proof) {
 	done := "Applied and verified"
 	switch {
@@ -206,8 +206,8 @@ func (a *app) showApplied(j *engine.Journal, guard string, proof *verify.Proof) 
 	fmt.Fprintf(a.stdout, "%s as %s.%s\n  take it back: ipcguard rollback %s\n", done, j.ID, leaves, j.ID)
 }
 
-// unproved says what keeps a proof from being one: what was to be closed and could not be asked, and what the plan does not
-// close that is open or not known.
+// unproved returns what a proof lacks: what the plan closes and could not be tested, and what it does not close and is
+// open or unknown.
 func unproved(p *verify.Proof) string {
 	asked, left := 0, 0
 	for _, c := range p.Checks {
@@ -229,7 +229,7 @@ func unproved(p *verify.Proof) string {
 	return strings.Join(out, "; ")
 }
 
-// explained turns what the room knows about an error into a hint.
+// explained adds a hint to an error of apply.
 func explained(err error) error {
 	var refused *apply.RefusedError
 	var stale *apply.StaleError

@@ -94,7 +94,7 @@ func (a *app) audit() *cobra.Command {
 	return c
 }
 
-// options checks the flags.
+// auditOptions checks the flags.
 func (a *app) auditOptions(f *auditFlags, sources []string) (audit.Options, error) {
 	o := audit.Options{Product: f.product, Merge: f.merge, Jobs: f.jobs}
 	if err := f.outputFlags.check(); err != nil {
@@ -156,7 +156,7 @@ func (a *app) runAudit(ctx context.Context, f *auditFlags, sources []string) err
 			return err
 		}
 		document.PlanWith(pagePlan)
-		for _, s := range o.Scans { // both belong to one page
+		for _, s := range o.Scans { // one page shows both
 			document.AddScan(s)
 		}
 		w = documented{document}
@@ -192,7 +192,8 @@ func (a *app) runAudit(ctx context.Context, f *auditFlags, sources []string) err
 	return sum.outcome(a, failures)
 }
 
-// pagePlan is what a page takes the changes from that close most. An audit that no plan can be made from has none.
+// pagePlan returns the plan from which a page takes the changes that close most; nil if no plan can be made from the
+// audit.
 func pagePlan(x *model.Audit, scans []*model.Scan) *model.Plan {
 	p, err := plan.Make(plan.Evidence{Audit: x, Scans: scans})
 	if err != nil {
@@ -201,22 +202,22 @@ func pagePlan(x *model.Audit, scans []*model.Scan) *model.Plan {
 	return p
 }
 
-// auditWriter is where results go.
+// auditWriter writes results.
 type auditWriter interface {
 	Write(*model.Audit) error
 	Close() error
 }
 
-// documented writes audits into a document that may hold scans as well.
+// documented writes audits into a document that may also contain scans.
 type documented struct{ *report.Document }
 
-// Write takes a result in.
+// Write adds a result.
 func (d documented) Write(x *model.Audit) error {
 	d.AddAudit(x)
 	return nil
 }
 
-// withSource names the source that an error is about, unless it does so itself.
+// withSource names the source of an error, unless the error does.
 func withSource(r audit.Result) error {
 	if strings.Contains(r.Err.Error(), r.Source) {
 		return r.Err
@@ -224,7 +225,7 @@ func withSource(r audit.Result) error {
 	return fmt.Errorf("%s: %w", r.Source, r.Err)
 }
 
-// auditSum is what the exit code is made of.
+// auditSum counts what determines the exit code.
 type auditSum struct{ weak, unclear, all int }
 
 func (s *auditSum) add(x *model.Audit) {
@@ -237,8 +238,8 @@ func (s *auditSum) add(x *model.Audit) {
 	}
 }
 
-// outcome maps results and failures to an exit code: a source that gave nothing makes the run partial, or failed where
-// no other gave anything either.
+// outcome maps results and failures to an exit code: a failed source makes the run partial, or failed if no source
+// succeeded.
 func (s *auditSum) outcome(a *app, failures []error) error {
 	if s.all == 0 {
 		return errors.Join(failures...)

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Commands is the tree of verbs with their help texts, for manual pages. It is not to be run.
+// Commands returns the commands with their help texts, for manual pages. They are not to be run.
 func Commands() *cobra.Command {
 	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, screen: io.Discard}
 	return a.root()

@@ -14,7 +14,7 @@ const confirmHelp = `Confirm an apply that waits for it, so that its changes sta
 confirm refuses, and everything is undone.
 `
 
-// oneID wants the id of one apply.
+// oneID checks for one argument, the ID of an apply.
 func oneID(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return hinted{usage("want the id of one apply"), "ipcguard history lists them"}

@@ -16,23 +16,23 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// account is a name with its secret. It prints as its name alone.
+// account is a name with its secret. It prints only the name.
 type account struct{ user, domain, password string }
 
-// String leaves the secret out.
+// String omits the secret.
 func (c account) String() string { return c.user }
 
-// GoString leaves the secret out.
+// GoString omits the secret.
 func (c account) GoString() string { return c.user }
 
-// credentials finds the user to ask as, nil where none is given: a file that is named, a name that is asked about, or
-// the environment.
+// credentials returns how to log on, or nil without credentials: from a named file, from a name with a prompt for the
+// password, or from the environment.
 func (a *app) credentials(f *credentialFlags) (logonMaker, error) {
 	logon, _, err := a.logonAndSecret(f)
 	return logon, err
 }
 
-// logonAndSecret is credentials with what a guard in a process of its own needs to log on by itself.
+// logonAndSecret is credentials with what a guard in another process needs to log on by itself.
 func (a *app) logonAndSecret(f *credentialFlags) (logonMaker, *secret, error) {
 	a.unsigned = f.unsigned
 	given := 0
@@ -73,7 +73,7 @@ func (a *app) logonAndSecret(f *credentialFlags) (logonMaker, *secret, error) {
 	return c.logons(f.unsigned), &secret{account: c, unsigned: f.unsigned}, nil
 }
 
-// tickets logs on with the credential cache of the environment, as cifs/NAME.
+// tickets logs on as a client of cifs/NAME with the credential cache of the environment.
 func tickets() (logonMaker, error) {
 	credentials, err := kerberos.FromCache(kerberos.CacheName())
 	if err != nil {
@@ -82,7 +82,7 @@ func tickets() (logonMaker, error) {
 	return ticketsOf(credentials), nil
 }
 
-// ticketsOf logs on as cifs/NAME with tickets.
+// ticketsOf logs on as a client of cifs/NAME with tickets.
 func ticketsOf(credentials *kerberos.Credentials) logonMaker {
 	return func(t targets.Target) (smb.Authenticator, error) {
 		host := t.Host()
@@ -93,7 +93,7 @@ func ticketsOf(credentials *kerberos.Credentials) logonMaker {
 	}
 }
 
-// split reads DOMAIN\NAME or NAME; NAME@REALM stays whole, as the server wants it.
+// split parses DOMAIN\NAME or NAME. NAME@REALM is kept, because servers accept it as it is.
 func split(name string) account {
 	if domain, user, ok := strings.Cut(name, `\`); ok {
 		return account{user: user, domain: domain}
@@ -118,10 +118,10 @@ func (a *app) prompt(name string) (account, error) {
 	return c, nil
 }
 
-// maxAccountFile bounds a credentials file: three short lines.
+// maxAccountFile bounds a credentials file, in bytes: it has three short lines.
 const maxAccountFile = 64 << 10
 
-// readAccount reads the file form of smbclient: username, password and domain, one a line. Others must not be able to
+// readAccount reads a file in smbclient's form: username, password and domain, one a line. Others must not be able to
 // read it.
 func readAccount(name string) (account, error) {
 	var c account
@@ -166,7 +166,7 @@ func readAccount(name string) (account, error) {
 		default:
 			ok = false
 		}
-		if !ok { // the line itself may hold the password
+		if !ok { // the line may contain the password
 			return c, fmt.Errorf("credentials file %s:%d: want username = …, password = … or domain = …", name, n+1)
 		}
 	}

@@ -43,19 +43,19 @@ func (a *app) demo() *cobra.Command {
 	}
 }
 
-// practice is the server of the demo: a configuration, and who watches over its changes.
+// practice is the server of the demo: its configuration, and the guard of its changes.
 type practice struct {
 	dir, config string
-	watching    chan struct{} // closed when the guard has ended; nil where there is none
+	watching    chan struct{} // closed when the guard has ended; nil if there is none
 	dismiss     context.CancelFunc
 }
 
-// host is the practice server as its configuration has it now. It is asked for every connection, so that a change counts
-// from the next one on.
+// host returns the practice server with its current configuration. It is called for each connection, so a change
+// affects the next one.
 func (p *practice) host(netip.Addr) *smbtest.Host {
 	c, err := smbconf.Load(p.config, smbconf.Options{})
 	if err != nil {
-		return nil // it closes the connection, as a server without a configuration does
+		return nil // the connection is closed, as by a server without a configuration
 	}
 	profile := "samba"
 	if v, ok := c.Global.Get("restrict anonymous"); ok {
@@ -73,7 +73,7 @@ func (p *practice) host(netip.Addr) *smbtest.Host {
 	return h
 }
 
-// open gives the target that a spec names, where it is the practice server.
+// open returns the practice server if the spec names it.
 func (p *practice) open(spec string) (apply.Target, error) {
 	if p == nil || spec != "samba:"+p.config {
 		return nil, nil
@@ -81,7 +81,7 @@ func (p *practice) open(spec string) (apply.Target, error) {
 	return target.OpenPractice(p.config, func() error { return nil })
 }
 
-// guard watches over an apply in this process: a practice server does not outlive it.
+// guard watches an apply in this process, because the practice server does not outlive it.
 func (p *practice) guard(ctx context.Context, e *engine.Engine, id string) string {
 	ctx, p.dismiss = context.WithCancel(context.WithoutCancel(ctx))
 	p.watching = make(chan struct{})
@@ -89,7 +89,7 @@ func (p *practice) guard(ctx context.Context, e *engine.Engine, id string) strin
 	own.Who, own.Log = "the guard of "+id, nil
 	go func() {
 		defer close(p.watching)
-		_ = own.Watch(ctx, id) // what it could not take back goes with the directory
+		_ = own.Watch(ctx, id) // the directory is removed, with whatever could not be undone
 	}()
 	return "this process, as long as the demo runs"
 }
@@ -102,7 +102,7 @@ func (p *practice) close() error {
 	if os.RemoveAll(p.dir) == nil {
 		return nil
 	}
-	// Not every system that runs programs of Windows can do that: Wine removes files one by one.
+	// RemoveAll does not work on every system that runs Windows programs: under Wine, files are removed one by one.
 	var all []string
 	err := filepath.WalkDir(p.dir, func(path string, _ fs.DirEntry, err error) error {
 		all = append(all, path)
@@ -128,7 +128,7 @@ const practiceConf = `# The configuration of a practice server
 	read only = no
 `
 
-// newPractice makes the directory of a practice server.
+// newPractice creates the directory of a practice server.
 func newPractice() (*practice, error) {
 	dir, err := os.MkdirTemp("", "ipcguard-demo-")
 	if err != nil {
@@ -201,8 +201,8 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 	return err
 }
 
-// demoStep shows and runs one command of this program, with the id of the last apply where it says ID, and fails where its
-// exit status is another than the demo promises.
+// demoStep prints and runs one command of this program, with the ID of the last apply in place of ID. It fails unless
+// the exit code is the expected one.
 func (a *app) demoStep(ctx context.Context, want int, state string, args []string) error {
 	for i, arg := range args {
 		if arg != "ID" {

@@ -2,7 +2,7 @@ package cli
 
 import "golang.org/x/sys/windows"
 
-// freeBytes is how much a disk has left for this process, and how large it is.
+// freeBytes returns how much space a disk has for this process, and its size.
 func freeBytes(dir string) (free, size uint64, err error) {
 	name, err := windows.UTF16PtrFromString(dir)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// readDocuments reads documents of one schema: one, an array of them, or one a line.
+// readDocuments reads documents of one schema: a single one, an array, or one a line.
 func readDocuments[T any](name, schema string, of func(*T) string) ([]*T, error) {
 	file, err := openRegular(name, model.MaxEvidence)
 	if err != nil {
@@ -19,7 +19,7 @@ func readDocuments[T any](name, schema string, of func(*T) string) ([]*T, error)
 	var out []*T
 	err = model.ReadDocuments(file, model.KeptResults(), func(b []byte) error {
 		x := new(T)
-		err := json.Unmarshal(b, x) // which fills what it can, the schema among it
+		err := json.Unmarshal(b, x) // on an error it still sets what it can, such as the schema
 		if of(x) != schema {
 			return fmt.Errorf("this is %s", model.KindOf(b))
 		}
@@ -43,7 +43,7 @@ func readScans(name string) ([]*model.Scan, error) {
 	return readDocuments(name, model.SchemaScan, func(s *model.Scan) string { return s.Schema })
 }
 
-// openRegular opens a file of at most so many bytes. A pipe or a device may have no end.
+// openRegular opens a regular file of at most that many bytes. A pipe or a device may never end.
 func openRegular(name string, most int64) (*os.File, error) {
 	st, err := os.Stat(name)
 	switch {
@@ -57,7 +57,7 @@ func openRegular(name string, most int64) (*os.File, error) {
 	return os.Open(name)
 }
 
-// readBounded reads a text that a person hands in.
+// readBounded reads a text that a user provides.
 func readBounded(name string, most int64) ([]byte, error) {
 	file, err := openRegular(name, most)
 	if err != nil {

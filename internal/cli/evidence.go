@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/plan"
 )
 
-// evidenceFlags name the files that plan and what-if start from.
+// evidenceFlags name the files from which plan and what-if start.
 type evidenceFlags struct {
 	audit, observe, policy, role string
 	host, target                 string
@@ -79,7 +79,7 @@ func (f *evidenceFlags) evidence() (*plan.Evidence, error) {
 	return e, nil
 }
 
-// wanted is the policy's file with what the flags say.
+// wanted returns the policy of the file and the flags.
 func (f *evidenceFlags) wanted() (p plan.Policy, err error) {
 	if f.policy != "" {
 		if p, err = readPolicy(f.policy); err != nil {
@@ -107,12 +107,12 @@ func (f *evidenceFlags) wanted() (p plan.Policy, err error) {
 	return p, nil
 }
 
-// roles are the names of what a host may be.
+// roles returns the names of the roles.
 func roles() []string {
 	return []string{string(model.Workstation), string(model.Member), string(model.Standalone), string(model.DomainController)}
 }
 
-// oneAudit picks the audit that is meant.
+// oneAudit returns the requested audit.
 func oneAudit(list []*model.Audit, host, file string) (*model.Audit, error) {
 	var names []string
 	for _, a := range list {
@@ -130,7 +130,7 @@ func oneAudit(list []*model.Audit, host, file string) (*model.Audit, error) {
 	return list[0], nil
 }
 
-// readObserved reads a result of observe, or the directory that it writes its days to.
+// readObserved reads a result of observe, or the directory in which it keeps its days.
 func readObserved(name string) (*model.Observation, error) {
 	agg, cov := observe.NewAggregator(0), &observe.Coverage{}
 	if st, err := os.Stat(name); err != nil {
@@ -156,7 +156,7 @@ func readObserved(name string) (*model.Observation, error) {
 	return observe.Result(agg, cov), nil
 }
 
-// servers lists whose uses were observed.
+// servers lists the servers whose uses were observed.
 func servers(uses []model.Use) []string {
 	var out []string
 	for i := range uses {
@@ -168,7 +168,7 @@ func servers(uses []model.Use) []string {
 	return out
 }
 
-// checkServers refuses uses of several servers where none was named: what others use says nothing of this host.
+// checkServers refuses uses of several servers if none was named: uses of other servers say nothing about this host.
 func checkServers(o *plan.Observed) error {
 	all := servers(o.Uses)
 	if len(o.Servers) > 0 {
@@ -185,7 +185,7 @@ func checkServers(o *plan.Observed) error {
 	return nil
 }
 
-// planner is who makes a plan, and where.
+// planner returns who makes a plan, and where.
 func planner() string {
 	host, err := os.Hostname()
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The exit codes, the same for every verb.
+// The exit codes, the same for every command.
 const (
 	exitOK          = 0   // nothing exposed, or done
 	exitFailed      = 1   // failed
 	exitUsage       = 2   // wrong usage
 	exitExposed     = 3   // exposures or weak settings found
 	exitPartial     = 4   // inconclusive or partial
-	exitInterrupted = 130 // interrupted; what was found is kept
+	exitInterrupted = 130 // interrupted; results so far are kept
 )
 
 const exitHelp = `
@@ -37,7 +37,7 @@ type usageError struct{ error }
 
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// hinted is an error with advice.
+// hinted is an error with a hint.
 type hinted struct {
 	error
 	hint string
@@ -45,12 +45,12 @@ type hinted struct {
 
 func (h hinted) Unwrap() error { return h.error }
 
-// outcome is the end of a verb that did its work and has something to say with its exit code.
+// outcome is the result of a command that did its work and reports something with its exit code.
 type outcome struct{ code int }
 
 func (o outcome) Error() string { return fmt.Sprintf("exit status %d", o.code) }
 
-// exitCode maps how a verb ended to its exit code, and tells people why.
+// exitCode maps the result of a command to an exit code, and prints errors.
 func exitCode(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
@@ -73,8 +73,8 @@ func exitCode(err error, stderr io.Writer) int {
 	return exitFailed
 }
 
-// advice is what mends an error, or nothing. Windows refuses an administrator what it refuses everybody until the prompt itself
-// is started as one.
+// advice returns a hint for an error, or nothing. Windows refuses an administrator like anybody else until the prompt
+// is started as administrator.
 func advice(err error, elevated bool) string {
 	var h hinted
 	switch {
@@ -86,7 +86,7 @@ func advice(err error, elevated bool) string {
 	return ""
 }
 
-// tell writes each line of a text with what it is. Names from files and hosts are made safe for a terminal.
+// tell writes each line of a text after a prefix. Names from files and hosts are made safe for a terminal.
 func tell(w io.Writer, what, text string) {
 	for line := range strings.Lines(text) {
 		fmt.Fprintf(w, "ipcguard: %s: %s\n", what, model.Visible(strings.TrimRight(line, "\r\n")))

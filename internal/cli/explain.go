@@ -74,7 +74,7 @@ func (a *app) runExplain(topic, format string, verbose bool) error {
 	return report.Explain(a.stdout, c, found, report.Style{Color: colorful(a.stdout)}, a.width())
 }
 
-// width is how many columns the terminal has; 0 where there is none.
+// width returns the number of columns of the terminal; 0 if there is none.
 func (a *app) width() int {
 	f, ok := a.stdout.(*os.File)
 	if !ok {

@@ -77,7 +77,7 @@ func (a *app) runExport(f *exportFlags, name string) error {
 	case err != nil:
 		return err
 	}
-	for _, file := range r.Files { // nothing is written where one of them is in the way
+	for _, file := range r.Files { // if one of them exists, none is written
 		path := filepath.Join(f.folder, filepath.FromSlash(file.Name))
 		if _, err := os.Lstat(path); err == nil {
 			return hinted{fmt.Errorf("%s is there already", path), "-o FOLDER writes elsewhere"}
@@ -105,7 +105,7 @@ func (a *app) runExport(f *exportFlags, name string) error {
 	return nil
 }
 
-// writeNew writes a file that must not be there, for its owner alone: it holds a configuration.
+// writeNew writes a file that must not exist, readable only for its owner, because it contains a configuration.
 func writeNew(path string, data []byte) error {
 	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -18,16 +18,16 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// The flags that several verbs share come in groups; a verb embeds the groups that it has. The group of the state
-// directory is in state.go.
+// Flags that several commands share come in groups, which the commands' flags embed. The group of the state directory
+// is in state.go.
 
-// credentialFlags say as whom hosts are asked.
+// credentialFlags are the credentials for hosts.
 type credentialFlags struct {
 	user, credentialsFile string
 	kerberos, unsigned    bool
 }
 
-// register adds the flags. A verb does something ("log on") with them somewhere (" to winreg:// hosts").
+// register adds the flags. does and where complete their help texts: "log on", " to winreg:// hosts".
 func (f *credentialFlags) register(s *pflag.FlagSet, does, where string) {
 	s.StringVar(&f.user, "user", "", does+" as this user"+where+", [DOMAIN\\]NAME; the password is prompted for")
 	s.Var((*fileName)(&f.credentialsFile), "credentials-file", does+" as the user of this file"+where)
@@ -36,19 +36,19 @@ func (f *credentialFlags) register(s *pflag.FlagSet, does, where string) {
 	registerUnsigned(s, &f.unsigned)
 }
 
-// registerUnsigned adds the flag that lifts the rule for NTLM.
+// registerUnsigned adds the flag that permits NTLM without signing.
 func registerUnsigned(s *pflag.FlagSet, unsigned *bool) {
 	s.BoolVar(unsigned, "allow-unsigned-ntlm", false,
 		"also answer in NTLM to servers that do not require signing, speak SMB1, or call themselves by another name")
 }
 
-// weakFlags say whether weak ways in are probed.
+// weakFlags select the probes for weak ways to log on.
 type weakFlags struct {
 	probe     bool
 	threshold int
 }
 
-// unasked is the threshold that the server is asked for.
+// unasked means that the server is asked for its lockout threshold.
 const unasked = -1
 
 func (f *weakFlags) register(s *pflag.FlagSet) {
@@ -58,7 +58,7 @@ func (f *weakFlags) register(s *pflag.FlagSet) {
 		"number of wrong passwords that lock the account, 0 for never; by default scan asks the server")
 }
 
-// options are the probes for the account that was given, nil where none are wanted.
+// options returns the probes for the given account; nil if none are wanted.
 func (f *weakFlags) options(who *secret) (*scan.WeakLogons, error) {
 	switch {
 	case f.threshold < unasked:
@@ -86,30 +86,30 @@ func (f *weakFlags) options(who *secret) (*scan.WeakLogons, error) {
 	return w, nil
 }
 
-// outputFlags say in which form a result is written, and where.
+// outputFlags are the format and the file of a result.
 type outputFlags struct {
 	format, output string
 	formats        []string
 }
 
-// register adds the flags. The first of the formats is the default; what names the thing that is written.
+// register adds the flags. The first format is the default; what names the result.
 func (f *outputFlags) register(s *pflag.FlagSet, what string, formats []string) {
 	f.formats = formats
 	s.StringVar(&f.format, "format", "text", strings.Join(formats, ", "))
 	s.StringVarP(&f.output, "output", "o", "", "write "+what+" to this file")
 }
 
-// check refuses a format that the verb does not have.
+// check refuses a format that the command does not have.
 func (f *outputFlags) check() error { return oneOf("--format", f.format, f.formats) }
 
-// targetFiles name files of targets beside the arguments.
+// targetFiles are files with targets, in addition to the arguments.
 type targetFiles struct{ files []string }
 
 func (f *targetFiles) register(s *pflag.FlagSet) {
 	s.StringArrayVar(&f.files, "targets", nil, "a file of targets, one a line, as @FILE (which PowerShell needs in quotes)")
 }
 
-// all is every target that was named.
+// all returns every target that was named.
 func (f *targetFiles) all(args []string) []string {
 	for _, file := range f.files {
 		if file != "-" {
@@ -120,7 +120,7 @@ func (f *targetFiles) all(args []string) []string {
 	return args
 }
 
-// targetFlags say which hosts the targets of the arguments are.
+// targetFlags say how to interpret the targets of the arguments.
 type targetFlags struct {
 	targetFiles
 	exclude []string
@@ -133,7 +133,7 @@ func (f *targetFlags) register(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.exclude, "exclude", nil, "targets to skip: names, addresses, prefixes, ranges, @FILE")
 }
 
-// check refuses a port that there is not.
+// check refuses an invalid port.
 func (f *targetFlags) check() error {
 	if f.port < 1 || f.port > 65535 {
 		return usage("--port: out of range")
@@ -141,7 +141,7 @@ func (f *targetFlags) check() error {
 	return nil
 }
 
-// parse reads the targets of the arguments, without those that an earlier run has done.
+// parse parses the targets of the arguments, without those that an earlier run finished.
 func (f *targetFlags) parse(ctx context.Context, args []string, stdin io.Reader, done *earlier) (*targets.List, error) {
 	list, err := targets.Parse(ctx, f.all(args), targets.Options{
 		Port: uint16(f.port), Exclude: f.exclude, Stdin: stdin, Done: done.addresses, DoneNames: done.names,
@@ -155,7 +155,7 @@ func (f *targetFlags) parse(ctx context.Context, args []string, stdin io.Reader,
 	return nil, usageError{err}
 }
 
-// probeFlags say how hosts are scanned, once or by the fleet.
+// probeFlags say how hosts are scanned, by scan or by the fleet.
 type probeFlags struct {
 	timeout               []string
 	concurrency, retries  int
@@ -219,13 +219,13 @@ func timeouts(list []string) (t smb.Timeouts, host time.Duration, err error) {
 			}
 		}
 	}
-	for field, d := range named { // whatever the order, a layer's own wait counts
+	for field, d := range named { // a layer's own timeout takes precedence, in any order of flags
 		*field = d
 	}
 	return t, host, nil
 }
 
-// shareFlags name disk shares, because no stranger need be able to list them.
+// shareFlags name disk shares, because strangers may be unable to list them.
 type shareFlags struct {
 	shares []string
 	flag   *pflag.Flag
@@ -236,11 +236,11 @@ func (f *shareFlags) register(s *pflag.FlagSet) {
 	f.flag = s.Lookup("share")
 }
 
-// longestShare is how many characters the name of a share has at most. See [MS-FSCC] 2.1.6.
+// longestShare bounds the name of a share, in characters. See [MS-FSCC] 2.1.6.
 const longestShare = 80
 
-// check refuses names that no share has, and the one that is no disk share. Of the characters that [MS-FSCC] 2.1.6 forbids,
-// Samba takes some.
+// check refuses names that no share can have, and IPC$, which is not a disk share. Samba accepts some of the characters
+// that [MS-FSCC] 2.1.6 forbids.
 func (f *shareFlags) check() error {
 	if f.flag.Changed && len(f.shares) == 0 {
 		return usage("--share: a share has a name")
@@ -258,14 +258,14 @@ func (f *shareFlags) check() error {
 	return nil
 }
 
-// checkFlags say what must work on a host.
+// checkFlags name what must work on a host.
 type checkFlags struct {
 	checks   []string
 	commands bool
 	patience time.Duration
 }
 
-// register adds the flags. When says when checks are made.
+// register adds the flags. when completes their help texts.
 func (f *checkFlags) register(s *pflag.FlagSet, when string, patience time.Duration) {
 	s.StringSliceVar(&f.checks, "check", nil,
 		"what must work"+when+": tcp:HOST:PORT, pipe:NAME, share:NAME, print:NAME, logon:, command:…")
@@ -273,7 +273,7 @@ func (f *checkFlags) register(s *pflag.FlagSet, when string, patience time.Durat
 	s.DurationVar(&f.patience, "patience", patience, "how long to ask again for what is still open")
 }
 
-// check refuses checks that there are not.
+// check refuses unknown checks.
 func (f *checkFlags) check() error {
 	for _, check := range f.checks {
 		if _, _, err := verify.ParseCheck(check); err != nil {
@@ -283,7 +283,7 @@ func (f *checkFlags) check() error {
 	return nil
 }
 
-// checkUser refuses checks that are made as a user where there is no logon.
+// checkUser refuses checks that need a user if there are no credentials.
 func (f *checkFlags) checkUser(logon logonMaker) error {
 	i := slices.IndexFunc(f.checks, verify.NeedsUser)
 	if i < 0 || logon != nil {
@@ -302,14 +302,14 @@ func oneOf(what, value string, list []string) error {
 	return usage("%s %q: want one of %s", what, value, strings.Join(list, ", "))
 }
 
-// fileName is a flag that names a file. A name that is empty, such as a variable of a script that was never set, is wrong usage:
-// it must not read as if the flag had not been given.
+// fileName is a flag that names a file. An empty name, such as an unset variable in a script, is wrong usage; it must
+// not count as an absent flag.
 type fileName string
 
-// String is part of pflag.Value.
+// String implements pflag.Value.
 func (f *fileName) String() string { return string(*f) }
 
-// Set is part of pflag.Value.
+// Set implements pflag.Value.
 func (f *fileName) Set(s string) error {
 	if s == "" {
 		return errors.New("want the name of a file")
@@ -318,5 +318,5 @@ func (f *fileName) Set(s string) error {
 	return nil
 }
 
-// Type is part of pflag.Value.
+// Type implements pflag.Value.
 func (f *fileName) Type() string { return "string" }

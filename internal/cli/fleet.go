@@ -23,10 +23,10 @@ import (
 	"ipcguard/internal/store"
 )
 
-// databaseVariable is where a database with a password in its address comes from: everybody can read arguments.
+// databaseVariable may hold the address of a database with its password: everybody can read arguments.
 const databaseVariable = "IPCGUARD_DATABASE"
 
-// fleetFlags are those of the fleet's server.
+// fleetFlags are the flags of the fleet's server.
 type fleetFlags struct {
 	probeFlags
 	logFlags
@@ -69,7 +69,7 @@ func (a *app) logger(f *logFlags) (*slog.Logger, error) {
 	return slog.New(slog.NewTextHandler(a.stderr, o)), nil
 }
 
-// address is the database that was asked for, or the fallback. It may hold a password: it is not for printing.
+// address returns the requested database, or the fallback. It may contain a password and must not be printed.
 func (f *fleetFlags) address(fallback string) (string, error) {
 	if f.database != "" {
 		return f.database, noPassword("--database", f.database)
@@ -80,7 +80,7 @@ func (f *fleetFlags) address(fallback string) (string, error) {
 	return fallback, nil
 }
 
-// openStore opens the database that was asked for, or the file of a state directory, where it has this version's tables.
+// openStore opens the requested database, or the file in a state directory, if it has this version's tables.
 func (f *fleetFlags) openStore(ctx context.Context, dir string, o store.Options) (*store.Store, error) {
 	dsn, err := f.address(filepath.Join(dir, databaseFile))
 	if err != nil {
@@ -96,7 +96,7 @@ func (f *fleetFlags) openStore(ctx context.Context, dir string, o store.Options)
 	return st, nil
 }
 
-// noPassword refuses an address in an argument that has a password in it.
+// noPassword refuses an address with a password in an argument.
 func noPassword(flag, dsn string) error {
 	if hasPassword(dsn) {
 		return hinted{
@@ -116,7 +116,7 @@ func hasPassword(dsn string) bool {
 	return found || strings.Contains(dsn, "password=")
 }
 
-// openStore opens a database and brings its tables up to date.
+// openStore opens a database and migrates its tables.
 func openStore(ctx context.Context, dsn string) (*store.Store, error) {
 	st, err := store.Open(ctx, dsn, store.Options{})
 	if err != nil {
@@ -128,13 +128,13 @@ func openStore(ctx context.Context, dsn string) (*store.Store, error) {
 	return st, nil
 }
 
-// keyFile is in the state directory of the server.
+// keyFile is the name of the key in the server's state directory.
 const keyFile = "fleet.key"
 
-// logons makes logons of stored credentials.
+// logons makes logons from stored credentials.
 type logons struct {
 	app      *app
-	unsigned bool // NTLM answers go to servers that do not require signing, too
+	unsigned bool // NTLM also goes to servers that do not require signing
 }
 
 func (l logons) authenticate(_ context.Context, c store.Credential, opened []byte, _ store.Target) (fleet.Logon, error) {
@@ -143,13 +143,13 @@ func (l logons) authenticate(_ context.Context, c store.Credential, opened []byt
 		return fleet.Logon{}, err
 	}
 	return fleet.Logon{
-		// The credential was given to this target, be it a range.
+		// The credential was given to this target, even if it is a range.
 		Scan:  func(o *scan.Options) { o.User, o.UserInRanges = logon, true },
 		Pipes: &pipes{app: l.app, logon: logon},
 	}, nil
 }
 
-// storedLogon turns what is stored into logons. No error tells the secret.
+// storedLogon makes logons from a stored credential. No error contains the secret.
 func storedLogon(c store.Credential, opened []byte, unsigned bool) (logonMaker, error) {
 	who := split(c.Account)
 	switch c.Kind {
@@ -172,7 +172,7 @@ func storedLogon(c store.Credential, opened []byte, unsigned bool) (logonMaker, 
 	return nil, fmt.Errorf("credential %s: unknown kind %q", c.Name, c.Kind)
 }
 
-// parseKeep reads how long something is kept; 0 is for ever.
+// parseKeep parses how long something is kept; 0 is for ever.
 func parseKeep(flag, s string) (time.Duration, error) {
 	if s == "" || s == "forever" || s == "never" {
 		return 0, nil
@@ -187,7 +187,7 @@ func parseKeep(flag, s string) (time.Duration, error) {
 	return d, nil
 }
 
-// say tells people at the terminal, beside the log.
+// say writes to the terminal, beside the log.
 func say(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(model.VisibleWriter{Writer: w}, "ipcguard: "+format+"\n", args...)
 }

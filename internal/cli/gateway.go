@@ -86,7 +86,7 @@ func (a *app) gateway() *cobra.Command {
 	return c
 }
 
-// listening is one listener at work.
+// listening is one active listener.
 type listening struct {
 	way    *gateway.Way
 	socket net.Listener
@@ -127,7 +127,7 @@ func (a *app) runGateway(ctx context.Context, f *gatewayFlags) error {
 		listeners: map[string]listening{}, failed: make(chan error, 1), handed: sockets, rows: rows,
 	}
 	run.metrics = gatewayMetrics{f.metrics, run.Stats}
-	if err = run.metrics.write(); err == nil { // a file that cannot be written is said at once
+	if err = run.metrics.write(); err == nil { // a file that cannot be written is an error at the start
 		err = run.apply(ctx, config)
 	}
 	if err == nil {
@@ -141,7 +141,7 @@ func (a *app) runGateway(ctx context.Context, f *gatewayFlags) error {
 	return errors.Join(err, rows.close())
 }
 
-// gatewayRows keeps what the gateway tells, where a directory was named for it.
+// gatewayRows saves the rows that the gateway observes, if a directory was named.
 type gatewayRows struct {
 	dir   string
 	mu    sync.Mutex
@@ -159,7 +159,7 @@ func (r *gatewayRows) add(u model.Use) {
 	}
 }
 
-// open takes the directory.
+// open locks and reads the directory.
 func (r *gatewayRows) open() error {
 	if r.dir == "" {
 		return nil
@@ -176,7 +176,7 @@ func (r *gatewayRows) open() error {
 	return nil
 }
 
-// close saves, and gives the directory back.
+// close saves the rows and unlocks the directory.
 func (r *gatewayRows) close() error {
 	r.mu.Lock()
 	keeps := r.keeps
@@ -207,7 +207,7 @@ func (r *gatewayRun) wait(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil // an interrupt is how it ends
+			return nil // an interrupt is the normal end
 		case err := <-r.failed:
 			return err
 		case <-report:
@@ -232,7 +232,7 @@ func (r *gatewayRun) report() {
 	}
 }
 
-// reload reads the files anew. What cannot be read changes nothing.
+// reload reads the files again. If one of them is invalid, nothing changes.
 func (r *gatewayRun) reload(ctx context.Context) {
 	config, err := r.flags.read()
 	if err == nil {
@@ -245,8 +245,8 @@ func (r *gatewayRun) reload(ctx context.Context) {
 	r.log.Info("reloaded", "listeners", len(r.listeners))
 }
 
-// restart hands the sockets to a new process, and tells whether that listens. Connections that are open end here, in
-// their own time.
+// restart passes the sockets to a new process, and reports whether that listens. Open connections continue here until
+// they end.
 func (r *gatewayRun) restart(ctx context.Context) bool {
 	var sockets []*net.TCPListener
 	for _, at := range r.listeners {
@@ -270,7 +270,7 @@ func (r *gatewayRun) restart(ctx context.Context) bool {
 	return true
 }
 
-// apply makes the listeners those of a configuration: ways that stay change under their connections.
+// apply sets the listeners of a configuration. Listeners that stay keep their connections.
 func (r *gatewayRun) apply(ctx context.Context, config *gatewayConfig) error {
 	for address, route := range config.Routes {
 		if at, ok := r.listeners[address]; ok {
@@ -326,7 +326,7 @@ func openListener(ctx context.Context, address string, transparent bool) (net.Li
 	return gateway.Listen(ctx, address)
 }
 
-// end takes no more connections, and lets those that are open go on for a while.
+// end accepts no more connections, and lets open ones continue for a while.
 func (r *gatewayRun) end() {
 	for _, at := range r.listeners {
 		at.stop()

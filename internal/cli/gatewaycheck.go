@@ -76,7 +76,7 @@ func (a *app) runGatewayCheck(ctx context.Context, f *gatewayCheckFlags) error {
 	if logon != nil {
 		around.As = func(address string) (smb.Authenticator, error) {
 			at, err := netip.ParseAddrPort(address)
-			if err != nil { // a name: the gateway's
+			if err != nil { // a name; it is the gateway's
 				host, _, _ := net.SplitHostPort(address)
 				return logon(targets.Target{Name: host})
 			}

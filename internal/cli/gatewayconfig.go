@@ -15,21 +15,21 @@ import (
 	"ipcguard/internal/gateway"
 )
 
-// maxGatewayConfig is how long the configuration file may be, in bytes: some thousand listeners.
+// maxGatewayConfig bounds the configuration file, in bytes: about a thousand listeners.
 const maxGatewayConfig = 256 << 10
 
-// The parser's time and memory grow with the square of how deep keys and values nest: a dotted key of 240 KB takes more than
-// a minute, and 4,000 nested tables take 600 MB. A listener has four brackets and those of its lists; a line is a name with
-// its value, or a list of some addresses.
+// The parser's time and memory grow with the square of the depth of keys and values: a dotted key of 240 KB takes more
+// than a minute, and 4,000 nested tables take 600 MB. A listener has four brackets and those of its lists; a line is a
+// name with its value, or a list of addresses.
 const (
 	maxGatewayLine     = 1 << 10
 	maxGatewayDots     = 64 // in a line: 16 addresses
 	maxGatewayBrackets = 8 << 10
-	maxGatewayDepth    = 8 // of brackets, over lines
+	maxGatewayDepth    = 8 // of brackets, across lines
 )
 
-// flat refuses a configuration that nests deeper than any needs. It counts brackets in strings and comments, too: none of
-// the names and addresses of a configuration has one, but for IPv6 addresses, which close theirs.
+// flat refuses a configuration that nests too deep. It also counts brackets in strings and comments: the only names and
+// addresses with brackets are IPv6 addresses, which close them.
 func flat(text []byte) error {
 	brackets, depth, n := 0, 0, 0
 	for line := range bytes.Lines(text) {
@@ -51,13 +51,13 @@ func flat(text []byte) error {
 	return nil
 }
 
-// gatewayConfig is what a gateway is to do.
+// gatewayConfig is the configuration of a gateway.
 type gatewayConfig struct {
 	Limits gateway.Limits
 	Routes map[string]gateway.Route // by the address of the listener
 }
 
-// gatewayFile is the configuration file as it is written.
+// gatewayFile is the form of the configuration file.
 type gatewayFile struct {
 	Limits struct {
 		Connections int           `toml:"connections"`
@@ -76,7 +76,7 @@ type gatewayFile struct {
 	} `toml:"listener"`
 }
 
-// read makes the configuration out of the flags and the files that they name.
+// read makes the configuration from the flags and the files that they name.
 func (f *gatewayFlags) read() (*gatewayConfig, error) {
 	if f.limits.Connections < 0 || f.limits.PerClient < 0 {
 		return nil, usage("--connections and --per-client: below zero")
@@ -171,7 +171,7 @@ func (c *gatewayConfig) add(listen, policy string, r gateway.Route) error {
 	return nil
 }
 
-// toItself tells whether a listener on every address of this machine would take the gateway's own connections.
+// toItself reports whether a listener on every address of this machine would receive the gateway's own connections.
 func toItself(host, port, to string) bool {
 	toHost, toPort, _ := net.SplitHostPort(to)
 	at, err := netip.ParseAddr(toHost)
@@ -185,7 +185,7 @@ func toItself(host, port, to string) bool {
 	})
 }
 
-// serverPort is the port of a server that is named without one.
+// serverPort returns the default port of a server.
 func serverPort(netBIOS bool) string {
 	if netBIOS {
 		return "139"

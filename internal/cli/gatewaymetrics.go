@@ -6,10 +6,10 @@ import (
 	"ipcguard/internal/gateway"
 )
 
-// gatewayMetrics are the counts of a gateway in a file for Prometheus: node_exporter's textfile collector reads it. The
-// gateway itself opens no port for them.
+// gatewayMetrics writes the counts of a gateway to a file for the textfile collector of Prometheus' node_exporter. The
+// gateway opens no port for them.
 type gatewayMetrics struct {
-	path  string // empty: nobody asks
+	path  string // empty: no file
 	stats func() gateway.Stats
 }
 
@@ -28,10 +28,10 @@ var (
 	gatewaySince       = gatewayDesc("start_time_seconds", "When the counts began, in seconds since 1970.")
 )
 
-// Describe is of prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (m gatewayMetrics) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, out) }
 
-// Collect is of prometheus.Collector.
+// Collect implements prometheus.Collector.
 func (m gatewayMetrics) Collect(out chan<- prometheus.Metric) {
 	s := m.stats()
 	counter := func(d *prometheus.Desc, n int64, labels ...string) {
@@ -56,7 +56,7 @@ func (m gatewayMetrics) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstHistogram(gatewayAdded, uint64(s.Added.Count()), s.Added.Sum.Seconds(), buckets)
 }
 
-// write writes the file anew, whole or not at all.
+// write replaces the file completely, or not at all.
 func (m gatewayMetrics) write() error {
 	if m.path == "" {
 		return nil

@@ -49,7 +49,7 @@ func (a *app) gatewayPolicy() *cobra.Command {
 	return c
 }
 
-// keepNeeds adds what is declared. A service keeps those of its pipes on which an interface is known.
+// keepNeeds adds the declared needs. A service keeps those of its pipes whose interface is known.
 func keepNeeds(p *gateway.Policy, needs []string) error {
 	c, err := catalog.Load()
 	if err != nil {
@@ -77,12 +77,12 @@ func keepNeeds(p *gateway.Policy, needs []string) error {
 	return nil
 }
 
-// gatewayMade is a policy that was made from what was observed, and what is to be said of it.
+// gatewayMade is a policy that was made from observed uses, with remarks.
 type gatewayMade struct {
 	policy gateway.Policy
 	uses   []model.Use
-	says   []string // in the policy's comments
-	left   []string // what it is not made of
+	says   []string // for the policy's comments
+	left   []string // what it does not cover
 }
 
 // make makes the policy.
@@ -119,7 +119,7 @@ func (a *app) runGatewayPolicy(f *gatewayPolicyFlags) error {
 	return a.writeGatewayPolicy(f, m)
 }
 
-// writeGatewayPolicy writes a policy, and says what it is not made of.
+// writeGatewayPolicy writes a policy, and reports what it does not cover.
 func (a *app) writeGatewayPolicy(f *gatewayPolicyFlags, m *gatewayMade) error {
 	j, err := json.Marshal(m.policy)
 	if err != nil {

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// secret is what a guard needs to log on to a host from afar. It travels through a pipe to the guard's process and is
-// kept in memory alone: after a reboot the guard of such a host is gone, which apply says.
+// secret is what a guard needs to log on to a remote host. It goes through a pipe to the guard's process, which keeps
+// it only in memory: after a reboot the guard of such a host is gone, as apply says.
 type secret struct {
 	account
 	kerberos, unsigned bool
 }
 
-// String leaves the secret out.
+// String omits the secret.
 func (s *secret) String() string { return "a secret" }
 
-// forGuard is what goes through the pipe, nil where the target is this machine.
+// forGuard returns what goes through the pipe; nil if the target is this machine.
 func (s *secret) forGuard(spec string) []byte {
 	if !strings.HasPrefix(spec, "winreg://") || s == nil {
 		return nil
@@ -27,12 +27,12 @@ func (s *secret) forGuard(spec string) []byte {
 		"user": s.user, "domain": s.domain, "password": s.password, "kerberos": s.kerberos, "unsigned": s.unsigned,
 	})
 	if err != nil {
-		return nil // strings and a flag can always be written
+		return nil // strings and a boolean always encode
 	}
 	return b
 }
 
-// readSecret is the guard's end of the pipe.
+// readSecret reads the guard's end of the pipe.
 func readSecret(in io.Reader) (logonMaker, error) {
 	b, err := io.ReadAll(io.LimitReader(in, maxAccountFile))
 	if err != nil {

@@ -13,22 +13,22 @@ import (
 	"time"
 )
 
-// A planned restart hands the listening sockets to a new process, in the way that systemd hands sockets over:
-// descriptors from 3 on, their number in LISTEN_FDS. See sd_listen_fds(3). No connection is refused meanwhile; those
-// that are open stay with the old process until they end.
+// A planned restart passes the listening sockets to a new process as systemd does: descriptors from 3 on, their number
+// in LISTEN_FDS. See sd_listen_fds(3). No connection is refused meanwhile. Open connections stay with the old process
+// until they end.
 
 const (
 	socketsVariable = "LISTEN_FDS"
 	socketsOf       = "LISTEN_PID"
-	readyVariable   = "IPCGUARD_READY_FD" // where the new process says that it listens
+	readyVariable   = "IPCGUARD_READY_FD" // the pipe on which the new process reports that it listens
 	firstSocket     = 3
 	maxSockets      = 1024
 )
 
-// handed are listeners that this process was given, by their addresses.
+// handed are the listeners that this process received, by their addresses.
 type handed map[string]net.Listener
 
-// takeHanded takes the listeners that this process was started with.
+// takeHanded returns the listeners that this process received.
 func takeHanded() (handed, error) {
 	text, pid := os.Getenv(socketsVariable), os.Getenv(socketsOf)
 	if text == "" || pid != "" && pid != strconv.Itoa(os.Getpid()) {
@@ -51,7 +51,7 @@ func takeHanded() (handed, error) {
 	return h, nil
 }
 
-// take gives the listener of an address, once; nil where there is none.
+// take returns the listener of an address, once; nil if there is none.
 func (h handed) take(address string) net.Listener {
 	a, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
@@ -62,14 +62,14 @@ func (h handed) take(address string) net.Listener {
 	return l
 }
 
-// close closes what nobody took.
+// close closes the listeners that nobody took.
 func (h handed) close() {
 	for _, l := range h {
 		l.Close()
 	}
 }
 
-// ready tells whoever started this process that it listens: the process before it, and systemd.
+// ready reports to the process before this one, and to systemd, that this process listens.
 func ready() error {
 	errs := []error{tellSystemd("READY=1\nMAINPID=" + strconv.Itoa(os.Getpid()))}
 	if fd, err := strconv.Atoi(os.Getenv(readyVariable)); err == nil {
@@ -80,7 +80,7 @@ func ready() error {
 	return errors.Join(errs...)
 }
 
-// tellSystemd tells systemd, where it asked to be told. See sd_notify(3).
+// tellSystemd notifies systemd, if it asked for that. See sd_notify(3).
 func tellSystemd(state string) error {
 	to := os.Getenv("NOTIFY_SOCKET")
 	if to == "" {
@@ -95,8 +95,8 @@ func tellSystemd(state string) error {
 	return err
 }
 
-// handOver starts this program anew with these listeners, and returns when it listens. Both then take connections,
-// until this process closes its own.
+// handOver starts this program again with these listeners, and returns when the new process listens. Both then accept
+// connections, until this process closes its own.
 func handOver(ctx context.Context, listeners []*net.TCPListener) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -126,7 +126,7 @@ func handOver(ctx context.Context, listeners []*net.TCPListener) error {
 	if err != nil {
 		return err
 	}
-	if beside { // its end is for systemd to see
+	if beside { // systemd waits for its end
 		if err := awaitReady(ctx, said); err != nil {
 			return errors.Join(err, cmd.Process.Kill())
 		}
@@ -141,7 +141,7 @@ func handOver(ctx context.Context, listeners []*net.TCPListener) error {
 	return nil
 }
 
-// handOverWait is how long a new process may take to listen.
+// handOverWait bounds how long a new process may take until it listens.
 const handOverWait = 30 * time.Second
 
 func awaitReady(ctx context.Context, said *os.File) error {

@@ -4,5 +4,5 @@ package cli
 
 import "os/exec"
 
-// besides is of systemd, which is on Linux.
+// besides does nothing: systemd is on Linux only.
 func besides(*exec.Cmd) bool { return false }

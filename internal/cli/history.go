@@ -56,8 +56,8 @@ type entry struct {
 	Ended   time.Time        `json:"ended"`
 	Steps   []engine.Step    `json:"steps"`
 	Records []*engine.Record `json:"records"`
-	Outlook *engine.Outlook  `json:"outlook,omitempty"` // of one that is not over
-	Waits   []apply.Wait     `json:"waits,omitempty"`   // of one that is asked for by its id
+	Outlook *engine.Outlook  `json:"outlook,omitempty"` // only while it is unfinished
+	Waits   []apply.Wait     `json:"waits,omitempty"`   // only if the apply was named by its ID
 }
 
 func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, format string) error {
@@ -75,7 +75,7 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 		if x.Outlook, err = e.Outlook(j); err != nil {
 			return explained(err)
 		}
-		if len(ids) == 1 && !strings.HasPrefix(j.Target, "winreg:") { // a host from afar is not asked
+		if len(ids) == 1 && !strings.HasPrefix(j.Target, "winreg:") { // a remote host is not contacted
 			if x.Waits, err = e.Waits(ctx, j.ID); err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ func (a *app) makeKey(output, name string) error {
 	return nil
 }
 
-// maxKey bounds a key's file; one has 119 bytes.
+// maxKey bounds a key's file, in bytes; a key has 119.
 const maxKey = 16 << 10
 
 // signingKey reads a private key that nobody else may read.

@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// credentialHelp stands in the help of every verb that logs on.
+// credentialHelp is part of the help of every command that logs on.
 const credentialHelp = `
 ipcguard sends credentials only to servers that you name one by one. It tries Kerberos first if the account names its
 realm (NAME@REALM) and the target is a name. It answers in NTLM only if the server speaks SMB 2 or later, requires
@@ -25,7 +25,7 @@ it offline. And an impostor can relay it to a host that neither requires signing
 // logonMaker makes one logon at one target.
 type logonMaker func(targets.Target) (smb.Authenticator, error)
 
-// logonsOf makes logons with an NT hash. Unsigned, NTLM answers go to servers that cannot be held to them.
+// logonsOf makes logons with an NT hash. unsigned permits NTLM to servers that do not require signing.
 func logonsOf(user, domain string, hash ntlm.Hash, unsigned bool) logonMaker {
 	return func(t targets.Target) (smb.Authenticator, error) {
 		return ntlm.NewHash(user, domain, hash, ntlmOptions(t, unsigned)), nil
@@ -39,8 +39,8 @@ func ntlmOptions(t targets.Target, unsigned bool) ntlm.Options {
 	return ntlm.Options{Bound: true, TargetName: "cifs/" + t.Host(), ServerName: t.HostName()}
 }
 
-// logons makes logons with the password: with a Kerberos ticket where the account names its realm and the target is
-// named, else in NTLM.
+// logons makes logons with the password: with a Kerberos ticket if the account has a realm and the target a name, else
+// with NTLM.
 func (c account) logons(unsigned bool) logonMaker {
 	plain := logonsOf(c.user, c.domain, ntlm.NTHash(c.password), unsigned)
 	user, realm := c.principal()
@@ -66,7 +66,7 @@ func (c account) logons(unsigned bool) logonMaker {
 	}
 }
 
-// principal is the account in its realm, where it names one: NAME@REALM, or a domain that is no NetBIOS name.
+// principal returns the account's realm, if it has one: NAME@REALM, or a domain that is not a NetBIOS name.
 func (c account) principal() (user, realm string) {
 	if user, realm, ok := strings.Cut(c.user, "@"); ok && c.domain == "" && strings.Contains(realm, ".") {
 		return user, realm

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// narrow leaves a file to its owner alone, and takes nothing away that its owner had not: results go into a file that was there
-// as they go into a new one. What is no regular file, such as a terminal, is left as it is.
+// narrow removes the rights of others from a file, and no right of the owner: results written to an existing file are
+// as private as in a new one. It leaves everything but regular files, such as a terminal, as it is.
 func narrow(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -24,5 +24,5 @@ func narrow(f *os.File) error {
 	return nil
 }
 
-// makeHome makes a directory that is its owner's alone.
+// makeHome creates a directory for its owner only.
 func makeHome(dir, _ string) error { return os.MkdirAll(dir, 0o700) }

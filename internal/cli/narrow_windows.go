@@ -6,9 +6,9 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// narrow has nothing to do: the access list of a file comes from its folder.
+// narrow does nothing: a file inherits its folder's access list.
 func narrow(*os.File) error { return nil }
 
-// makeHome makes a directory that nobody else can read, or looks at one that is there: what lies above would let every user read
-// its files.
+// makeHome creates a directory that nobody else can read, or checks an existing one: it would inherit an access list
+// that lets every user read its files.
 func makeHome(dir, service string) error { return private.Home(dir, service) }

@@ -93,7 +93,7 @@ func (a *app) observe() *cobra.Command {
 	return c
 }
 
-// observing is one run of the verb.
+// observing is one run of the command.
 type observing struct {
 	useSources
 	agg     *observe.Aggregator
@@ -102,12 +102,12 @@ type observing struct {
 	logs    *logs.Reader
 	logged  bool
 	packets bool
-	results source.Twins  // what was joined
+	results source.Twins  // results that were joined
 	ring    int           // bytes for packets that wait
 	length  time.Duration // of a live observation; 0 is until an interrupt
 }
 
-// liveMemory is what it may use on the wire, in bytes: half of it is the kernel's room for packets that wait to be read.
+// liveMemory is the memory for a live observation, in bytes. Half of it is the kernel's buffer of packets.
 const liveMemory = 200 << 20
 
 // newObserving checks the flags.
@@ -145,7 +145,7 @@ func newObserving(f *observeFlags, args []string) (*observing, error) {
 	if len(run.live) > 0 {
 		run.ring = memory / 2
 	}
-	// The collector's limit is soft: it works harder near it. What observe keeps is bounded well below.
+	// The garbage collector's limit is soft: near it, it works harder. What observe keeps is bounded well below.
 	debug.SetMemoryLimit(int64(memory-run.ring) * 9 / 10)
 	run.traffic = observe.NewTraffic(run.agg, run.cov, observe.TrafficOptions{Ports: ports, Memory: memory - run.ring})
 	run.logs = logs.New(run.agg, run.cov, logs.Options{Server: f.server})
@@ -192,7 +192,7 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 	return observed(result)
 }
 
-// observeAll reads every source that is not the wire. What was read before an interrupt is kept.
+// observeAll reads every source except the network. What was read before an interrupt is kept.
 func (a *app) observeAll(ctx context.Context, run *observing, f *observeFlags) (interrupted, err error) {
 	if run.local {
 		run.logged = true
@@ -208,7 +208,7 @@ func (a *app) observeAll(ctx context.Context, run *observing, f *observeFlags) (
 	return interrupted, err
 }
 
-// finish tells what still waits.
+// finish processes what the readers still hold.
 func (r *observing) finish() {
 	if r.packets {
 		r.traffic.Close()
@@ -218,7 +218,7 @@ func (r *observing) finish() {
 	}
 }
 
-// watch observes the wire.
+// watch observes the network.
 func (a *app) watch(ctx context.Context, run *observing, state string) error {
 	if run.length > 0 {
 		var cancel context.CancelFunc
@@ -235,7 +235,7 @@ func (a *app) watch(ctx context.Context, run *observing, state string) error {
 	return err
 }
 
-// showUses writes the result. Formats of rows alone leave the coverage to the standard error.
+// showUses writes the result. Formats that contain only rows leave the coverage to standard error.
 func (a *app) showUses(f *observeFlags, o *model.Observation) error {
 	out, err := a.create(f.output)
 	if err != nil {

@@ -20,12 +20,12 @@ import (
 	"ipcguard/internal/observe/source"
 )
 
-// useSources are what the arguments name.
+// useSources are the sources that the arguments name.
 type useSources struct {
 	live  []string
 	files []string
 	local bool          // this host's event logs
-	since time.Duration // no older than that
+	since time.Duration // only events that are not older
 }
 
 func parseSources(args []string) (s useSources, err error) {
@@ -72,7 +72,7 @@ func (f *observeFlags) check(s useSources, args []string) error {
 	return nil
 }
 
-// auditedLogs tells what is known of the auditing of the hosts.
+// auditedLogs reads what is known about the hosts' audit policies.
 func auditedLogs(reader *logs.Reader, name string) error {
 	file, err := os.Open(name)
 	if err != nil {
@@ -85,8 +85,8 @@ func auditedLogs(reader *logs.Reader, name string) error {
 	return nil
 }
 
-// observeFiles reads the sources that are files. Captures are read together, in the order of their times. Where several were
-// named, one that cannot be read is told and does not end the reading.
+// observeFiles reads the sources that are files. Captures are read together, in the order of their times. If several
+// sources were named, one that cannot be read is reported and does not end the run.
 func (a *app) observeFiles(ctx context.Context, run *observing, f *observeFlags) error {
 	for _, name := range run.files {
 		if name == "-" {
@@ -129,7 +129,7 @@ func (a *app) observeFiles(ctx context.Context, run *observing, f *observeFlags)
 	return nil
 }
 
-// unread tells of a source that could not be read.
+// unread reports a source that could not be read.
 func (r *observing) unread(name string, why error) {
 	r.cov.CountUnreadable("sources that could not be read", 1)
 	var inner *namedError
@@ -139,7 +139,7 @@ func (r *observing) unread(name string, why error) {
 	r.cov.Unread(name, why)
 }
 
-// namedError is what is wrong with a source.
+// namedError is an error with its source.
 type namedError struct {
 	name string
 	err  error
@@ -148,16 +148,16 @@ type namedError struct {
 func (e *namedError) Error() string { return e.name + ": " + e.err.Error() }
 func (e *namedError) Unwrap() error { return e.err }
 
-// fileKind is what a named file is to be read as.
+// fileKind says how a named file is to be read.
 type fileKind int
 
 const (
-	aDone fileKind = iota // it is read
+	aDone fileKind = iota // it has been read
 	aCapture
 	aFolder // or an archive
 )
 
-// observeSource reads a log or a result, or the standard input, and tells what else a file is.
+// observeSource reads a log, a result or standard input. For other files it returns their kind.
 func (a *app) observeSource(ctx context.Context, run *observing, f *observeFlags, name string) (fileKind, error) {
 	if name == "-" {
 		return aDone, a.observeStream(ctx, run, f, "standard input", source.Interruptible(ctx, a.stdin))
@@ -183,7 +183,7 @@ func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, 
 		return aDone, err
 	}
 	defer r.Close()
-	if !info.IsDir() && !info.Mode().IsRegular() { // a pipe is read once
+	if !info.IsDir() && !info.Mode().IsRegular() { // a pipe can be read only once
 		return aDone, a.observeStream(ctx, run, f, filepath.Base(name), source.Interruptible(ctx, r))
 	}
 	b, head := source.Peek(r, headLen, tellable)
@@ -205,15 +205,15 @@ func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, 
 	return aDone, a.observeHead(ctx, run, f, filepath.Base(name), b, head)
 }
 
-// headLen is enough of a source, unpacked, to tell what it is.
+// headLen is how many unpacked bytes of a source show what it is.
 const headLen = 64 << 10
 
-// tellable tells whether the beginning of a source is enough to tell what it is.
+// tellable reports whether the beginning of a source is long enough to show what it is.
 func tellable(head []byte) bool {
 	return observe.IsResult(head) || observe.IsCapture(head) || len(head) >= 4<<10 && logs.Is(head)
 }
 
-// observeStream tells by its first bytes what a stream is, and reads it.
+// observeStream detects the kind of a stream by its first bytes, and reads it.
 func (a *app) observeStream(ctx context.Context, run *observing, f *observeFlags, name string, r io.Reader) error {
 	b, head := source.Peek(r, headLen, tellable)
 	return a.observeHead(ctx, run, f, name, b, head)
@@ -246,7 +246,7 @@ func (a *app) observeHead(ctx context.Context, run *observing, f *observeFlags, 
 	return hinted{errors.New("neither a capture nor a log nor a result of observe"), "ipcguard observe --help lists what is read"}
 }
 
-// notResult says what a file is that is no result.
+// notResult returns an error that says what a file is, if not a result.
 func notResult(head []byte) error {
 	what, _ := source.Describe(head)
 	switch {
@@ -261,7 +261,7 @@ func notResult(head []byte) error {
 	return fmt.Errorf("%w: it is %s", observe.ErrNotResult, what)
 }
 
-// parseSize reads 200MiB, 1GiB, or a number of bytes.
+// parseSize parses 200MiB, 1GiB, or a number of bytes.
 func parseSize(s string) (int, error) {
 	number, unit := s, 1
 	for suffix, factor := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
@@ -276,7 +276,7 @@ func parseSize(s string) (int, error) {
 	return max(int(n)*unit, 16<<20), nil
 }
 
-// parseLength reads a duration; unlike Go's, days are known.
+// parseLength parses a duration; unlike Go's, it may have days.
 func parseLength(flag, s string) (time.Duration, error) {
 	if s == "" {
 		return 0, nil

@@ -7,13 +7,13 @@ import (
 	"os"
 )
 
-// output is where results go: the standard output or a file of its own.
+// output receives results: standard output or a file.
 type output struct {
 	io.Writer
 	file *os.File
 }
 
-// Close closes the file. The standard output stays open.
+// Close closes the file. Standard output stays open.
 func (o *output) Close() error {
 	if o.file == nil {
 		return nil
@@ -21,7 +21,7 @@ func (o *output) Close() error {
 	return o.file.Close()
 }
 
-// create opens the place for results; a file is written anew. What a scan finds is nobody else's business: mode 0600.
+// create opens the output; an existing file is replaced. Results are private: mode 0600.
 func (a *app) create(name string) (*output, error) {
 	if name == "" {
 		return &output{Writer: a.stdout}, nil
@@ -33,7 +33,7 @@ func (a *app) create(name string) (*output, error) {
 	return &output{file, file}, nil
 }
 
-// openAnew opens a file to be written anew, which is its owner's alone before anything is in it.
+// openAnew opens a file for new content, and restricts it to its owner before anything is written.
 func openAnew(name string) (*os.File, error) {
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
@@ -49,7 +49,7 @@ func openAnew(name string) (*os.File, error) {
 	return file, nil
 }
 
-// goOn opens the file of an earlier run behind its last whole line.
+// goOn opens the file of an earlier run after its last complete line.
 func goOn(name string, e *earlier) (*output, error) {
 	if e.recoded {
 		return nil, hinted{usage("%s: not the UTF-8 that was written: it cannot be gone on with", name), "-o another file"}
@@ -71,7 +71,7 @@ func goOn(name string, e *earlier) (*output, error) {
 	return &output{file, file}, nil
 }
 
-// writeTo writes to a file of the caller's own (mode 0600), whole or not at all, or to the standard output.
+// writeTo writes a file of the user's own (mode 0600), completely or not at all, or to standard output.
 func (a *app) writeTo(name string, write func(w io.Writer, color bool) error) error {
 	if name == "" {
 		return write(a.stdout, colorful(a.stdout))

@@ -15,11 +15,11 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// pipes reaches the named pipes of hosts, signed, and encrypted where the server can.
+// pipes opens named pipes of hosts, signed, and encrypted if the server can.
 type pipes struct {
 	*app
 	logon logonMaker // nil is anonymous
-	// unsignedSMB1: the user lifted the rule that what is read is signed, for servers of before 2008.
+	// unsignedSMB1 permits unsigned connections to servers older than Windows Server 2008.
 	unsignedSMB1 bool
 	lock         sync.Mutex
 	asked        map[string]logonMaker // by the user named before a host
@@ -117,7 +117,7 @@ func open(ctx context.Context, t targets.Target, logon logonMaker, unsignedSMB1 
 	return h, nil
 }
 
-// pipeHost is one host that was logged on to.
+// pipeHost is a host with a session.
 type pipeHost struct {
 	conn       *smb.Conn
 	tree       smb.Tree
@@ -130,10 +130,10 @@ func (h *pipeHost) OpenPipe(ctx context.Context, name string) (dcerpc.Transport,
 	return h.tree.OpenPipe(ctx, name)
 }
 
-// Identity is who the caller is to the server.
+// Identity returns who the caller is to the server.
 func (h *pipeHost) Identity() model.Identity { return h.identity }
 
-// Protection says how the connection is protected.
+// Protection describes how the connection is protected.
 func (h *pipeHost) Protection() string { return h.protection }
 
 // Close ends the connection.

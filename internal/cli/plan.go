@@ -147,8 +147,7 @@ func (a *app) runPlan(ctx context.Context, f *planFlags) error {
 	return nil
 }
 
-// makePlan makes a plan, which reads and writes nothing, and lets an interrupt end it at once: the program ends then, and
-// the work with it.
+// makePlan makes a plan. Planning does no input or output, so an interrupt returns at once and the program ends.
 func makePlan(ctx context.Context, e plan.Evidence) (p *model.Plan, err error) {
 	done := make(chan struct{})
 	go func() {
@@ -163,7 +162,7 @@ func makePlan(ctx context.Context, e plan.Evidence) (p *model.Plan, err error) {
 	}
 }
 
-// asUsage makes evidence and declarations that cannot be used mistakes of the command line, with the advice they carry.
+// asUsage makes evidence and declarations that cannot be used wrong usage, with their hints.
 func asUsage(err error) error {
 	var in *plan.InputError
 	if !errors.As(err, &in) {

@@ -10,14 +10,14 @@ import (
 	"ipcguard/internal/report"
 )
 
-// meansGateway is the outcome of a plan for a server that nobody can configure.
+// meansGateway is a way for servers that nobody can configure.
 const meansGateway = "gateway"
 
-// maxStops bounds the comments of a policy: gateway what-if lists everything.
+// maxStops bounds the comments of a policy; gateway what-if lists everything.
 const maxStops = 50
 
-// planGateway writes the policy of a gateway before a server, with what it closes, by a scan, and what it would stop, by what was
-// observed. It is the policy of gateway policy.
+// planGateway writes the policy of a gateway in front of a server, as gateway policy makes it, with what it closes
+// according to a scan and what it would stop according to observed uses.
 func (a *app) planGateway(f *planFlags) error {
 	needs, err := f.gatewayNeeds()
 	if err != nil {
@@ -72,7 +72,7 @@ func (a *app) planGateway(f *planFlags) error {
 	return a.writeGatewayPolicy(o, made)
 }
 
-// gatewayNeeds refuses what a gateway cannot be asked for, and reads what is needed.
+// gatewayNeeds refuses flags that a gateway cannot fulfil, and returns the needs.
 func (f *planFlags) gatewayNeeds() ([]string, error) {
 	p, err := f.wanted()
 	if err != nil {

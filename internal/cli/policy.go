@@ -16,10 +16,10 @@ import (
 	"ipcguard/internal/plan"
 )
 
-// Bounds of a policy, which is a page of lists. Reading takes some 100 bytes for each of its own.
+// Bounds of a policy, which is a page of lists. Parsing takes about 100 bytes for each byte.
 const (
 	maxPolicy      = 64 << 10 // bytes
-	maxPolicyDepth = 8        // levels within one another; a policy has two
+	maxPolicyDepth = 8        // nested levels; a policy has two
 )
 
 func readPolicy(name string) (plan.Policy, error) {
@@ -34,14 +34,14 @@ func readPolicy(name string) (plan.Policy, error) {
 	return p, nil
 }
 
-// parsePolicy reads a policy in YAML.
+// parsePolicy parses a policy in YAML.
 func parsePolicy(b []byte) (p plan.Policy, err error) {
 	err = decodeYAML(b, &p)
 	return p, err
 }
 
-// decodeYAML reads a policy by the JSON names of its fields; nothing leaves it as it is. Aliases are refused: a few lines of
-// them stand for more than a machine can hold.
+// decodeYAML parses a policy by the JSON names of its fields. Aliases are refused: a few lines of them can expand to
+// more than the memory holds.
 func decodeYAML(b []byte, into any) error {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return nil
@@ -63,7 +63,7 @@ func decodeYAML(b []byte, into any) error {
 	return inYAML(d.Decode(into), tokens)
 }
 
-// inYAML says in the words of the file what the decoder says in those of JSON.
+// inYAML translates an error of the JSON decoder to the terms and lines of the YAML file.
 func inYAML(err error, tokens token.Tokens) error {
 	if err == nil {
 		return nil
@@ -84,7 +84,7 @@ func inYAML(err error, tokens token.Tokens) error {
 	return err
 }
 
-// lineOf names the line of the first key of that name.
+// lineOf names the line of the first key with that name.
 func lineOf(tokens token.Tokens, key string) string {
 	for _, t := range tokens {
 		if t.Value == key && t.Next != nil && t.Next.Type == token.MappingValueType {
@@ -94,7 +94,7 @@ func lineOf(tokens token.Tokens, key string) string {
 	return ""
 }
 
-// writtenAs is what YAML calls a kind of JSON's.
+// writtenAs returns YAML's word for a JSON type.
 func writtenAs(kind string) string {
 	switch kind {
 	case "array":
@@ -123,10 +123,10 @@ func kindOf(t reflect.Type) string {
 	return "a number"
 }
 
-// plainYAML refuses what a policy has no use for and what costs more than it is long.
+// plainYAML refuses what a policy does not need, and what costs more than its length.
 func plainYAML(tokens token.Tokens) error {
 	brackets, dashes, line := 0, 0, 0
-	var columns []int // of the keys that the present one is in
+	var columns []int // of the enclosing keys
 	for _, t := range tokens {
 		switch t.Type {
 		case token.AnchorType, token.AliasType, token.MergeKeyType:

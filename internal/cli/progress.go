@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// progress is one line that is written over again and again, at most five times a second.
+// progress is a line that is rewritten at most five times a second.
 type progress struct {
 	w       io.Writer
 	line    func() string
@@ -44,7 +44,7 @@ func (p *progress) show() {
 	fmt.Fprint(p.w, clearLine+p.line())
 }
 
-// aside runs f with the line out of the way, for output on the same terminal.
+// aside runs f with the line cleared, for output on the same terminal.
 func (p *progress) aside(f func() error) error {
 	if p == nil {
 		return f()
@@ -67,7 +67,7 @@ func (p *progress) stop() {
 	_ = p.aside(func() error { return nil })
 }
 
-// progressLine says how far a run is, how fast, and how long it will take at that pace.
+// progressLine describes how far a run is, how fast, and how much time is left.
 func progressLine(done, total, exposed int, elapsed time.Duration) string {
 	line := fmt.Sprintf("%d of %d hosts", done, total)
 	if exposed > 0 {

@@ -10,10 +10,10 @@ import (
 	"ipcguard/internal/fleet/access"
 )
 
-// providerVariable is where the client's secret comes from, unless a file holds it.
+// providerVariable holds the client's secret, unless a file does.
 const providerVariable = "IPCGUARD_OIDC_SECRET"
 
-// providerFlags say where people log in beside local accounts.
+// providerFlags describe the provider through which people log in, in addition to local accounts.
 type providerFlags struct {
 	issuer, client, secretFile, name, claim, ca string
 	scopes, grants                              []string
@@ -33,7 +33,7 @@ func (f *providerFlags) register(s *pflag.FlagSet) {
 // maxProviderFile bounds a secret, and a chain of certificates, in bytes.
 const maxProviderFile = 64 << 10
 
-// open makes the provider, or none. base is the page's own address.
+// open returns the provider, or nil without one. base is the page's own address.
 func (f *providerFlags) open(base string) (*access.Provider, error) {
 	if f.issuer == "" {
 		if f.client != "" || len(f.grants) > 0 || f.secretFile != "" {

@@ -47,7 +47,7 @@ func (a *app) recoverVerb() *cobra.Command {
 	c.Flags().BoolVar(&stdin, "credentials-stdin", false, "read the credentials of the guard from the standard input")
 	for _, hidden := range []string{"guard", "credentials-stdin"} {
 		if err := c.Flags().MarkHidden(hidden); err != nil {
-			panic(err) // a flag that was just defined
+			panic(err) // the flag was just defined
 		}
 	}
 	return c
@@ -87,7 +87,7 @@ func (a *app) runRecover(ctx context.Context, f *stateFlags, l *credentialFlags)
 	return explained(err)
 }
 
-// runSetAside puts away a journal that is refused.
+// runSetAside moves a refused journal away.
 func (a *app) runSetAside(f *stateFlags, id string) error {
 	e, err := a.engine(f, nil)
 	if err != nil {
@@ -105,7 +105,7 @@ func (a *app) runSetAside(f *stateFlags, id string) error {
 	return nil
 }
 
-// recoverFirst is what every verb that writes begins with.
+// recoverFirst is the first step of every command that writes.
 func (a *app) recoverFirst(ctx context.Context, e *engine.Engine) error {
 	found, err := e.Recover(ctx)
 	for _, r := range found {
@@ -120,7 +120,7 @@ func (a *app) recoverFirst(ctx context.Context, e *engine.Engine) error {
 	return explained(err)
 }
 
-// runGuard is the guard's own process.
+// runGuard is the guard's process.
 func (a *app) runGuard(ctx context.Context, f *stateFlags, id string, stdin bool) error {
 	var logon logonMaker
 	if stdin {
@@ -139,7 +139,7 @@ func (a *app) runGuard(ctx context.Context, f *stateFlags, id string, stdin bool
 		return err
 	}
 	if errors.Is(err, engine.ErrUnknown) {
-		err = nil // its journal was removed: a service must not be started for it again and again
+		err = nil // its journal was removed; systemd must not restart the service for it again and again
 	}
 	return errors.Join(err, engine.Disarm(ctx, id))
 }

@@ -15,21 +15,21 @@ import (
 	"ipcguard/internal/scan"
 )
 
-// earlier is what an earlier run has done.
+// earlier is what an earlier run finished.
 type earlier struct {
 	addresses []netip.AddrPort
 	names     []string        // that did not resolve
-	size      int64           // of the whole lines
-	recoded   bool            // it is no plain UTF-8 on the disk: size is not a place in it
-	again     map[string]bool // addresses, or else targets, whose results were not finished
+	size      int64           // of the complete lines
+	recoded   bool            // the file is not plain UTF-8, so size is not an offset in it
+	again     map[string]bool // addresses, or else targets, with unfinished results
 	sum       sum
 }
 
-// hostOf names the host of a result: by its address or, where there was none, as the user did.
+// hostOf identifies the host of a result: by its address, or without one by the user's target.
 func hostOf(s *model.Scan) string { return cmp.Or(s.Address, s.Target) }
 
-// readEarlier reads a jsonl file of results. A last line that was cut off is left out, and a result that was not
-// finished is done again. A file that is not there yet is an empty one: the first run of a loop resumes nothing.
+// readEarlier reads a jsonl file of results. It ignores an incomplete last line, and unfinished results are to be
+// scanned again. A missing file counts as empty, so that a loop can resume on its first run.
 func readEarlier(name string) (*earlier, error) {
 	e := &earlier{again: map[string]bool{}}
 	if name == "" {
@@ -90,8 +90,8 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// once leaves of every host that was done again the better result alone, and counts those that are the earlier run's.
-// Where nothing was done again, or the file cannot be replaced, it stays as it is, with both.
+// once keeps only the better result of each host that was scanned again, and counts the earlier run's. If nothing was
+// scanned again, or the file cannot be replaced, it leaves the file with both.
 func (e *earlier) once(name string) error {
 	if len(e.again) == 0 {
 		return nil
@@ -117,7 +117,7 @@ func (e *earlier) once(name string) error {
 	}
 	for host, p := range best {
 		switch {
-		case seen[host] == 1: // it was not done again, or only now
+		case seen[host] == 1: // it was not scanned again, or only now
 			delete(best, host)
 		case p.scan.Partial:
 			e.sum.add(p.scan)
@@ -137,7 +137,7 @@ func (e *earlier) once(name string) error {
 	})
 }
 
-// eachLine reads the whole lines of a jsonl file of results.
+// eachLine reads the complete lines of a jsonl file of results.
 func eachLine(name string, f func(n int, line []byte, s *model.Scan) error) error {
 	file, err := os.Open(name)
 	if err != nil {
@@ -163,7 +163,7 @@ func eachLine(name string, f func(n int, line []byte, s *model.Scan) error) erro
 	}
 }
 
-// replace writes a file of results anew beside the old one, and puts it in its place.
+// replace writes a new file beside a file of results, and renames it.
 func replace(name string, write func(io.Writer) error) error {
 	beside, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package cli is the command line: one file a verb, and nothing in it but flags, wiring and exit codes.
+// Package cli is the command line: one file a command, which contains only flags, wiring and exit codes.
 //
-//	stdout  results alone
+//	stdout  only results
 //	stderr  everything else: "ipcguard: error: …", "ipcguard: hint: …", progress
 //
-// Colour and progress appear on a terminal alone and never with NO_COLOR. Exit codes are mapped in exit.go and stand
-// in every help text.
+// Colour and progress appear only on a terminal, and never with NO_COLOR. exit.go maps results to exit codes, which
+// every help text lists.
 package cli
 
 import (
@@ -23,16 +23,16 @@ import (
 	"ipcguard/internal/model"
 )
 
-// app is what every verb works with.
+// app is what every command uses.
 type app struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer // stderr shows hidden characters of texts from outside as question marks
-	screen         io.Writer // the same place as it is, for what moves the cursor and has colours: progress, coverage
-	practice       *practice // of the demo, nil elsewhere
-	unsigned       bool      // the user lifted the rule for NTLM, which users that are asked for later fall under too
+	stdout, stderr io.Writer // stderr shows hidden characters of foreign texts as question marks
+	screen         io.Writer // stderr unchanged, for cursor moves and colours: progress, coverage
+	practice       *practice // of the demo, else nil
+	unsigned       bool      // NTLM without signing is permitted, also for users who are asked for later
 }
 
-// Main runs one command line and returns the exit code. The first interrupt ends the work in good order, the second
+// Main runs one command line and returns the exit code. The first interrupt ends the work in an orderly way, the second
 // ends the process.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -75,7 +75,7 @@ without breaking anything.
 	return root
 }
 
-// subcommands refuses words that are no command below this one.
+// subcommands refuses words that are no subcommand.
 func subcommands(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return hinted{usage("unknown command %q", args[0]), didYouMean(c, args[0])}
@@ -83,11 +83,11 @@ func subcommands(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// didYouMean is the advice for a command that is not there: those that are spelt much like it, and where all of them stand.
+// didYouMean returns the hint for an unknown command: similar commands, and where all of them are listed.
 func didYouMean(c *cobra.Command, word string) string {
 	const list = "%s --help lists the commands"
-	const most = 64                  // bytes of a word that could be one: to compare takes time by the square of its length
-	c.SuggestionsMinimumDistance = 2 // edits: two letters changed places
+	const most = 64                  // longest word to compare, in bytes: the time grows with its square
+	c.SuggestionsMinimumDistance = 2 // edits: two letters swapped
 	if len(word) <= most {
 		if like := c.SuggestionsFor(word); len(like) > 0 {
 			return fmt.Sprintf("did you mean %s? "+list, strings.Join(like, " or "), c.CommandPath())

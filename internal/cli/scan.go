@@ -122,7 +122,7 @@ func (a *app) runScan(ctx context.Context, f *scanFlags, args []string) error {
 	return earlier.sum.outcome()
 }
 
-// stream scans and writes as results come.
+// stream scans and writes results as they come.
 func (a *app) stream(ctx context.Context, f *scanFlags, scanner *scan.Scanner, list *targets.List, out *output, sum *sum) error {
 	total := list.Len()
 	tally := &scan.Tally{}
@@ -159,10 +159,10 @@ func (a *app) stream(ctx context.Context, f *scanFlags, scanner *scan.Scanner, l
 	return nil
 }
 
-// manyHosts is from how many hosts on those that do not answer are counted and not listed in the text view.
+// manyHosts is the number of hosts from which the text format counts hosts without an answer instead of listing them.
 const manyHosts = 16
 
-// sum is what the exit code is made of.
+// sum counts what determines the exit code.
 type sum struct {
 	exposed, unclear, reached int
 }
@@ -179,9 +179,9 @@ func (s *sum) add(r *model.Scan) {
 	}
 }
 
-// outcome maps the verdicts to an exit code. A host that is exposed, and gave no answer to much of what was asked, is
-// partial: more may be open than was seen. Addresses where nothing answers are no news in a network of many, unless
-// nothing answered at all.
+// outcome maps the verdicts to an exit code. An exposed host that left many probes unanswered is partial: more may be
+// open than was seen. In a network of many hosts, addresses without an answer are normal, unless nothing answered at
+// all.
 func (s *sum) outcome() error {
 	switch {
 	case s.exposed > 0:

@@ -77,7 +77,7 @@ func (f *scanFlags) options() (scan.Options, error) {
 	return o, err
 }
 
-// open opens the place for results. The file that an earlier run is resumed from is gone on with.
+// open opens the output. A resumed run continues the file of the earlier run.
 func (f *scanFlags) open(a *app, e *earlier) (*output, error) {
 	if f.resume != "" && f.resume == f.output {
 		return goOn(f.output, e)

@@ -107,7 +107,7 @@ func (f *serveFlags) register(s *pflag.FlagSet) {
 	f.fleetFlags.register(s)
 }
 
-// checkServe refuses what is wrong on a command line, and makes nothing: the installation of a service asks it, too.
+// checkServe refuses wrong flags and creates nothing; installing a service calls it, too.
 func (a *app) checkServe(f *serveFlags) error {
 	if err := f.check(); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (a *app) checkServe(f *serveFlags) error {
 	if _, err := proxy.Parse(f.trustProxy); err != nil {
 		return usageError{err}
 	}
-	if _, err := f.provider.open(f.url); err != nil { // which asks it nothing
+	if _, err := f.provider.open(f.url); err != nil { // it sends nothing
 		return err
 	}
 	if f.cert == "" {
@@ -161,7 +161,7 @@ func isAddress(text string) bool {
 	if err != nil || port == "" {
 		return false
 	}
-	_, err = net.LookupPort("tcp", port) // a number up to 65535, or a name that the machine's list of services has
+	_, err = net.LookupPort("tcp", port) // a number up to 65535, or a name from the machine's list of services
 	return err == nil
 }
 
@@ -209,7 +209,7 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 	return a.serveWith(ctx, f, st, o, dir)
 }
 
-// serveWith runs everything that a server is, until one of it ends.
+// serveWith runs every part of the server, until one of them ends.
 func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o fleet.Options, dir string) error {
 	l, err := net.Listen("tcp", f.listen)
 	if err != nil {
@@ -300,8 +300,9 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	return ended(ctx, group.Wait())
 }
 
-// descriptors divides what this process may have open: each listener gets the connections that it takes at most, all of them no more than a
-// third, and scans have the rest. So a flood of clients stops no scan, and scans keep nobody from the page.
+// descriptors divides the file descriptors of this process: each listener gets its maximum of connections, all
+// listeners together at most a third, and scans the rest. So a flood of clients stops no scan, and scans do not make
+// the page unavailable.
 func descriptors(files, listeners int) (each limit.Options, scans int) {
 	room := min(files/3/listeners, limit.Strangers+limit.Known)
 	each.Strangers = max(room*limit.Strangers/(limit.Strangers+limit.Known), 1)
@@ -310,7 +311,7 @@ func descriptors(files, listeners int) (each limit.Options, scans int) {
 	return each, files - listeners*(each.Strangers+each.Known)
 }
 
-// forWorkers is the HTTP server of the workers' listener.
+// forWorkers returns the HTTP server of the workers' listener.
 func forWorkers(g *gate.Gate, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: limit.Bodies(g), ConnContext: limit.Context, TLSConfig: g.TLS(),
@@ -319,13 +320,13 @@ func forWorkers(g *gate.Gate, log *slog.Logger) *http.Server {
 	}
 }
 
-// serverLog takes what an HTTP server reports by itself.
+// serverLog receives what an HTTP server logs by itself.
 func serverLog(log *slog.Logger) *stdlog.Logger { return stdlog.New(reports{log}, "", 0) }
 
 type reports struct{ log *slog.Logger }
 
-// Write is part of io.Writer. A handshake that fails is a port scan or a browser that does not know the certificate: it
-// happens all day, and is not news. Everything else is, such as a handler that panics.
+// Write implements io.Writer. A failed handshake is a port scan or a browser that does not know the certificate; that
+// is common and is logged for debugging only. Everything else, such as a panic of a handler, is an error.
 func (r reports) Write(b []byte) (int, error) {
 	text, level := strings.TrimSpace(string(b)), slog.LevelError
 	if strings.HasPrefix(text, "http: TLS handshake error") {
@@ -335,7 +336,7 @@ func (r reports) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// pageServer is the page's HTTP server, with TLS unless it was left out.
+// pageServer returns the page's HTTP server, with TLS unless that is turned off.
 func pageServer(h http.Handler, proxies []netip.Prefix, cert *tlscert.Source, log *slog.Logger) *http.Server {
 	s := &http.Server{
 		Handler:           limit.Bodies(proxy.Trust(proxies, h)),
@@ -349,7 +350,7 @@ func pageServer(h http.Handler, proxies []netip.Prefix, cert *tlscert.Source, lo
 	return s
 }
 
-// hosts are the name and the address that people reach the page by: a certificate made here is for them, too.
+// hosts returns the names and addresses by which people reach the page, for a self-signed certificate.
 func (f *serveFlags) hosts(addr net.Addr) []string {
 	var out []string
 	for _, text := range []string{f.url, pageURL(addr, f.noTLS)} {
@@ -360,7 +361,7 @@ func (f *serveFlags) hosts(addr net.Addr) []string {
 	return out
 }
 
-// listen serves until ctx ends. Answers that are under way may finish.
+// listen serves until ctx ends. Requests that are being answered may finish.
 func listen(ctx context.Context, group *errgroup.Group, server *http.Server, l net.Listener) {
 	group.Go(func() error {
 		var err error
@@ -385,14 +386,14 @@ func listen(ctx context.Context, group *errgroup.Group, server *http.Server, l n
 	})
 }
 
-// How long a peer may take. Bodies have a lowest rate instead: a table of a million targets takes minutes to send.
+// Timeouts of a client. Bodies have a minimum rate instead: a table of a million targets takes minutes to send.
 const (
 	headerWait   = 10 * time.Second
 	idleWait     = 2 * time.Minute
-	shutdownWait = 10 * time.Second // for answers under way when the server is told to stop; a live view never ends
+	shutdownWait = 10 * time.Second // for requests being answered when the server is stopped; a live view never ends
 )
 
-// pageURL is where a listener's page is.
+// pageURL returns the address of a listener's page.
 func pageURL(addr net.Addr, plain bool) string {
 	scheme := "https"
 	if plain {
@@ -408,13 +409,13 @@ func pageURL(addr net.Addr, plain bool) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// reachable is the address of this machine that people in its network reach it by: the one that it would send from to the
-// rest of the world, else the first that is not for this machine alone. Nothing is sent to find out.
+// reachable returns the address of this machine for its network: the source address of a connection to the Internet,
+// else the first address that is not local. It sends nothing.
 func reachable() string {
-	for _, far := range []string{"198.51.100.1:9", "[2001:db8::1]:9"} { // for documentation alone: RFC 5737 and RFC 3849
+	for _, far := range []string{"198.51.100.1:9", "[2001:db8::1]:9"} { // documentation addresses of RFC 5737 and RFC 3849
 		c, err := net.Dial("udp", far)
 		if err != nil {
-			continue // no way leads there
+			continue // there is no route
 		}
 		here, ok := c.LocalAddr().(*net.UDPAddr)
 		if c.Close() == nil && ok && here.IP.IsGlobalUnicast() {
@@ -433,7 +434,7 @@ func reachable() string {
 	return "localhost"
 }
 
-// cutSQLite is the path of an SQLite database.
+// cutSQLite returns the path of an SQLite database.
 func cutSQLite(dsn string) (path string, ok bool) {
 	if rest, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		return rest, true

@@ -20,13 +20,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The flags of serve may stand in a configuration file and in the environment, too. A flag counts before a variable, and a
-// variable before the file. The verbs below serve take what they have of it: so they find the same database and key.
+// The flags of serve may also be set in a configuration file and in the environment. A flag takes precedence over a
+// variable, and a variable over the file. The subcommands of serve use the settings that they have flags for, and so
+// find the same database and key.
 
-// variablePrefix begins the variable of a flag: IPCGUARD_TLS_CERT is --tls-cert.
+// variablePrefix begins the name of a flag's variable: IPCGUARD_TLS_CERT is --tls-cert.
 const variablePrefix = "IPCGUARD_"
 
-// maxServeConfig is how long the configuration file may be, in bytes: every flag of serve, with pages of comments.
+// maxServeConfig bounds the configuration file, in bytes: every flag of serve, with pages of comments.
 const maxServeConfig = 64 << 10
 
 const configHelp = `Print the configuration that serve would use, and where each value comes from. The output is itself a configuration
@@ -36,19 +37,19 @@ A flag overrides an environment variable (` + variablePrefix + `LISTEN is --list
 configuration file, and the file overrides the default. This command starts nothing and makes no file.
 `
 
-// settings are the flags of serve with where each value comes from.
+// settings are the flags of serve and where each value comes from.
 type settings struct {
-	flags *pflag.FlagSet // those of serve
+	flags *pflag.FlagSet // of serve
 	file  string
-	from  map[string]string // by flag; one that is not in it has its default
+	from  map[string]string // by flag; a flag that is missing has its default
 }
 
-// configurable are the flags that a file may set: all but those that are about this one call.
+// configurable reports whether a file may set a flag: all but those that are about a single run.
 func (s *settings) configurable(name string) bool {
 	return name != "config" && name != "help" && s.flags.Lookup(name) != nil
 }
 
-// defaultConfig is where the configuration file is when nobody names one.
+// defaultConfig returns the path of the configuration file if none is named.
 func defaultConfig() string {
 	if runtime.GOOS == "windows" {
 		if data := os.Getenv("ProgramData"); data != "" {
@@ -63,7 +64,7 @@ func variableOf(flag string) string {
 	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// configure gives the flags of a command what the environment and the file say, where the command line does not.
+// configure sets the flags of a command from the environment and the file, unless the command line sets them.
 func (s *settings) configure(c *cobra.Command) error {
 	given, err := s.read()
 	if err != nil {
@@ -79,7 +80,7 @@ func (s *settings) configure(c *cobra.Command) error {
 			s.from[f.Name] = "--" + f.Name
 		case os.Getenv(variableOf(f.Name)) != "":
 			s.from[f.Name] = variableOf(f.Name)
-			if f.Name == "database" { // it may hold a password, and is read where it is needed
+			if f.Name == "database" { // it may contain a password, and is read when it is used
 				return
 			}
 			if err := f.Value.Set(os.Getenv(variableOf(f.Name))); err != nil {
@@ -95,7 +96,7 @@ func (s *settings) configure(c *cobra.Command) error {
 	return mistake
 }
 
-// read reads the configuration file. One that nobody named need not be there.
+// read reads the configuration file. Only a file that was named must exist.
 func (s *settings) read() (map[string]any, error) {
 	named := s.file != ""
 	if !named {
@@ -133,7 +134,7 @@ func (s *settings) read() (map[string]any, error) {
 	return given, nil
 }
 
-// setFrom gives a flag a value as TOML has it: the kind of the value has to be the flag's own.
+// setFrom sets a flag to a TOML value, whose type must be the flag's.
 func setFrom(f *pflag.Flag, v any) error {
 	list, isList := f.Value.(pflag.SliceValue)
 	switch v := v.(type) {
@@ -198,7 +199,7 @@ func (a *app) serveConfig(s *settings) *cobra.Command {
 	return c
 }
 
-// print is a configuration file that says all of the flags.
+// print returns a configuration file with all flags.
 func (s *settings) print(flags *pflag.FlagSet) (string, error) {
 	var b strings.Builder
 	var mistake error
@@ -223,16 +224,16 @@ func (s *settings) print(flags *pflag.FlagSet) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), mistake
 }
 
-// valueOf is a flag's value as TOML knows it.
+// valueOf returns a flag's value for TOML.
 func valueOf(f *pflag.Flag) any {
 	if list, ok := f.Value.(pflag.SliceValue); ok {
-		return append([]string{}, list.GetSlice()...) // nothing is a list, too
+		return append([]string{}, list.GetSlice()...) // an empty list, not nil
 	}
 	switch text := f.Value.String(); f.Value.Type() {
 	case "bool":
 		return text == "true"
 	case "int":
-		n, _ := strconv.ParseInt(text, 10, 64) // a flag's own text of a number
+		n, _ := strconv.ParseInt(text, 10, 64) // a number formatted by the flag itself
 		return n
 	default:
 		return text
@@ -241,7 +242,7 @@ func valueOf(f *pflag.Flag) any {
 
 var passwordWord = regexp.MustCompile(`password=('(\\.|[^'])*'|[^\s&]*)`)
 
-// withoutPassword is a database's address for people.
+// withoutPassword returns a database's address for people.
 func withoutPassword(dsn string) string {
 	if u, err := url.Parse(dsn); err == nil && u.User != nil {
 		if _, ok := u.User.Password(); ok {
@@ -249,7 +250,7 @@ func withoutPassword(dsn string) string {
 			dsn = u.String()
 		}
 	} else if err != nil {
-		return "(not shown)" // it cannot be told what of it is a password
+		return "(not shown)" // it is unknown which part is a password
 	}
 	return passwordWord.ReplaceAllString(dsn, "password=…")
 }

@@ -12,7 +12,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// serverKey reads the key file, or makes one. Where the database has secrets that only a lost key opens, that has to be wanted.
+// serverKey reads the key file, or creates one. If the database has secrets that only a lost key opens, the user must
+// agree.
 func (a *app) serverKey(ctx context.Context, f *serveFlags, st *store.Store) (sealing.Key, error) {
 	key, err := sealing.Load(f.key)
 	missing := errors.Is(err, fs.ErrNotExist)
@@ -44,7 +45,7 @@ func (a *app) serverKey(ctx context.Context, f *serveFlags, st *store.Store) (se
 	return key, err
 }
 
-// wantKey asks whether a new key is wanted that does not open what is there.
+// wantKey asks whether to create a key that does not open the existing secrets.
 func (a *app) wantKey(ctx context.Context, f *serveFlags, lost []string) error {
 	text := fmt.Sprintf("%s is not there, and the database has what it sealed: %s", f.key, listed(lost))
 	if f.newKey {
@@ -62,7 +63,7 @@ func (a *app) wantKey(ctx context.Context, f *serveFlags, lost []string) error {
 	return err
 }
 
-// listed names some things of a list, and says how many more there are.
+// listed names some entries of a list, and counts the others.
 func listed(names []string) string {
 	const most = 10
 	if n := len(names) - most; n > 0 {

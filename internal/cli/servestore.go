@@ -160,7 +160,7 @@ func (a *app) serveRestore() *cobra.Command {
 	return c
 }
 
-// restore proves that the backup can be opened before anything moves, and moves by renaming.
+// restore proves that the backup can be opened before it moves anything, and moves by renaming.
 func (a *app) restore(ctx context.Context, from, path, keyPath string) error {
 	if _, err := os.Stat(from); err != nil {
 		return fmt.Errorf("backup: %w", err)
@@ -185,7 +185,7 @@ func (a *app) restore(ctx context.Context, from, path, keyPath string) error {
 	}
 	defer os.Remove(draft)
 	if _, err := os.Stat(path); err == nil {
-		there, err := store.Open(ctx, path, store.Options{}) // fails while a server has it; joins the write-ahead log
+		there, err := store.Open(ctx, path, store.Options{}) // fails while a server uses it; merges the write-ahead log
 		if err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ func (a *app) restore(ctx context.Context, from, path, keyPath string) error {
 		if err := os.Rename(path, kept); err != nil {
 			return err
 		}
-		for _, suffix := range []string{"-wal", "-shm"} { // an unclean end leaves them; they belong to the old file
+		for _, suffix := range []string{"-wal", "-shm"} { // left by a crash; they belong to the old file
 			if err := os.Rename(path+suffix, kept+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -213,7 +213,7 @@ func (a *app) restore(ctx context.Context, from, path, keyPath string) error {
 	return nil
 }
 
-// sqliteFile is where the server's SQLite database is.
+// sqliteFile returns the path of the server's SQLite database.
 func sqliteFile(f *homeFlags, database string) (string, error) {
 	if path, ok := cutSQLite(database); ok {
 		return path, nil
@@ -324,7 +324,7 @@ func (a *app) rekey(ctx context.Context, f *fleetFlags, place *homeFlags, forget
 	if f.key == "" {
 		f.key = filepath.Join(dir, keyFile)
 	}
-	st, err := f.openStore(ctx, dir, store.Options{}) // fails while a server has the SQLite file
+	st, err := f.openStore(ctx, dir, store.Options{}) // fails while a server uses the SQLite file
 	if err != nil {
 		return err
 	}

@@ -4,5 +4,6 @@ package cli
 
 import "github.com/spf13/cobra"
 
-// verbsOfSystem are the verbs that this system alone has: elsewhere the units in docs run serve and worker.
+// verbsOfSystem returns the commands of this system only. Systems without them run serve and worker with the units in
+// docs.
 func (a *app) verbsOfSystem() []*cobra.Command { return nil }

@@ -30,7 +30,7 @@ directory and nothing else. It logs to service.log there; the Application log re
 the set-up link of serve; only administrators can read it. A worker must join before its service is installed.
 `
 
-// verbsOfSystem are the verbs that this system alone has.
+// verbsOfSystem returns the commands of this system only.
 func (a *app) verbsOfSystem() []*cobra.Command {
 	c := &cobra.Command{
 		Use: "service", Short: "Run serve or worker as a service", Long: serviceHelp, Args: subcommands,
@@ -51,7 +51,7 @@ func (a *app) verbsOfSystem() []*cobra.Command {
 	return []*cobra.Command{c}
 }
 
-// asked is the verb that a service is to run.
+// asked is the command that a service runs.
 type asked struct {
 	verb    string // serve or worker
 	command *cobra.Command
@@ -61,7 +61,7 @@ type asked struct {
 
 func (s *asked) name() string { return "ipcguard-" + s.verb }
 
-// askedFor reads the arguments of a service's verb. Where help was asked for it gives nil and no error.
+// askedFor parses the arguments for a service's command. If help was requested, it returns nil without an error.
 func (a *app) askedFor(c *cobra.Command, args []string) (*asked, error) {
 	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
 		return nil, c.Help()
@@ -95,7 +95,7 @@ func (a *app) askedFor(c *cobra.Command, args []string) (*asked, error) {
 	return &asked{verb: args[0], command: verb, args: args, dir: dir}, err
 }
 
-// check refuses what the verb itself would refuse when it starts, where nobody sees it.
+// check refuses what the command itself would refuse at its start, where nobody sees it.
 func (s *asked) check() error {
 	if err := s.command.PreRunE(s.command, nil); err != nil || s.verb != "worker" {
 		return err
@@ -104,8 +104,7 @@ func (s *asked) check() error {
 	return err
 }
 
-// wholePaths refuses files that are named from the directory in which somebody works: the service manager starts a service in
-// one of its own.
+// wholePaths refuses relative names of files: the service manager starts a service in a directory of its own.
 func wholePaths(flags *pflag.FlagSet) error {
 	for _, name := range []string{"tls-cert", "tls-key", "key", "database", "oidc-secret-file", "oidc-ca"} {
 		f := flags.Lookup(name)
@@ -116,7 +115,7 @@ func wholePaths(flags *pflag.FlagSet) error {
 		if name == "database" {
 			file, ok := cutSQLite(path)
 			if !ok {
-				continue // a server's
+				continue // a server's path
 			}
 			path = file
 		}
@@ -127,7 +126,7 @@ func wholePaths(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// Restarting a service that ended by itself: soon, then less often; after a day without one as at first.
+// A service that ends by itself is restarted: soon, then less often; after a day without an end, as at first.
 var restarts = []mgr.RecoveryAction{
 	{Type: mgr.ServiceRestart, Delay: 5 * time.Second}, {Type: mgr.ServiceRestart, Delay: time.Minute}, {Type: mgr.ServiceRestart, Delay: 5 * time.Minute},
 }
@@ -173,14 +172,14 @@ func (a *app) installService(c *cobra.Command, args []string) (err error) {
 	return nil
 }
 
-// line is what the service manager starts the program with. The directory is named in it: the manager has another working
-// directory, and may have another environment.
+// line returns the command line of the service. It names the directory, because the service manager has another working
+// directory and possibly another environment.
 func (s *asked) line() []string {
 	return slices.Concat([]string{"service", "run"}, s.args, []string{"--state", s.dir})
 }
 
-// prepare makes what a service needs beside its entry: a directory, a name in the event log, restarts. Without a name in the
-// event log it does its work all the same.
+// prepare creates what a service needs beside its entry: a directory, an event source, restarts. Without an event
+// source it works all the same.
 func (s *asked) prepare(service *mgr.Service, stderr io.Writer) error {
 	if err := private.ForService(s.dir, s.name()); err != nil {
 		return fmt.Errorf("state directory: %w", err)
@@ -195,15 +194,15 @@ func (s *asked) prepare(service *mgr.Service, stderr io.Writer) error {
 	return nil
 }
 
-// eventSource is the name under which the Application log has what this program writes there, and sourceKey its registration.
+// eventSource is this program's source in the Application log, and sourceKey its registration.
 const (
 	eventSource = "ipcguard"
 	sourceKey   = `SYSTEM\CurrentControlSet\Services\EventLog\Application\` + eventSource
 )
 
-// registerSource tells the event viewer where the texts of the source are: in a program of Windows itself that has one for
-// every id up to 1000. It makes the keys above where they are missing, which eventlog.Install does not: an installer that takes
-// away the last source of the log may take the empty key of the log with it.
+// registerSource names the file with the source's message texts: a program of Windows itself that has one for every ID
+// up to 1000. Unlike eventlog.Install, it creates missing keys above: an installer that removes the last source of the
+// log may remove the log's empty key, too.
 func registerSource() error {
 	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, sourceKey, registry.SET_VALUE)
 	if err != nil {
@@ -250,7 +249,7 @@ func (a *app) uninstallService(c *cobra.Command, args []string) (err error) {
 	return nil
 }
 
-// stopped ends a service that runs, in the time that it has to give back what it has not done.
+// stopped stops a running service, and gives it time to hand back unfinished jobs.
 func stopped(ctx context.Context, service *mgr.Service) error {
 	status, err := service.Control(svc.Stop)
 	if errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
@@ -270,7 +269,7 @@ func stopped(ctx context.Context, service *mgr.Service) error {
 	return err
 }
 
-// ofInstaller tells whether the installer registered the source, and will take it away.
+// ofInstaller reports whether the installer registered the source, and will remove it.
 func ofInstaller() bool {
 	k, err := registry.OpenKey(registry.LOCAL_MACHINE, sourceKey, registry.QUERY_VALUE)
 	if err != nil {
@@ -281,7 +280,7 @@ func ofInstaller() bool {
 	return err == nil
 }
 
-// others tells whether another service of this program is installed.
+// others reports whether another service of this program is installed.
 func others(m *mgr.Mgr, but string) bool {
 	for _, verb := range []string{"serve", "worker"} {
 		if name := (&asked{verb: verb}).name(); name != but && installed(m, name) {
@@ -299,7 +298,7 @@ func installed(m *mgr.Mgr, name string) bool {
 	return err == nil
 }
 
-// stopWait is how long a service has to end: a scan that is under way ends at the next answer, and jobs are given back.
+// stopWait bounds how long a service may take to stop: a scan ends at the next answer, and jobs are handed back.
 const stopWait = 30 * time.Second
 
 func (a *app) runService(c *cobra.Command, args []string) error {
@@ -314,13 +313,13 @@ func (a *app) runService(c *cobra.Command, args []string) error {
 	return err
 }
 
-// running is a service that runs.
+// running is a running service.
 type running struct {
 	*asked
 	ctx context.Context
 }
 
-// Execute is part of svc.Handler.
+// Execute implements svc.Handler.
 func (r *running) Execute(_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status) (specific bool, code uint32) {
 	status <- svc.Status{State: svc.StartPending}
 	ctx, cancel := context.WithCancel(r.ctx)
@@ -340,14 +339,14 @@ func (r *running) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 			case svc.Stop, svc.Shutdown:
 				status <- svc.Status{State: svc.StopPending, WaitHint: uint32(stopWait.Milliseconds())}
 				cancel()
-				<-ended // how it ended when it was told to is no failure
+				<-ended // an error after a stop is not a failure
 				return false, 0
 			}
 		}
 	}
 }
 
-// verb runs the verb as its command line would, with a log instead of a terminal.
+// verb runs the command as its command line would, with a log instead of a terminal.
 func (r *running) verb(ctx context.Context) int {
 	log, err := openServiceLog(filepath.Join(r.dir, "service.log"))
 	if err != nil {
@@ -367,9 +366,9 @@ func (r *running) verb(ctx context.Context) int {
 
 // tell writes to the Application log that the service ended by itself.
 func (r *running) tell(err error) int {
-	const ended = 10 // the id of the event
+	const ended = 10 // the ID of the event
 	if l, lerr := eventlog.Open(eventSource); lerr == nil {
-		_ = l.Error(ended, model.Visible(r.name()+" ended: "+err.Error())) // there is nowhere else to say it
+		_ = l.Error(ended, model.Visible(r.name()+" ended: "+err.Error())) // there is no other log
 		_ = l.Close()
 	}
 	return exitFailed

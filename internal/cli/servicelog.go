@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// maxServiceLog bounds the log of a service, and its predecessor with it: some hundred thousand lines.
+// maxServiceLog bounds the log of a service, and its predecessor, in bytes: some hundred thousand lines.
 const maxServiceLog = 16 << 20
 
-// serviceLog is the log of a service, which has no terminal. A full one becomes NAME.old.
+// serviceLog is the log of a service, which has no terminal. A full log is renamed to NAME.old.
 type serviceLog struct {
 	lock sync.Mutex
 	path string
@@ -37,7 +37,7 @@ func (l *serviceLog) open() error {
 	return nil
 }
 
-// Write is part of io.Writer.
+// Write implements io.Writer.
 func (l *serviceLog) Write(p []byte) (int, error) {
 	l.lock.Lock()
 	defer l.lock.Unlock()

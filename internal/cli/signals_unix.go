@@ -9,8 +9,8 @@ import (
 
 func stopSignals() []os.Signal { return []os.Signal{syscall.SIGTSTP, syscall.SIGTTOU, syscall.SIGTTIN} }
 
-// reloadSignals ask a process that runs on to read its files anew.
+// reloadSignals make a running process read its files again.
 func reloadSignals() []os.Signal { return []os.Signal{syscall.SIGHUP} }
 
-// restartSignals ask it to hand its sockets to a new process.
+// restartSignals make it pass its sockets to a new process.
 func restartSignals() []os.Signal { return []os.Signal{syscall.SIGUSR2} }

@@ -12,14 +12,14 @@ import (
 	"ipcguard/internal/apply/private"
 )
 
-// stateFlags say where journals are.
+// stateFlags name the directory of the journals.
 type stateFlags struct{ state string }
 
 func (f *stateFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.state, "state", "", "the directory of journals and keys (default: /var/lib/ipcguard as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard)")
 }
 
-// dir is the state directory.
+// dir returns the state directory.
 func (f *stateFlags) dir() (string, error) {
 	if f.state != "" {
 		return filepath.Abs(f.state)
@@ -43,15 +43,16 @@ func (f *stateFlags) dir() (string, error) {
 	return filepath.Join(home, ".local", "state", "ipcguard"), nil
 }
 
-// homeFlags say where the fleet's server keeps what is its own.
+// homeFlags name the directory of the fleet's server.
 type homeFlags struct{ stateFlags }
 
 func (f *homeFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.state, "state", "", "the directory of the database, the key and the certificate (default: /var/lib/ipcguard-serve as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard-serve)")
 }
 
-// dir is the directory of the fleet's server, made where it is missing. It is none of those that an apply believes: the
-// server answers the network, and runs as an account of its own where it can. One that an earlier version made is used on.
+// dir returns the directory of the fleet's server, and creates it if needed. Apply does not trust it: the server is
+// reachable from the network and runs as an account of its own if possible. A directory of an earlier version is used
+// as before.
 func (f *homeFlags) dir() (string, error) {
 	dir, err := f.stateFlags.dir()
 	if err != nil {
@@ -67,7 +68,7 @@ func (f *homeFlags) dir() (string, error) {
 	return dir, home(dir, "ipcguard-serve")
 }
 
-// worker is the directory of a worker of the fleet, made where it is missing: none of the above either.
+// worker returns the directory of a worker of the fleet, and creates it if needed. Apply does not trust it either.
 func (f *homeFlags) worker() (string, error) {
 	dir, err := f.stateFlags.dir()
 	if err != nil {
@@ -79,7 +80,7 @@ func (f *homeFlags) worker() (string, error) {
 	return dir, home(dir, "ipcguard-worker")
 }
 
-// home makes the directory of one of them, or looks at one that is there, and tells what mends it.
+// home creates one of these directories, or checks an existing one and says how to correct it.
 func home(dir, service string) error {
 	err := makeHome(dir, service)
 	if err == nil {

@@ -17,7 +17,7 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-// engine makes what applies and takes back. The logon is for targets from afar.
+// engine returns the engine for applying and undoing. The logon is for remote targets.
 func (a *app) engine(f *stateFlags, logon logonMaker) (*engine.Engine, error) {
 	dir, err := f.dir()
 	if err != nil {
@@ -30,7 +30,7 @@ func (a *app) engine(f *stateFlags, logon logonMaker) (*engine.Engine, error) {
 	}, nil
 }
 
-// whoami is for records: the account, and who became it.
+// whoami returns the account for records, with the user who switched to it.
 func whoami() string {
 	who := "unknown"
 	if u, err := user.Current(); err == nil {
@@ -42,7 +42,7 @@ func whoami() string {
 	return who
 }
 
-// openTarget opens what a spec names.
+// openTarget opens the target of a spec.
 func (a *app) openTarget(ctx context.Context, spec string, logon logonMaker) (apply.Target, error) {
 	if t, err := a.practice.open(spec); t != nil || err != nil {
 		return t, err
@@ -74,7 +74,7 @@ func (a *app) openTarget(ctx context.Context, spec string, logon logonMaker) (ap
 	return nil, usage("--target %q: want samba:PATH, ksmbd:PATH, windows: or winreg://HOST", spec)
 }
 
-// targetSpec is the target that was named, or this machine.
+// targetSpec returns the named target, or this machine.
 func targetSpec(named string, p *model.Plan) (string, error) {
 	switch {
 	case named == "samba:":
@@ -95,7 +95,7 @@ func targetSpec(named string, p *model.Plan) (string, error) {
 	return "", usage("plans for %q are not applied", p.Platform.System)
 }
 
-// verification finds where the target answers.
+// verification finds the address of the target.
 func (a *app) verification(ctx context.Context, address string, t apply.Target, logon logonMaker) (*verify.Verification, error) {
 	if address == "" {
 		var err error

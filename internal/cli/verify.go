@@ -193,7 +193,7 @@ func (f *verifyFlags) check() error {
 	return nil
 }
 
-// proved maps the worst of the results to an exit code.
+// proved maps the worst result to an exit code.
 func proved(worst verify.Result) error {
 	switch worst {
 	case verify.Failed:
@@ -210,7 +210,7 @@ func (a *app) showVerified(t targets.Target, proof *verify.Proof) {
 	a.showProof(proof)
 }
 
-// answerOf puts a proof into the words of a report.
+// answerOf formats a proof for a report.
 func answerOf(target string, p *verify.Proof) report.Answer {
 	checks := make([]report.Proved, len(p.Checks))
 	for i, c := range p.Checks {
@@ -223,7 +223,7 @@ func answerOf(target string, p *verify.Proof) report.Answer {
 type statement struct {
 	plan    *model.Plan
 	waits   []apply.Wait
-	address string // where the target of an apply answers
+	address string // of the target of an apply
 	earlier []*model.Scan
 	gateway *guarded
 }
@@ -246,7 +246,7 @@ func (a *app) statement(ctx context.Context, f *verifyFlags, logon logonMaker) (
 	return s, err
 }
 
-// ofApply is the plan of an apply, the restarts that it needs, and where its target answers.
+// ofApply returns the plan of an apply, its pending restarts, and its target's address.
 func (a *app) ofApply(ctx context.Context, f *verifyFlags, logon logonMaker) (*statement, error) {
 	e, err := a.engine(&f.stateFlags, logon)
 	if err != nil {
@@ -280,7 +280,7 @@ func (a *app) ofApply(ctx context.Context, f *verifyFlags, logon logonMaker) (*s
 	return &statement{plan: &j.Plan, waits: waits, address: v.Target.Addr.String()}, nil
 }
 
-// worse is what a run of several proofs comes to.
+// worse returns the overall result of two proofs.
 func worse(a, b verify.Result) verify.Result {
 	for _, r := range []verify.Result{verify.Failed, verify.Inconclusive, verify.Unchecked, verify.Waiting} {
 		if a == r || b == r {
@@ -290,7 +290,6 @@ func worse(a, b verify.Result) verify.Result {
 	return b
 }
 
-// scanOf finds the earlier scan of a target, by address or name; a file with one scan alone is of the one target.
 // scanNamed finds the scan of a target by its name or address.
 func scanNamed(list []*model.Scan, name string) *model.Scan {
 	for _, s := range list {

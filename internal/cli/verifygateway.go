@@ -14,14 +14,14 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-// guarded is what a gateway is held to: its listeners, or one policy for every target.
+// guarded is what a gateway is compared with: its listeners, or one policy for every target.
 type guarded struct {
 	file   string
 	routes map[string]gateway.Route // of a configuration
-	policy gateway.Policy           // of a policy alone
+	policy gateway.Policy           // without a configuration
 }
 
-// readGuarded reads the configuration of a gateway or a policy, which their names tell apart.
+// readGuarded reads a gateway's configuration or a policy, by the file's extension.
 func readGuarded(name string) (*guarded, error) {
 	g := &guarded{file: name}
 	if filepath.Ext(name) != ".toml" {
@@ -35,7 +35,7 @@ func readGuarded(name string) (*guarded, error) {
 	return g, nil
 }
 
-// route is the listener that a target is: the one that is named, that has its address, or the only one.
+// route returns the listener for a target: the named one, the one with its address, or the only one.
 func (g *guarded) route(listener string, t targets.Target) (gateway.Route, error) {
 	for _, name := range []string{listener, t.Addr.String()} {
 		if r, ok := g.routes[name]; ok {
@@ -50,7 +50,7 @@ func (g *guarded) route(listener string, t targets.Target) (gateway.Route, error
 	return gateway.Route{}, hinted{usage("%s has no listener %s", g.file, cmp.Or(listener, t.Addr.String())), "--listener names it as the file does"}
 }
 
-// policyFor is the policy that holds for this program as a client of the target.
+// policyFor returns the policy that applies to this program as a client of the target.
 func (g *guarded) policyFor(f *verifyFlags, t targets.Target) (*verify.Policy, error) {
 	p, to := &g.policy, f.before
 	if g.routes != nil {
@@ -81,7 +81,7 @@ func (g *guarded) policyFor(f *verifyFlags, t targets.Target) (*verify.Policy, e
 	}, nil
 }
 
-// clientOf is the address that this program has for a target. Nothing is sent.
+// clientOf returns this program's address as a client of a target. It sends nothing.
 func clientOf(t targets.Target) (netip.Addr, error) {
 	c, err := net.Dial("udp", t.Addr.String())
 	if err != nil {

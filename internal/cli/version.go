@@ -25,7 +25,7 @@ func buildLine(info *debug.BuildInfo, ok bool) string {
 	return fmt.Sprintf("ipcguard %s %s %s/%s", buildName(info, ok), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// buildName tells builds apart: the version, the commit, and whether it was changed.
+// buildName identifies a build: the version, the commit, and whether it was modified.
 func buildName(info *debug.BuildInfo, ok bool) string {
 	version, commit, dirty := "unknown", "", ""
 	if ok {

@@ -94,7 +94,7 @@ func (a *app) runWhatIf(f *whatIfFlags) error {
 	return nil
 }
 
-// told puts an answer into the words of a report.
+// told formats an answer for a report.
 func told(a *plan.Answer) *report.WhatIf {
 	out := &report.WhatIf{
 		Target: a.Target, Platform: a.Platform, Changes: a.Changes, Unchanged: a.Unchanged, Breaks: a.Breaks,

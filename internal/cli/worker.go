@@ -64,7 +64,7 @@ func (a *app) worker() *cobra.Command {
 	return c
 }
 
-// checkWorker refuses what is wrong on a command line, and makes nothing: the installation of a service asks it, too.
+// checkWorker refuses wrong flags and creates nothing; installing a service calls it, too.
 func (a *app) checkWorker(f *workerFlags) error {
 	if _, err := f.probeFlags.options(); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (a *app) checkWorker(f *workerFlags) error {
 	return err
 }
 
-// joined is what a worker in dir is to the fleet's server.
+// joined returns a worker's identity from dir.
 func joined(dir string) (*remote.Identity, error) {
 	id, err := remote.Load(dir)
 	if errors.Is(err, remote.ErrNotJoined) {
@@ -108,7 +108,7 @@ The command asks for the code on the terminal, or reads it from --code-file (- i
 ` + joinVariable + `. The code holds the fingerprint of the server's authority, so no other server can pose as it.
 `
 
-// joinVariable is where a join code may come from: everybody can read arguments.
+// joinVariable may hold a join code: everybody can read arguments.
 const joinVariable = "IPCGUARD_JOIN_CODE"
 
 func (a *app) workerJoin() *cobra.Command {
@@ -163,7 +163,7 @@ func (a *app) join(ctx context.Context, place *homeFlags, server, file, name str
 	return nil
 }
 
-// joinCode is the code from a file, the environment or the terminal. It is a secret: arguments are no place for it.
+// joinCode reads the code from a file, the environment or the terminal. It is a secret, so it is not an argument.
 func (a *app) joinCode(file string) (string, error) {
 	const most = 1024
 	switch {
@@ -196,7 +196,7 @@ func firstLine(r io.Reader) (string, error) {
 	return strings.TrimSpace(s.Text()), s.Err()
 }
 
-// fleetOptions are the server's.
+// fleetOptions returns the options of the server.
 func (a *app) fleetOptions(f *fleetFlags) (fleet.Options, error) {
 	o := fleet.Options{Site: f.site, Name: f.name, Version: buildName(debug.ReadBuildInfo()), Authenticate: logons{a, f.unsigned}.authenticate}
 	var err error
@@ -207,7 +207,7 @@ func (a *app) fleetOptions(f *fleetFlags) (fleet.Options, error) {
 	return o, err
 }
 
-// ended is the end of a service: being told to stop is how it is meant to end.
+// ended maps the end of a service: being stopped is not an error.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil

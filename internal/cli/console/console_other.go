@@ -4,11 +4,12 @@ package console
 
 import "os"
 
-// Prepare has nothing to do: terminals take colours and cursor moves as they are.
+// Prepare does nothing: terminals understand colours and cursor moves.
 func Prepare(...any) (restore func()) { return func() {} }
 
-// Obeys tells whether a terminal takes colours and cursor moves.
+// Obeys reports whether a terminal understands colours and cursor moves.
 func Obeys(*os.File) bool { return true }
 
-// Elevated is about Windows, where an administrator's programs may as little as anybody's until they are started as one.
+// Elevated is true: only Windows withholds an administrator's rights from a program that was not started as
+// administrator.
 func Elevated() bool { return true }

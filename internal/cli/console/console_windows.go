@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Prepare lets the consoles among these take colours and cursor moves, and gives what puts them back as they were. Text
-// needs nothing: Go hands it to a console in UTF-16, whatever its code page.
+// Prepare makes the consoles among these understand colours and cursor moves, and returns a function that restores
+// their modes. Text needs no preparation: Go writes UTF-16 to a console, whatever its code page.
 func Prepare(list ...any) (restore func()) {
 	was := map[windows.Handle]uint32{}
 	for _, w := range list {
@@ -31,12 +31,12 @@ func Prepare(list ...any) (restore func()) {
 	}
 }
 
-// Obeys tells whether a console takes colours and cursor moves: the one of before Windows 10 1511, and one in legacy mode,
-// prints them.
+// Obeys reports whether a console understands colours and cursor moves. A console of Windows before 10 1511, and one in
+// legacy mode, prints them as text.
 func Obeys(f *os.File) bool {
 	var mode uint32
 	return windows.GetConsoleMode(windows.Handle(f.Fd()), &mode) == nil && mode&windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0
 }
 
-// Elevated tells whether this process may do what an administrator may.
+// Elevated reports whether this process has an administrator's rights.
 func Elevated() bool { return windows.GetCurrentProcessToken().IsElevated() }

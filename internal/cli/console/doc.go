@@ -1,3 +1,3 @@
-// Package console is what a program at a prompt asks of its system: a console that takes colours and cursor moves, and whether
-// it was started as an administrator. Only Windows has to be asked.
+// Package console prepares the system's console for colours and cursor moves, and knows whether the program was started
+// as administrator. Only Windows needs either.
 package console
