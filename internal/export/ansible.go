@@ -66,7 +66,7 @@ type tasks struct {
 // task starts a task of a module.
 func (t *tasks) task(name, module string) {
 	t.n++
-	fmt.Fprintf(t, "\n- name: %s\n  %s:\n", quoted(name), module)
+	fmt.Fprintf(t, "\n- name: %s\n  %s:\n", YAMLText(name), module)
 }
 
 func (t *tasks) arg(name, value string) { fmt.Fprintf(t, "    %s: %s\n", name, value) }
@@ -82,8 +82,8 @@ func (t *tasks) item(i *item, forward bool) {
 		}
 		t.task("Set "+i.Place.Name+" in the security policy", "community.windows.win_security_policy")
 		t.arg("section", "System Access")
-		t.arg("key", quoted(i.Place.Name))
-		t.arg("value", quoted(value))
+		t.arg("key", YAMLText(i.Place.Name))
+		t.arg("value", YAMLText(value))
 	case change.Group:
 		in, out := i.members()
 		if !forward {
@@ -110,17 +110,17 @@ func (t *tasks) item(i *item, forward bool) {
 		if i.linux {
 			t.task("Block SMB from outside", "ansible.builtin.iptables")
 			t.arg("chain", "INPUT")
-			t.arg("in_interface", quoted("!lo"))
+			t.arg("in_interface", YAMLText("!lo"))
 			t.arg("protocol", "tcp")
 			t.arg("destination_ports", quotedList([]string{"139", "445"}))
 			t.arg("jump", "DROP")
-			t.arg("comment", quoted("ipcguard-block-smb"))
+			t.arg("comment", YAMLText("ipcguard-block-smb"))
 			t.arg("state", state)
 			return
 		}
 		t.task("Block SMB from outside", "community.windows.win_firewall_rule")
 		t.arg("name", "ipcguard-block-smb")
-		t.arg("localport", quoted("139,445"))
+		t.arg("localport", YAMLText("139,445"))
 		t.arg("protocol", "tcp")
 		t.arg("direction", "in")
 		t.arg("action", "block")
@@ -132,14 +132,14 @@ func (t *tasks) item(i *item, forward bool) {
 		}
 		t.task("Set "+i.Place.Name+" of ["+i.Place.Key+"]", "community.general.ini_file")
 		t.arg("path", sambaConfig)
-		t.arg("section", quoted(i.Place.Key))
-		t.arg("option", quoted(i.Place.Name))
+		t.arg("section", YAMLText(i.Place.Key))
+		t.arg("option", YAMLText(i.Place.Name))
 		s := i.After
 		if !forward {
 			s = i.Before
 		}
 		if s.Present {
-			t.arg("value", quoted(s.Text))
+			t.arg("value", YAMLText(s.Text))
 		} else {
 			t.arg("state", "absent")
 		}
@@ -155,7 +155,7 @@ const sambaConfig = `"{{ ipcguard_smb_conf | default('/etc/samba/smb.conf') }}"`
 // share fails on a share that the server does not have: ini_file would create it.
 func (t *tasks) share(name string) {
 	t.task("Find the share ["+name+"]", "ansible.builtin.command")
-	t.arg("argv", "[testparm, -s, "+quoted("--section-name="+name)+", --parameter-name=path, "+sambaConfig+"]")
+	t.arg("argv", "[testparm, -s, "+YAMLText("--section-name="+name)+", --parameter-name=path, "+sambaConfig+"]")
 	t.WriteString("  changed_when: false\n  check_mode: false\n")
 }
 
@@ -170,8 +170,8 @@ func (t *tasks) registry(i *item, forward bool) {
 		word = "Remove "
 	}
 	t.task(word+i.Place.Name, "ansible.windows.win_regedit")
-	t.arg("path", quoted(`HKLM:\`+below(i.Place.Key)))
-	t.arg("name", quoted(i.Place.Name))
+	t.arg("path", YAMLText(`HKLM:\`+below(i.Place.Key)))
+	t.arg("name", YAMLText(i.Place.Name))
 	if !present {
 		t.arg("state", "absent")
 		return
@@ -187,7 +187,7 @@ func (t *tasks) registry(i *item, forward bool) {
 		t.arg("type", "multistring")
 	case registry.SZ, registry.ExpandSZ:
 		s, _ := v.Text()
-		t.arg("data", quoted(s))
+		t.arg("data", YAMLText(s))
 		kind := "string"
 		if v.Type == registry.ExpandSZ {
 			kind = "expandstring"
@@ -225,9 +225,9 @@ func (t *tasks) reload() {
 ` + when)
 }
 
-// quoted returns a text as a YAML scalar in double quotes, in which JSON's escapes are valid. Text that Ansible would
+// YAMLText returns a text as a YAML scalar in double quotes, in which JSON's escapes are valid. Text that Ansible would
 // take for a template is marked as unsafe.
-func quoted(s string) string {
+func YAMLText(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -244,7 +244,7 @@ func quoted(s string) string {
 func quotedList(list []string) string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = quoted(s)
+		out[i] = YAMLText(s)
 	}
 	return "[" + strings.Join(out, ", ") + "]"
 }

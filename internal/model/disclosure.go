@@ -1,9 +1,6 @@
 package model
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // Disclosure is the kind of information that a call gave away.
 type Disclosure string
@@ -75,13 +72,10 @@ func (d Disclosure) Noun() string {
 // Count returns a count of the kind in words: "1 account", "3 accounts". A kind that cannot be counted has no number.
 func (d Disclosure) Count(n int) string {
 	one, many := d.nouns()
-	switch {
-	case many == "":
+	if many == "" {
 		return one
-	case n == 1:
-		return "1 " + one
 	}
-	return strconv.Itoa(n) + " " + many
+	return Count(n, one, many)
 }
 
 func (d Disclosure) nouns() (one, many string) {

@@ -6,6 +6,14 @@ import (
 	"strings"
 )
 
+// Count returns a number with its noun: "1 host", "2 hosts".
+func Count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
 // Text formats a setting's value for people, as it was read or decoded from JSON: "not set" for nil, "empty" for an
 // empty string or list, bytes by their number and the first of them.
 func Text(v any) string {

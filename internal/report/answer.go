@@ -190,7 +190,7 @@ func AuditAnswer(x *model.Audit) Answer {
 		parts = append(parts, "not known: "+open.things())
 	}
 	if n := others(x); n > 0 {
-		parts = append(parts, count(n, "other finding", "other findings"))
+		parts = append(parts, model.Count(n, "other finding", "other findings"))
 	}
 	if x.Partial {
 		parts = append(parts, "partial: not everything could be read")
@@ -268,15 +268,15 @@ func closing(p *model.Plan) string {
 		}
 	}
 	n := len(p.Changes)
-	out := count(n, "change", "changes")
+	out := model.Count(n, "change", "changes")
 	switch {
 	case len(got.kinds) > 0:
 		out += fmt.Sprintf(" %s %s to %s", plural(n, "closes", "close"), got.things(), got.strangers())
 		if len(other) > 0 {
-			out += ", and " + count(len(other), "other finding", "other findings")
+			out += ", and " + model.Count(len(other), "other finding", "other findings")
 		}
 	case len(other) > 0:
-		out += fmt.Sprintf(" %s %s", plural(n, "closes", "close"), count(len(other), "finding", "findings"))
+		out += fmt.Sprintf(" %s %s", plural(n, "closes", "close"), model.Count(len(other), "finding", "findings"))
 	}
 	return out
 }
@@ -340,12 +340,12 @@ func ProofAnswer(target string, verified bool, checks []Proved, beside []string)
 			parts = append(parts, text)
 		}
 		if other > 0 {
-			parts = append(parts, count(other, "check", "checks")+" "+r.other)
+			parts = append(parts, model.Count(other, "check", "checks")+" "+r.other)
 		}
 	}
 	parts = append(parts, left)
 	if n := unauthenticated(checks); verified && n > 0 {
-		parts = append(parts, "no key proves the answers to "+count(n, "check", "checks")+" (unauthenticated)")
+		parts = append(parts, "no key proves the answers to "+model.Count(n, "check", "checks")+" (unauthenticated)")
 	}
 	if slices.ContainsFunc(checks, func(x Proved) bool { return x.Check == NothingToClose }) {
 		parts = append(parts, "nothing was to be closed")
@@ -393,7 +393,7 @@ func leftOf(checks []Proved) (others []Proved, says string) {
 		parts = append(parts, "not closed by the plan, and open to "+not.strangers()+" or not known: "+not.things())
 	}
 	if names > 0 {
-		parts = append(parts, count(names, "pipe or share is", "pipes or shares are")+" left by the plan")
+		parts = append(parts, model.Count(names, "pipe or share is", "pipes or shares are")+" left by the plan")
 	}
 	return others, joined(parts)
 }
@@ -445,7 +445,7 @@ func WhatIfAnswer(x *WhatIf) Answer {
 	var parts []string
 	add := func(n int, one, many string) {
 		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d of %s that %s seen %s", n, count(all, "use", "uses"),
+			parts = append(parts, fmt.Sprintf("%d of %s that %s seen %s", n, model.Count(all, "use", "uses"),
 				plural(all, "was", "were"), plural(n, one, many)))
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"io"
 	"strings"
-	"unicode"
 
 	"ipcguard/internal/model"
 )
@@ -68,14 +67,10 @@ func (c *scanCSV) Close() error {
 // Cell makes a text safe for spreadsheets: a text that they would evaluate as a formula gets an apostrophe, and control
 // characters, which can hide one, are removed. A scanned server chooses its own name.
 func Cell(s string) string {
-	s = strings.Map(func(r rune) rune {
+	return model.EscapeCell(strings.Map(func(r rune) rune {
 		if model.Hidden(r) {
 			return ' '
 		}
 		return r
-	}, s)
-	if t := strings.TrimLeftFunc(s, unicode.IsSpace); t != "" && strings.ContainsRune("=+-@|%＝＋－＠", []rune(t)[0]) {
-		return "'" + s
-	}
-	return s
+	}, s))
 }

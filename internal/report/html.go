@@ -114,7 +114,7 @@ func (d *Document) fill(s *section) {
 			cmp.Or(plan.Question, plan.Refused)
 		s.MovesHead, s.MovesNote = "What closes most", "From ipcguard plan with what this page rests on."
 		if more := len(plan.Changes) - len(s.Moves); more > 0 {
-			s.MovesNote += fmt.Sprintf(" It has %s more.", count(more, "change", "changes"))
+			s.MovesNote += fmt.Sprintf(" It has %s more.", model.Count(more, "change", "changes"))
 		}
 	} else if platform.System != "" {
 		s.Moves = adviceMoves(d.catalog, platform, findings)
@@ -203,7 +203,7 @@ func (d *Document) sum() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
-	out := count(len(d.hosts), "result", "results")
+	out := model.Count(len(d.hosts), "result", "results")
 	if len(parts) > 0 {
 		out += ": " + strings.Join(parts, ", ")
 	}

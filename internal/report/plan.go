@@ -54,7 +54,7 @@ func planText(w io.Writer, p *model.Plan, style Style, width int) error {
 		e.head("No changes: refused")
 		e.item(Clean(p.Refused))
 	case len(p.Changes) > 0:
-		e.head(count(len(p.Changes), "change", "changes"))
+		e.head(model.Count(len(p.Changes), "change", "changes"))
 		for i := range p.Changes {
 			e.change(&p.Changes[i])
 		}
@@ -121,13 +121,6 @@ func notLeft(p *model.Plan) []model.Rejected {
 	return slices.DeleteFunc(slices.Clone(p.Rejected), func(r model.Rejected) bool {
 		return slices.ContainsFunc(p.Left, func(l model.Left) bool { return l.Setting == r.Setting && l.Why == r.Why })
 	})
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 func cleaned(list []string) []string {

@@ -99,9 +99,9 @@ func sharesLine(s *model.Scan) string {
 	case tried == 0 && left == 0:
 		return "no disk share was tried: none is known by name (--share NAME)"
 	case left == 0:
-		return count(tried, "disk share", "disk shares") + " tried"
+		return model.Count(tried, "disk share", "disk shares") + " tried"
 	}
-	return fmt.Sprintf("%s tried, %d not tried", count(tried, "disk share", "disk shares"), left)
+	return fmt.Sprintf("%s tried, %d not tried", model.Count(tried, "disk share", "disk shares"), left)
 }
 
 // serverLine is what the server shows to every client.

@@ -372,9 +372,4 @@ func joinIdentities(list []model.Identity) string {
 	return strings.Join(words, ", ")
 }
 
-func number(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
+func number(n int, what string) string { return model.Count(n, what, what+"s") }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -100,7 +101,7 @@ func (a *Acts) Except(ctx context.Context, who access.Who, in NewException) (mad
 				return line{}, err
 			}
 			if covers = h.Name; len(in.HostIDs) > 1 {
-				covers = count(len(in.HostIDs), "host", "hosts")
+				covers = model.Count(len(in.HostIDs), "host", "hosts")
 			}
 			one := e
 			one.HostID = id

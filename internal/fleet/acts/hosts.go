@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -46,7 +47,7 @@ func (a *Acts) RemoveHost(ctx context.Context, who access.Who, id int64) error {
 			return line{}, err
 		}
 		return told("host.remove", h.Name,
-			h.Address+", "+count(len(ids), "target", "targets")).at(h.SiteID), tx.DeleteHost(ctx, id)
+			h.Address+", "+model.Count(len(ids), "target", "targets")).at(h.SiteID), tx.DeleteHost(ctx, id)
 	})
 }
 

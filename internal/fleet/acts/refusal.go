@@ -179,12 +179,4 @@ func (k *checks) clock(zone, window *string) {
 	}
 }
 
-// count returns a number with its noun.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

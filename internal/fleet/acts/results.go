@@ -204,7 +204,7 @@ func (a *Acts) Plan(ctx context.Context, who access.Who, host int64, in NewPlan)
 		if err != nil {
 			return line{}, err
 		}
-		said := told("plan.make", h.Name, in.Strategy+", "+count(len(p.Changes), "change", "changes")).at(h.SiteID)
+		said := told("plan.make", h.Name, in.Strategy+", "+model.Count(len(p.Changes), "change", "changes")).at(h.SiteID)
 		return said, tx.SaveDocument(ctx, host, fleet.DocumentPlan, a.now(), b)
 	})
 	return p, err

@@ -11,6 +11,7 @@ import (
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -137,7 +138,7 @@ func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (
 			return line{}, &Refusal{Text: "no target was chosen"}
 		}
 		if n > 1 {
-			subject = count(n, "target", "targets")
+			subject = model.Count(n, "target", "targets")
 		}
 		if err := tx.DeleteTargets(ctx, there); err != nil {
 			return line{}, err
@@ -232,7 +233,7 @@ func (a *Acts) ChangeTargets(ctx context.Context, who access.Who, in TargetsChan
 				out.Targets++
 			}
 		}
-		return told("target.change", count(out.Targets, "target", "targets"), what).at(sites...), nil
+		return told("target.change", model.Count(out.Targets, "target", "targets"), what).at(sites...), nil
 	})
 	return out, err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ipcguard/internal/fleet/access"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -54,7 +55,7 @@ func (a *Acts) SaveView(ctx context.Context, who access.Who, in ViewChange) (v s
 		}) {
 			return line{}, &Refusal{
 				Kind: Conflict,
-				Text: "you have " + count(len(all), "view", "views") + " already: remove one first",
+				Text: "you have " + model.Count(len(all), "view", "views") + " already: remove one first",
 			}
 		}
 		return told("view.save", in.Name, in.Path), tx.SaveView(ctx, &v)

@@ -11,6 +11,7 @@ import (
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/when"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -57,7 +58,7 @@ func (a *Acts) StartRun(ctx context.Context, who access.Who, in NewRun) (r store
 			return line{}, err
 		}
 		return told("run.start", runName(r.ID),
-			string(r.Kind)+" of "+count(r.Total, "target", "targets")+": "+Chosen(in.Selector)).at(sites...), nil
+			string(r.Kind)+" of "+model.Count(r.Total, "target", "targets")+": "+Chosen(in.Selector)).at(sites...), nil
 	})
 	if err == nil {
 		a.fleet.Began(r)
@@ -128,10 +129,10 @@ func Chosen(s store.Selector) string {
 		}
 	}
 	if n := len(s.Targets); n > 0 {
-		parts = append(parts, count(n, "target", "targets"))
+		parts = append(parts, model.Count(n, "target", "targets"))
 	}
 	if n := len(s.Hosts); n > 0 {
-		parts = append(parts, count(n, "host", "hosts"))
+		parts = append(parts, model.Count(n, "host", "hosts"))
 	}
 	if len(parts) == 0 {
 		return "all targets"

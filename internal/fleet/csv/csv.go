@@ -132,7 +132,7 @@ func one(text []byte, comma rune, place []int, columns, line int, take func(Row)
 		if !utf8.ValidString(v) {
 			return fmt.Errorf("%s: not UTF-8", Columns[place[i]])
 		}
-		v = strings.TrimSpace(unescape(v))
+		v = strings.TrimSpace(model.UnescapeCell(v))
 		switch Columns[place[i]] {
 		case "spec":
 			row.Spec = v
@@ -169,7 +169,7 @@ func header(names []string) ([]int, error) {
 	place := make([]int, len(names))
 	seen := map[int]bool{}
 	for i, name := range names {
-		name = strings.ToLower(strings.TrimSpace(unescape(name)))
+		name = strings.ToLower(strings.TrimSpace(model.UnescapeCell(name)))
 		name = strings.NewReplacer(" ", "_", "-", "_").Replace(name)
 		p := slices.Index(Columns, name)
 		if place[i] = p; p < 0 {

@@ -161,14 +161,6 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-func TestEscape(t *testing.T) {
-	for _, cell := range []string{"=cmd()", "+1", "-1", "@x", "\tx", "\rx"} {
-		if got := Escape(cell); got != "'"+cell || isFormula(got) || unescape(got) != cell {
-			t.Errorf("%q is written %q and read %q", cell, got, unescape(got))
-		}
-	}
-}
-
 // many generates a table of n rows without storing it.
 type many struct{ n, i int }
 

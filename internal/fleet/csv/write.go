@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"ipcguard/internal/model"
 )
 
 // Writer writes a table row by row.
@@ -23,7 +25,7 @@ func NewWriter(w io.Writer) (*Writer, error) {
 func (w *Writer) Write(r Row) error {
 	cells := []string{r.Spec, r.Site, strings.Join(r.Tags, " "), r.Owner, r.Criticality, r.Note, r.AuditSource}
 	for i, c := range cells {
-		cells[i] = Escape(c)
+		cells[i] = model.EscapeCell(c)
 	}
 	if err := w.w.Write(cells); err != nil {
 		return fmt.Errorf("csv: %w", err)
@@ -38,28 +40,4 @@ func (w *Writer) Flush() error {
 		return fmt.Errorf("csv: %w", err)
 	}
 	return nil
-}
-
-// formula contains the first characters that make a spreadsheet calculate.
-const formula = "=+-@\t\r"
-
-// Escape puts an apostrophe before a cell that a spreadsheet would take for a formula, and before one that already
-// looks escaped, so that unescape always returns the original.
-func Escape(cell string) string {
-	if isFormula(cell) || strings.HasPrefix(cell, "'") && isFormula(strings.TrimLeft(cell, "'")) {
-		return "'" + cell
-	}
-	return cell
-}
-
-// unescape removes the apostrophe.
-func unescape(cell string) string {
-	if strings.HasPrefix(cell, "'") && isFormula(strings.TrimLeft(cell, "'")) {
-		return cell[1:]
-	}
-	return cell
-}
-
-func isFormula(cell string) bool {
-	return cell != "" && strings.IndexByte(formula, cell[0]) >= 0
 }

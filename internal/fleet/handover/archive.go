@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"cmp"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,7 @@ import (
 	"strings"
 
 	"ipcguard/internal/export"
-	fleetcsv "ipcguard/internal/fleet/csv"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -45,7 +44,7 @@ func (r *Rollout) WriteArchive(w io.Writer) error {
 		err := a.group(&r.Groups[i], &plays)
 		if errors.Is(err, errFull) {
 			a.say("The archive is full: the files of %s are not in it. Plan for fewer hosts at once.",
-				count(len(r.Groups)-i, "group", "groups"))
+				model.Count(len(r.Groups)-i, "group", "groups"))
 			break
 		}
 		if err != nil {
@@ -85,20 +84,20 @@ func (a *archive) file(name string, data []byte) error {
 	return err
 }
 
-// table writes a file of rows.
-func (a *archive) table(name string, heads []string, rows func(row func(cells ...string) error) error) error {
+// tableFile writes a file of rows.
+func (a *archive) tableFile(name string, heads []string, rows func(row func(cells ...string) error) error) error {
 	var b strings.Builder
-	out := csv.NewWriter(&b)
-	row := func(cells ...string) error {
-		for i, c := range cells {
-			cells[i] = fleetcsv.Escape(shown(c))
-		}
-		return out.Write(cells)
-	}
-	if err := row(heads...); err != nil {
+	out := table{csv.NewWriter(&b)}
+	if err := out.row(heads...); err != nil {
 		return err
 	}
-	if err := rows(row); err != nil {
+	shownRow := func(cells ...string) error {
+		for i, c := range cells {
+			cells[i] = shown(c)
+		}
+		return out.row(cells...)
+	}
+	if err := rows(shownRow); err != nil {
 		return err
 	}
 	out.Flush()
@@ -110,7 +109,7 @@ func (a *archive) hosts() error {
 	for _, g := range a.r.Groups {
 		names[g.ID] = g.Name
 	}
-	return a.table("hosts.csv",
+	return a.tableFile("hosts.csv",
 		[]string{"host", "address", "site", "owner", "group", "state", "since", "before", "now", "why"},
 		func(row func(...string) error) error {
 			for _, h := range a.r.Hosts {
@@ -128,7 +127,7 @@ func (a *archive) stops() error {
 	if a.r.MoreStops > 0 {
 		a.say("stops.csv has the first %d of %d lines.", len(a.r.Stops), len(a.r.Stops)+a.r.MoreStops)
 	}
-	return a.table("stops.csv", []string{"known from", "who", "what", "hosts", "because"},
+	return a.tableFile("stops.csv", []string{"known from", "who", "what", "hosts", "because"},
 		func(row func(...string) error) error {
 			for _, s := range a.r.Stops {
 				if err := row(s.Certainty, s.Who, s.What, strconv.Itoa(s.Hosts), s.Because); err != nil {
@@ -177,7 +176,7 @@ func (a *archive) inventory() error {
 				name = "host-" + strconv.FormatInt(h.HostID, 10)
 			}
 			known[name] = true
-			b.WriteString("        " + quoted(name) + ":\n          ansible_host: " + quoted(addressOf(h.Address)) +
+			b.WriteString("        " + export.YAMLText(name) + ":\n          ansible_host: " + export.YAMLText(addressOf(h.Address)) +
 				"\n          ipcguard_host: " + strconv.FormatInt(h.HostID, 10) + "\n")
 		}
 	}
@@ -194,15 +193,6 @@ func addressOf(s string) string {
 		return s
 	}
 	return strings.Trim(s[:i], "[]")
-}
-
-// quoted returns a text as a YAML scalar in double quotes, in which JSON's escapes are valid.
-func quoted(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return `""` // a string always encodes
-	}
-	return string(b)
 }
 
 // group writes the files of one group in every form that can express its changes.
@@ -222,7 +212,7 @@ func (a *archive) group(g *Group, plays *[2]strings.Builder) error {
 	if g.System == "windows" {
 		forms = []string{"gpo", "powershell", "ansible", "reg"}
 	}
-	a.say("%s: %s, %s", g.Name, a.r.platform(g), count(len(g.Left), "host", "hosts"))
+	a.say("%s: %s, %s", g.Name, a.r.platform(g), model.Count(len(g.Left), "host", "hosts"))
 	for _, line := range g.does() {
 		a.say("    %s", line)
 	}
@@ -244,7 +234,7 @@ func (a *archive) group(g *Group, plays *[2]strings.Builder) error {
 			for i, file := range []string{"apply.yml", "undo.yml"} {
 				fmt.Fprintf(&plays[i],
 					"\n- name: %s\n  hosts: %s\n  gather_facts: false\n  become: %t\n  tasks:\n    - name: %s\n      ansible.builtin.include_tasks: %s\n",
-					quoted(a.r.platform(g)), g.Name, g.System != "windows", quoted(strings.TrimSuffix(file, ".yml")),
+					export.YAMLText(a.r.platform(g)), g.Name, g.System != "windows", export.YAMLText(strings.TrimSuffix(file, ".yml")),
 					"../"+folder+"ansible/"+file)
 			}
 		}
@@ -257,7 +247,7 @@ func (a *archive) readme() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Rollout %q, planned by ipcguard for %s on %s.\n\n",
 		shown(o.Name), shown(o.By), o.Created.UTC().Format("2006-01-02 15:04 UTC"))
-	fmt.Fprintf(&b, "%s: %d to change, %d closed, %d never audited, %d without changes.\n\n", count(o.Hosts, "host",
+	fmt.Fprintf(&b, "%s: %d to change, %d closed, %d never audited, %d without changes.\n\n", model.Count(o.Hosts, "host",
 		"hosts"),
 		o.States[store.RolloutOpen]+o.States[store.RolloutUnwatched], o.States[store.RolloutClosed],
 		o.States[store.RolloutUnaudited],

@@ -17,6 +17,7 @@ package handover
 import (
 	"cmp"
 	"context"
+	"encoding/csv"
 	"fmt"
 	"maps"
 	"slices"
@@ -155,13 +156,16 @@ func (g *Group) owners() (names []string, of map[string][]store.RolloutHost) {
 	return slices.Sorted(maps.Keys(of)), of
 }
 
+// table writes rows whose cells no spreadsheet takes for formulas.
+type table struct{ *csv.Writer }
+
+func (t table) row(cells ...string) error {
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		out[i] = model.EscapeCell(c)
+	}
+	return t.Write(out)
+}
+
 // shown makes characters visible that hide or reorder text.
 func shown(s string) string { return model.Visible(strings.ToValidUTF8(s, "?")) }
-
-// count returns a number with its noun.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	fleetcsv "ipcguard/internal/fleet/csv"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
@@ -54,7 +53,7 @@ func (r *Rollout) tickets() (out []ticket, more int) {
 			}
 			t.title = shown(clip(200,
 				fmt.Sprintf("Set %s on %s (%s)",
-					strings.Join(settings, ", "), count(len(t.hosts), "host", "hosts"), r.platform(g))))
+					strings.Join(settings, ", "), model.Count(len(t.hosts), "host", "hosts"), r.platform(g))))
 			for _, id := range g.Closes {
 				f := r.catalog.Finding(id)
 				if f == nil {
@@ -119,13 +118,7 @@ func (r *Rollout) WriteTickets(w io.Writer, shape string) error {
 }
 
 func (r *Rollout) writeTickets(w io.Writer, shape string, all []ticket) error {
-	out := csv.NewWriter(w)
-	row := func(cells ...string) error {
-		for i, c := range cells {
-			cells[i] = fleetcsv.Escape(c)
-		}
-		return out.Write(cells)
-	}
+	out := table{csv.NewWriter(w)}
 	heads := map[string][]string{
 		Plain: {"key", "owner", "severity", "hosts", "summary", "description"},
 		Jira:  {"Summary", "Issue Type", "Priority", "Labels", "Labels", "Owner", "External ID", "Description"},
@@ -137,7 +130,7 @@ func (r *Rollout) writeTickets(w io.Writer, shape string, all []ticket) error {
 	if heads == nil {
 		return fmt.Errorf("handover: there are no tickets for %q", shape)
 	}
-	if err := row(heads...); err != nil {
+	if err := out.row(heads...); err != nil {
 		return err
 	}
 	for i := range all {
@@ -145,7 +138,7 @@ func (r *Rollout) writeTickets(w io.Writer, shape string, all []ticket) error {
 		var err error
 		switch shape {
 		case Plain:
-			err = row(t.key, shown(t.owner), string(t.severity), strconv.Itoa(len(t.hosts)), t.title, t.text(r))
+			err = out.row(t.key, shown(t.owner), string(t.severity), strconv.Itoa(len(t.hosts)), t.title, t.text(r))
 		case Jira:
 			priority := map[model.Severity]string{
 				model.Critical: "Highest",
@@ -156,14 +149,14 @@ func (r *Rollout) writeTickets(w io.Writer, shape string, all []ticket) error {
 			if priority == "" {
 				priority = "Lowest"
 			}
-			err = row(t.title, "Task", priority, "ipcguard", "rollout-"+strconv.FormatInt(r.ID, 10), shown(t.owner),
+			err = out.row(t.title, "Task", priority, "ipcguard", "rollout-"+strconv.FormatInt(r.ID, 10), shown(t.owner),
 				t.key, t.text(r))
 		case ServiceNow:
 			priority := map[model.Severity]string{model.Critical: "1", model.High: "2", model.Medium: "3"}[t.severity]
 			if priority == "" {
 				priority = "4"
 			}
-			err = row(t.key, t.title, t.text(r), "normal", priority, "Closes: "+strings.Join(t.closes, "; "), t.does,
+			err = out.row(t.key, t.title, t.text(r), "normal", priority, "Closes: "+strings.Join(t.closes, "; "), t.does,
 				t.undo, t.proof)
 		}
 		if err != nil {
