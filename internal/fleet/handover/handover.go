@@ -17,7 +17,6 @@ package handover
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"maps"
 	"slices"
@@ -154,17 +153,6 @@ func (g *Group) owners() (names []string, of map[string][]store.RolloutHost) {
 		of[h.Owner] = append(of[h.Owner], h)
 	}
 	return slices.Sorted(maps.Keys(of)), of
-}
-
-// table writes rows whose cells no spreadsheet takes for formulas.
-type table struct{ *csv.Writer }
-
-func (t table) row(cells ...string) error {
-	out := make([]string, len(cells))
-	for i, c := range cells {
-		out[i] = model.EscapeCell(c)
-	}
-	return t.Write(out)
 }
 
 // shown makes characters visible that hide or reorder text.
