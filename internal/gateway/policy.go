@@ -135,8 +135,16 @@ func (p *Policy) lets(c caller, client netip.Addr, server string) leave {
 }
 
 func (e *Exception) covers(who model.Identity, client netip.Addr, server string) bool {
-	return (len(e.As) == 0 || slices.Contains(e.As, who)) &&
-		here(e.Clients, e.Servers, client, server)
+	same := func(id model.Identity) bool { return seenAs(id) == seenAs(who) }
+	return (len(e.As) == 0 || slices.ContainsFunc(e.As, same)) && here(e.Clients, e.Servers, client, server)
+}
+
+// seenAs returns the identity that a gateway can see: the server calls a made-up user whom it lets in a guest.
+func seenAs(id model.Identity) model.Identity {
+	if id == model.UnknownUser {
+		return model.Guest
+	}
+	return id
 }
 
 // here reports whether an entry applies to a client and a server.

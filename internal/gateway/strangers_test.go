@@ -213,3 +213,34 @@ func TestWhere(t *testing.T) {
 		}
 	}
 }
+
+// TestMadeUpUser: an exception for guests covers made-up users, and the other way round, because the server calls both
+// guests. The policy's own answer must be the same, since what-if and verify use it.
+func TestMadeUpUser(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces")
+	for _, as := range []model.Identity{model.Guest, model.UnknownUser} {
+		t.Run(string(as), func(t *testing.T) {
+			p := Policy{Strangers: []Exception{{As: []model.Identity{as}, Allow: everything}}}
+			l := startLab(t, peer.Config{Global: []string{"map to guest = bad user"}}, Route{Policy: p})
+			w := dialWith(t, l.samba.Dial, l.through)
+			w.negotiate(smb2.Dialect210)
+			c := ntlm.NewUser("nosuchuser", "", "x", ntlm.Options{})
+			if st, _ := w.setup(w.proof(c, w.begin(c, bare), nil)); st != status.Success {
+				t.Errorf("a made-up user: %v", st)
+			}
+			w = dialWith(t, l.samba.Dial, l.through)
+			w.negotiate(smb2.Dialect210)
+			if st := w.null(wrapped, nil); st != status.AccessDenied {
+				t.Errorf("a null session: %v", st)
+			}
+			for id, want := range map[model.Identity]model.Outcome{
+				model.Guest: model.Allowed, model.UnknownUser: model.Allowed, model.Anonymous: model.Denied,
+			} {
+				u := model.Use{Identity: id, Layer: model.LayerSession}
+				if got, why := p.Stranger(&u, netip.MustParseAddr("192.0.2.1"), l.direct); got != want {
+					t.Errorf("the policy's answer for %s: %s: %s", id, got, why)
+				}
+			}
+		})
+	}
+}
