@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"ipcguard/internal/ntlm"
@@ -100,6 +101,27 @@ func (w *wire1) logon1(c *ntlm.Client, change func(*ntlm.Authenticate), more ...
 	w.ask1(extended, append([]smb1.Body{blob1(w.proof(c, r.SecurityBlob, change))}, more...)...)
 }
 
+// decoy returns an AUTHENTICATE of a user.
+func (w *wire1) decoy() []byte {
+	w.t.Helper()
+	b, err := named("labadmin").Append(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+// setupWords returns a SESSION_SETUP_ANDX of so many words, with the lengths of two passwords where servers of NT LM
+// 0.12 look for them.
+func setupWords(words, oem, unicode int, data []byte) *smb1.Generic {
+	w := make([]byte, 2*words-4) // without the link
+	binary.LittleEndian.PutUint16(w, 4356)
+	binary.LittleEndian.PutUint16(w[2:], 2)
+	binary.LittleEndian.PutUint16(w[10:], uint16(oem))
+	binary.LittleEndian.PutUint16(w[12:], uint16(unicode))
+	return &smb1.Generic{Code: smb1.SessionSetupAndX, Link: true, Words: w, Bytes: data}
+}
+
 // tricks1 are the tricks in SMB1. The server negotiates with or without extended security.
 var tricks1 = []struct {
 	name     string
@@ -129,6 +151,25 @@ var tricks1 = []struct {
 		w.logon1(ntlm.NewAnonymous(ntlm.Options{}), func(a *ntlm.Authenticate) {
 			a.UserName, a.Flags = []byte{0, 0}, a.Flags&^ntlm.NegotiateAnonymous
 		})
+	}},
+	{"the form of extended security without its flag", true, true, func(w *wire1) {
+		w.ask1(nil, blob1(w.decoy()), ipc1())
+	}},
+	{"the form of extended security, which was not agreed on", false, true, func(w *wire1) {
+		w.ask1(nil, blob1(w.decoy()), ipc1())
+	}},
+	{"the form of LAN Manager, with a second password", false, true, func(w *wire1) {
+		oem := func(h *smb1.Header) { h.Flags2 &^= smb1.Flags2Unicode }
+		// The name is where a server that reads one password finds it; after the second there is none.
+		b := append(append(make([]byte, 24), "labadmin\x00LABGRP\x00\x00\x00"...), make([]byte, 64)...)
+		w.ask1(oem, setupWords(smb1.SetupLANMAN, 24, 40, b))
+	}},
+	{"half a pair of characters for a name", false, true, func(w *wire1) {
+		b := append(make([]byte, 49), 0x00, 0xD8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+		w.ask1(nil, setupWords(smb1.SetupNT, 24, 24, b))
+	}},
+	{"a logon of fourteen words", false, true, func(w *wire1) {
+		w.ask1(nil, setupWords(smb1.SetupNT+1, 24, 24, make([]byte, 64)))
 	}},
 	{"a logon behind a tree connect", false, false, func(w *wire1) { w.ask1(nil, ipc1(), null1()) }},
 	{"a tree without a logon", false, false, func(w *wire1) { w.ask1(nil, ipc1()) }},

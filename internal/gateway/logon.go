@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"bytes"
+	"strings"
+	"unicode/utf8"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
@@ -20,6 +22,7 @@ type logon struct {
 	charset   ntlm.Flags
 	offered   bool   // a CHALLENGE was seen, and charset is its
 	session   uint64 // the session that it renews or binds to the connection
+	due       bool   // its last message was not answered yet; guarded by the lock of the table
 }
 
 // caller is the identity that a logon claims, or that a session has.
@@ -85,12 +88,23 @@ func (l *logon) ntlm(m []byte) {
 			l.damaged = err.Error()
 		case l.offered && (a.Flags^l.charset)&ntlm.NegotiateUnicode != 0:
 			l.damaged = "names in another character set than the one agreed on"
+		case !l.offered && twoNames(a):
+			l.damaged = "a name whose character set was not agreed on"
+		case strings.ContainsRune(a.User(), utf8.RuneError):
+			l.damaged = "a name that is no text"
 		default:
 			l.auth = a
 		}
 	default:
 		l.damaged = "an NTLM message that no client sends"
 	}
+}
+
+// twoNames reports whether the name is empty in the character set that the message does not choose. The agreed one is
+// not known if the client sends its proof before the server's challenge, for a session whose id it guesses.
+func twoNames(a *ntlm.Authenticate) bool {
+	other := ntlm.DecodeText(a.UserName, a.Flags^ntlm.NegotiateUnicode)
+	return other == "" || other[0] == 0
 }
 
 // answer reads a token of the server: its CHALLENGE decides the character set of the names.

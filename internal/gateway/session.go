@@ -62,6 +62,7 @@ type waiting struct {
 type table struct {
 	mu         sync.Mutex
 	dialect    string
+	extended   bool                // SMB1 with extended security
 	negotiated bool                // a NEGOTIATE was sent
 	sessions   map[uint64]*session // by SessionId
 	setups     map[uint64]*logon   // in progress, by SessionId
@@ -86,8 +87,14 @@ func (t *table) wait(id uint64, w waiting) error {
 	if len(t.waiting) >= limit {
 		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d answers are due", limit)}
 	}
+	if _, twice := t.waiting[id]; twice { // the first answer would be taken for the second
+		return refusal{ReasonMalformed, "a MessageId whose answer is still due"}
+	}
 	if w.negotiate {
 		t.negotiated = true
+	}
+	if w.logon != nil {
+		w.logon.due = true
 	}
 	t.waiting[id] = w
 	return nil
@@ -153,14 +160,19 @@ func (t *table) used() bool {
 	return t.came
 }
 
-// setup returns the logon that a SESSION_SETUP continues, or a new one.
-func (t *table) setup(id uint64) *logon {
+// setup returns the logon that a SESSION_SETUP continues, or a new one. A logon goes on when its last message was
+// answered: otherwise that answer would be about the claims of a later message.
+func (t *table) setup(id uint64) (*logon, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l := t.setups[id]; l != nil && id != 0 {
-		return l
+	l := t.setups[id]
+	switch {
+	case l == nil || id == 0:
+		return &logon{session: id}, nil
+	case l.due:
+		return nil, refusal{ReasonMalformed, "a SESSION_SETUP before the one ahead of it was answered"}
 	}
-	return &logon{session: id}
+	return l, nil
 }
 
 // underway stores a logon that continues.
@@ -170,7 +182,7 @@ func (t *table) underway(id uint64, l *logon) error {
 	if _, ok := t.setups[id]; !ok && len(t.setups) >= maxSetups {
 		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d logons under way", maxSetups)}
 	}
-	t.setups[id] = l
+	t.setups[id], l.due = l, false
 	return nil
 }
 
@@ -244,6 +256,20 @@ func (t *table) speaks(dialect string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dialect = dialect
+}
+
+// speaks1 records that the server chose SMB1, and whether with extended security.
+func (t *table) speaks1(extended bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dialect, t.extended = dialectSMB1, extended
+}
+
+// extends reports whether SMB1 with extended security was agreed on.
+func (t *table) extends() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.extended
 }
 
 // state returns the fields of a connection's rows.

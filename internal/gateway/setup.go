@@ -33,7 +33,10 @@ func (c *conn) setup(h *smb2.Header, n int) error {
 	if len(r.SecurityBuffer) > 0 && r.SecurityOffset != setupFixed {
 		return refusal{ReasonMalformed, fmt.Sprintf("SESSION_SETUP: its token lies at %d", r.SecurityOffset)}
 	}
-	l := c.table.setup(h.SessionID)
+	l, err := c.table.setup(h.SessionID)
+	if err != nil {
+		return err
+	}
 	l.request(r.SecurityBuffer)
 	claim := l.claimed()
 	if why, no := l.refusal(claim, c.table.find(h.SessionID)); no && !(claim.stranger() && c.lets(claim).any()) {

@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb/nbss"
@@ -123,11 +126,16 @@ func (c *conn) setup1(h *smb1.Header, n int) error {
 	if !ok {
 		return refusal{ReasonUnreadable, "a SESSION_SETUP_ANDX of no known form"}
 	}
-	l := c.table.setup(uint64(h.UID))
-	if r.Form == smb1.SetupExtended {
-		l.request(r.SecurityBlob)
+	l := new(logon)
+	if r.Form != smb1.SetupExtended {
+		l.plain = plainly(r)
+	} else if l, err = c.table.setup(uint64(h.UID)); err != nil {
+		return err
 	} else {
-		l = &logon{plain: plainly(r)}
+		l.request(r.SecurityBlob)
+	}
+	if why := c.formOf(h, r); why != "" {
+		l.damaged = why
 	}
 	claim := l.claimed()
 	if why, no := l.refusal(claim, c.table.find(uint64(h.UID))); no && !(claim.stranger() && c.lets(claim).all) {
@@ -142,6 +150,27 @@ func (c *conn) setup1(h *smb1.Header, n int) error {
 		return err
 	}
 	return c.up.passRest()
+}
+
+// formOf returns why servers may read a logon in another form or with another name; empty if they may not. Samba
+// ignores the proof of a logon whose name is empty.
+func (c *conn) formOf(h *smb1.Header, r *smb1.SessionSetupRequest) string {
+	extended := c.table.extends()
+	switch {
+	case r.Form == smb1.SetupLANMAN:
+		return "a SESSION_SETUP_ANDX of LAN Manager" // servers of NT LM 0.12 look for two passwords in it
+	case extended != (r.Form == smb1.SetupExtended):
+		return "a SESSION_SETUP_ANDX of another form than the one agreed on"
+	case extended && h.Flags2&smb1.Flags2ExtendedSecurity == 0:
+		return "a SESSION_SETUP_ANDX whose flags deny its form" // Samba reads it without extended security
+	case extended:
+		return ""
+	case strings.ContainsRune(r.AccountName, utf8.RuneError):
+		return "a name that is no text"
+	case !h.Unicode() && strings.ContainsFunc(r.AccountName, func(c rune) bool { return c > unicode.MaxASCII }):
+		return "a name whose code page is not known"
+	}
+	return ""
 }
 
 // plainly reads a logon without extended security. Without a proof it is anonymous, whatever its name: two servers may
@@ -237,7 +266,7 @@ func (c *conn) negotiated1(m *smb1.Message) error {
 		if r.SecurityMode&userLevel == 0 && !c.observing() {
 			return refusal{ReasonSMB1, "the server asks passwords of shares, and never who comes (security = share)"}
 		}
-		c.table.speaks(dialectSMB1)
+		c.table.speaks1(r.Capabilities&smb1.CapExtendedSecurity != 0 && len(r.Challenge) == 0)
 	case *smb1.NegotiateCore:
 		if r.DialectIndex != smb1.NoDialect && !c.observing() {
 			return refusal{ReasonSMB1, "the server chose the core protocol, which has no logon"}

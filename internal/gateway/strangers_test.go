@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/asn1"
 	"encoding/json"
 	"errors"
 	"net"
@@ -11,7 +12,9 @@ import (
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
+	"ipcguard/internal/ntlm/spnego"
 	"ipcguard/internal/peer"
+	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/status"
 )
@@ -242,5 +245,71 @@ func TestMadeUpUser(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOneSetupAtATime refuses a SESSION_SETUP of a logon whose previous message the server has not answered: the answer
+// to the null session, which the policy allows some pipes, would make a user of it.
+func TestOneSetupAtATime(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces")
+	l := startLab(t, peer.Config{}, Route{Policy: somePolicy()})
+	w := dialWith(t, l.samba.Dial, l.through)
+	w.negotiate(smb2.Dialect210)
+	c := ntlm.NewAnonymous(ntlm.Options{})
+	proof := w.proof(c, w.begin(c, bare), nil)
+	kerberos := []byte("\x60\x0D\x06\x09\x2A\x86\x48\x86\xF7\x12\x01\x02\x02\x01\x00")
+	user := &spnego.Init{MechTypes: []asn1.ObjectIdentifier{spnego.OIDKerberos, spnego.OIDNTLM}, MechToken: kerberos}
+	var both []byte
+	for _, token := range [][]byte{proof, user.Append(nil)} {
+		m := w.message(smb2.SessionSetup, setupOf(token))
+		both = append(nbss.AppendHeader(both, nbss.SessionMessage, len(m)), m...)
+	}
+	w.raw(both)
+	for {
+		if _, _, err := w.receive(); err != nil {
+			break
+		}
+	}
+	if s := l.Stats(); s.Sessions[model.User] != 0 || s.Refused[ReasonMalformed] != 1 {
+		t.Errorf("%v came in, %v were refused", s.Sessions, s.Refused)
+	}
+}
+
+// TestTwoAnswers refuses a second request with a MessageId whose answer is due: the first answer would be taken for it.
+func TestTwoAnswers(t *testing.T) {
+	table := newTable()
+	if err := table.wait(3, waiting{logon: new(logon)}); err != nil {
+		t.Fatal(err)
+	}
+	var no refusal
+	if err := table.wait(3, waiting{logon: new(logon)}); !errors.As(err, &no) || no.reason != ReasonMalformed {
+		t.Errorf("the same MessageId: %v", err)
+	}
+}
+
+// TestProofBeforeChallenge refuses a name that is empty in the character set that the server may have chosen.
+func TestProofBeforeChallenge(t *testing.T) {
+	for _, c := range []struct {
+		name  []byte
+		flags ntlm.Flags
+		who   model.Identity
+	}{
+		{ntlm.EncodeText("anna", ntlm.NegotiateUnicode), ntlm.NegotiateUnicode, model.User},
+		{[]byte("anna"), ntlm.NegotiateOEM, model.User},
+		{[]byte{0, 'a'}, ntlm.NegotiateUnicode, model.Unknown}, // empty in the OEM character set
+		{[]byte{'a'}, ntlm.NegotiateOEM, model.Unknown},        // half a character of Unicode
+		{[]byte{0, 0xD8}, ntlm.NegotiateUnicode, model.Unknown},
+		{[]byte{'a', 0, 0, 0xD8}, ntlm.NegotiateUnicode, model.Unknown}, // half a pair
+	} {
+		a := named("")
+		a.UserName, a.Flags = c.name, c.flags
+		b, err := a.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := new(logon)
+		if l.request(b); l.claimed().who != c.who {
+			t.Errorf("% X: %s, want %s", c.name, l.claimed().who, c.who)
+		}
 	}
 }
