@@ -214,20 +214,22 @@ const (
 )
 
 // oneEach joins events, the newest first, to a line for each host: its worst event, the newest of several, and how many more there are.
-// The worst hosts stand first.
+// Of a host that became closed it says so: what was before that is over. The worst hosts stand first.
 func oneEach(events []store.Event) []told {
 	var out []told
-	at, n := map[string]int{}, map[string]int{}
+	at, n, closed := map[string]int{}, map[string]int{}, map[string]bool{}
 	for _, e := range events {
 		key := fmt.Sprint(e.HostID, " ", e.Host)
 		n[key]++
 		i, known := at[key]
+		closes := e.Kind == store.EventBecameClosed
 		if !known {
-			at[key] = len(out)
+			i, at[key] = len(out), len(out)
 			out = append(out, told{Event: e})
-		} else if e.Severity.Rank() > out[i].Severity.Rank() {
+		} else if worse := e.Severity.Rank() > out[i].Severity.Rank(); !closed[key] && (worse || closes && out[i].Severity.Rank() <= e.Severity.Rank()) {
 			out[i].Event = e
 		}
+		closed[key] = closed[key] || closes
 	}
 	for key, i := range at {
 		if more := n[key] - 1; more > 0 {

@@ -67,6 +67,16 @@ func TestOneEach(t *testing.T) {
 	if len(got) != 3 || got[0].Text != "c" || got[0].More != "2 more changes" || got[1].Text != "b" || got[1].More != "" || got[2].Text != "e" {
 		t.Errorf("%+v", got)
 	}
+	got = oneEach([]store.Event{
+		{HostID: 1, Severity: model.Info, Text: "ended", Kind: store.EventFindingEnded},
+		{HostID: 1, Severity: model.Info, Text: "closed", Kind: store.EventBecameClosed},
+		{HostID: 1, Severity: model.High, Text: "exposed", Kind: store.EventBecameExposed},
+		{HostID: 2, Severity: model.High, Text: "opened", Kind: store.EventPipeOpened},
+		{HostID: 2, Severity: model.Info, Text: "closed", Kind: store.EventBecameClosed},
+	})
+	if len(got) != 2 || got[0].Text != "opened" || got[1].Text != "closed" || got[1].More != "2 more changes" {
+		t.Errorf("closed since: %+v", got)
+	}
 }
 
 // The worst sites and owners are those with the most exposed hosts, with the age of the one that is so for longest.
