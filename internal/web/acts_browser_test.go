@@ -47,6 +47,16 @@ func (c *complaints) add(s string) {
 	c.said = append(c.said, s)
 }
 
+// none wants that nothing was said.
+func (c *complaints) none(t *testing.T) {
+	t.Helper()
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if len(c.said) > 0 {
+		t.Errorf("the browser complains: %q", c.said)
+	}
+}
+
 func (p *page) listen() *complaints {
 	p.t.Helper()
 	c := &complaints{}
@@ -91,6 +101,31 @@ func TestBrowser(t *testing.T) {
 	practice(t, "127.46.1.1:4450", "samba", "KIOSK")
 	practice(t, "127.46.1.2:4450", "win2022", "FILES")
 	practice(t, "127.46.1.3:4450", "nt4", "ATTIC")
+	s.serves(t)
+	p := s.tab(t, browser(t))
+	p.size(1280, false)
+	said := p.listen()
+
+	p.comesIn(s)
+	p.namesTargets()
+	p.watchesRun()
+	p.filtersAndSorts()
+	p.tagsHosts()
+	host := p.exceptsFinding()
+	p.plansFor(s, host)
+	p.plansForMany()
+	p.schedules()
+	p.tellsOthers()
+	p.makesToken(s)
+	p.comparesAndReports()
+	p.choosesTheme()
+	p.usesKeyboard()
+	p.leaves(host)
+	said.none(t)
+}
+
+// serves runs the fleet until the test ends.
+func (s *testSite) serves(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- s.fleet.Serve(ctx) }()
@@ -100,38 +135,44 @@ func TestBrowser(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	link, _, err := s.access.Setup(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := s.tab(t, browser(t))
-	p.size(1280, false)
-	said := p.listen()
+}
 
+func (p *page) comesIn(s *testSite) {
+	p.t.Helper()
+	link, _, err := s.access.Setup(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
 	p.open("/setup?token=" + link)
 	p.set("name", "root")
 	p.set("new", password)
 	p.set("again", password)
 	p.press("main button.main")
 	p.says("No host was scanned yet")
+}
 
-	// targets, by hand and as a file
+// namesTargets names them by hand and as a file.
+func (p *page) namesTargets() {
+	p.t.Helper()
 	p.open("/targets/new")
 	p.set("spec", "127.46.1.1:4450")
 	p.set("tags", "samba lab")
 	p.set("owner", "Anna")
 	p.press("main button.main")
-	p.says("127.46.1.1:4450", "The target was added.")
-	file := filepath.Join(t.TempDir(), "targets.csv")
+	p.says("127.46.1.1:4450", "1 target was added.")
+	file := filepath.Join(p.t.TempDir(), "targets.csv")
 	if err := os.WriteFile(file, []byte("spec,tags,owner,criticality\n127.46.1.2:4450,windows,Bo,high\n127.46.1.3:4450,windows old,Bo,low\n"), 0o600); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	p.open("/targets/import")
 	p.do(chromedp.SetUploadFiles(chromedp.CSS("#f-file"), []string{file}))
 	p.press("main button.main")
 	p.says("2 targets were added")
+}
 
-	// a run, watched without reloading
+// watchesRun watches a run without reloading.
+func (p *page) watchesRun() {
+	p.t.Helper()
 	p.open("/runs/new")
 	p.press("main button.main")
 	id := strings.TrimPrefix(p.where(), "/runs/")
@@ -139,18 +180,20 @@ func TestBrowser(t *testing.T) {
 	eval[bool](p, `window.stayed = true`)
 	p.do(chromedp.Poll[chromedp.Void](`document.querySelector('#progress').textContent.includes('Ended')`, chromedp.WithPollingTimeout(time.Minute)))
 	if !eval[bool](p, `window.stayed === true`) {
-		t.Error("the page was loaded anew while the run was watched")
+		p.t.Error("the page was loaded anew while the run was watched")
 	}
 	p.says("3 of 3 done")
 	if got := eval[string](p, `document.querySelector('#said').textContent`); got != "The run has ended" {
-		t.Errorf("who listens is told %q", got)
+		p.t.Errorf("who listens is told %q", got)
 	}
 	p.open("/runs/" + id)
 	if eval[bool](p, `!!document.querySelector('[hx-get]')`) {
-		t.Error("a page of a run that has ended still asks")
+		p.t.Error("a page of a run that has ended still asks")
 	}
+}
 
-	// what came of it
+func (p *page) filtersAndSorts() {
+	p.t.Helper()
 	p.open("/")
 	p.says("exposed", "closed", "What strangers are given")
 	p.open("/hosts")
@@ -158,31 +201,44 @@ func TestBrowser(t *testing.T) {
 	p.set("verdict", "exposed")
 	p.press("form.filter button")
 	if !strings.Contains(p.where(), "verdict=exposed") || strings.Contains(p.text("table.matrix tbody"), "closed") {
-		t.Errorf("filtered to %s: %s", p.where(), p.text("table.matrix tbody"))
+		p.t.Errorf("filtered to %s: %s", p.where(), p.text("table.matrix tbody"))
 	}
 	p.press(`table.matrix thead th.host a`)
 	if !strings.Contains(p.where(), "sort=name") || eval[string](p, `document.querySelector('thead th.host').getAttribute('aria-sort')`) != "ascending" {
-		t.Errorf("sorted at %s", p.where())
+		p.t.Errorf("sorted at %s", p.where())
 	}
+}
+
+func (p *page) tagsHosts() {
+	p.t.Helper()
 	p.do(chromedp.Click(chromedp.CSS(`table.matrix tbody tr:first-child input[name="host"]`)))
 	p.set("do", "tag")
 	p.set("value", "seen-here")
 	p.press("fieldset.bulk button.main")
 	p.says("1 target was changed", "seen-here")
+}
+
+// exceptsFinding makes an exception from a host's finding, and gives the host's page.
+func (p *page) exceptsFinding() (host string) {
+	p.t.Helper()
 	p.open("/hosts?q=127.46.1.1")
 	p.press("table.matrix tbody th a")
 	p.unfold()
 	p.says("What strangers reach", "anonymous", "session", "call that gives data")
-	host := p.where()
-
-	// an exception, from the finding
+	host = p.where()
 	p.press(`#findings a[href^="/exceptions/new"]`)
 	p.set("reason", "until the kiosk is replaced")
 	p.set("owner", "Anna")
 	p.press("main button.main")
 	p.says("The exception holds for 1 host", "excepted")
+	return host
+}
 
-	// a plan, from an audit that was made elsewhere and fits this host
+// plansFor plans from an audit that was made elsewhere and fits this host.
+func (p *page) plansFor(s *testSite, host string) {
+	p.t.Helper()
+	p.open(host)
+	p.says("A plan starts from an audit", "ipcguard audit local --format json -o", "Import the audits")
 	h := s.host("127.46.1.1:4450")
 	x := plainSeed()
 	audit := x.audit()
@@ -192,8 +248,12 @@ func TestBrowser(t *testing.T) {
 	p.press("#plan form button.main")
 	p.unfold()
 	p.says("The plan is made.", "ipcguard apply plan-", "--confirm-within 10m", "What stops")
+}
 
-	// one plan for every host that a filter takes; the one that was audited has changes, the others are audited first
+// plansForMany makes one plan for every host that a filter takes; the one that was audited has changes, the others are audited
+// first.
+func (p *page) plansForMany() {
+	p.t.Helper()
 	p.open("/hosts?verdict=exposed")
 	p.set("which", "all")
 	p.set("do", "plan")
@@ -204,74 +264,90 @@ func TestBrowser(t *testing.T) {
 	p.open(p.where())
 	p.says("to change", "to audit first", "restrict anonymous", "What it would stop", "group of hosts")
 	if links := eval[int](p, `document.querySelectorAll('a[href$="/files.zip"], a[href*="/tickets/"]').length`); links != 4 {
-		t.Errorf("%d files are handed over", links)
+		p.t.Errorf("%d files are handed over", links)
 	}
+}
 
+func (p *page) schedules() {
+	p.t.Helper()
 	p.open("/schedules/new")
 	p.set("name", "every night")
 	p.press("main button.main")
 	p.says("every night", "every day at 02:30")
+}
 
+func (p *page) tellsOthers() {
+	p.t.Helper()
 	p.open("/channels/new?kind=syslog")
 	p.set("name", "siem")
 	p.set("address", "127.46.9.1:6514")
 	p.press("main button.main")
 	p.press(`main button[aria-label="Test siem"]`)
 	p.says("The test of siem was sent")
+}
 
+func (p *page) makesToken(s *testSite) {
+	p.t.Helper()
 	p.open("/account")
 	p.set("name", "ci")
 	p.set("proof", password)
 	p.press("#tokens form button.main")
 	token := p.text("#secret")
-	if who, err := s.access.TokenAuth(t.Context(), token, "127.46.0.1"); err != nil || who.User.Name != "root" {
-		t.Errorf("the token %q: %v %v", token, who, err)
+	if who, err := s.access.TokenAuth(p.t.Context(), token, "127.46.0.1"); err != nil || who.User.Name != "root" {
+		p.t.Errorf("the token %q: %v %v", token, who, err)
 	}
+}
 
+func (p *page) comparesAndReports() {
+	p.t.Helper()
 	p.open("/compare?from=" + day(time.Now().AddDate(0, 0, -2)) + "&to=" + day(time.Now()))
 	p.says("KIOSK", "first seen: exposed")
 	p.open("/report")
 	p.says("Hosts, the worst first")
+}
 
-	// the theme is chosen, and stays
+// choosesTheme chooses the dark one, which stays.
+func (p *page) choosesTheme() {
+	p.t.Helper()
 	before := eval[string](p, `getComputedStyle(document.body).backgroundColor`)
 	p.press(`.top button[value="dark"]`)
 	if after := eval[string](p, `getComputedStyle(document.body).backgroundColor`); after == before {
-		t.Errorf("dark is %s, as light is", after)
+		p.t.Errorf("dark is %s, as light is", after)
 	}
 	p.open("/catalog")
 	if eval[string](p, `document.documentElement.dataset.theme`) != "dark" {
-		t.Error("the theme does not stay")
+		p.t.Error("the theme does not stay")
 	}
+}
 
-	// the keyboard: / leads to the search, and the first stop to the content
+// usesKeyboard: / leads to the search, and the first stop to the content.
+func (p *page) usesKeyboard() {
+	p.t.Helper()
 	p.open("/findings")
 	p.do(chromedp.KeyEvent("/"))
 	if got := eval[string](p, `document.activeElement.type`); got != "search" {
-		t.Errorf("/ leads to %q", got)
+		p.t.Errorf("/ leads to %q", got)
 	}
 	p.open("/hosts")
 	p.do(chromedp.KeyEvent("\t"))
 	if got := eval[string](p, `document.activeElement.textContent`); got != "Skip to the content" {
-		t.Errorf("the first stop is %q", got)
+		p.t.Errorf("the first stop is %q", got)
 	}
 	p.do(chromedp.KeyEvent("\r"))
 	if got := eval[string](p, `document.activeElement.id`); got != "main" {
-		t.Errorf("it leads to %q", got)
+		p.t.Errorf("it leads to %q", got)
 	}
+}
 
+func (p *page) leaves(host string) {
+	p.t.Helper()
 	p.press(`.top form[action="/logout"] button`)
 	if p.where() != "/login" {
-		t.Errorf("logging out leads to %s", p.where())
+		p.t.Errorf("logging out leads to %s", p.where())
 	}
 	p.open(host)
 	if !strings.HasPrefix(p.where(), "/login") {
-		t.Errorf("after logging out %s can be read", p.where())
-	}
-	said.lock.Lock()
-	defer said.lock.Unlock()
-	if len(said.said) > 0 {
-		t.Errorf("the browser complains: %q", said.said)
+		p.t.Errorf("after logging out %s can be read", p.where())
 	}
 }
 

@@ -17,6 +17,12 @@ import (
 // upload posts a form with a file.
 func (p *person) upload(path, fileName, content string, pairs ...string) answer {
 	p.t.Helper()
+	return p.uploadAll(path, [][2]string{{fileName, content}}, pairs...)
+}
+
+// uploadAll sends a form with several files, each a name and what is in it.
+func (p *person) uploadAll(path string, files [][2]string, pairs ...string) answer {
+	p.t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -24,14 +30,16 @@ func (p *person) upload(path, fileName, content string, pairs ...string) answer 
 			p.t.Fatal(err)
 		}
 	}
-	part, err := w.CreateFormFile("file", fileName)
-	if err == nil {
-		_, err = part.Write([]byte(content))
+	for _, f := range files {
+		part, err := w.CreateFormFile("file", f[0])
+		if err == nil {
+			_, err = part.Write([]byte(f[1]))
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
 	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
+	if err := w.Close(); err != nil {
 		p.t.Fatal(err)
 	}
 	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.base+path, &b)
@@ -84,6 +92,16 @@ func TestActsOnTargets(t *testing.T) {
 	p.refuses("/targets", "longer than", "spec", "c.example", "site", "default", "criticality", "high", "note", strings.Repeat("x", 10_001))
 	p.refuses("/targets", "Only an administrator", "spec", "d.example", "site", "default", "criticality", "high", "audit_source", "/etc/shadow")
 	p.refuses("/targets", "Only an administrator", "spec", "d.example", "site", "default", "criticality", "high", "credential", "1")
+	// Several at once: those that are right are added, and the others stay in the form.
+	p.done("/targets", "spec", "s1.example\r\n\r\n s2.example \r\n", "site", "default", "criticality", "high", "owner", "Di")
+	a := p.post("/targets", "spec", "s3.example\ns1.example\n10.0.0.0/99", "site", "default", "criticality", "high", "owner", "Di")
+	if a.status != http.StatusUnprocessableEntity && a.status != http.StatusConflict || !strings.Contains(a.body, "1 target was added; 2 are left") || !strings.Contains(a.body, "s1.example: ") || !strings.Contains(a.body, ">s1.example\n10.0.0.0/99</textarea>") {
+		t.Errorf("one of three: %d %s", a.status, a.body)
+	}
+	if list, _, err := s.st.Targets(t.Context(), store.TargetFilter{Owner: "Di"}, store.Page{}); err != nil || len(list) != 3 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	p.refuses("/targets", "import them as a file", "spec", strings.Repeat("x.example\n", mostAdded+1), "site", "default")
 	p.done(id, "spec", "new.example.org", "site", "plant", "tags", "web", "criticality", "low")
 	if now, err := s.st.Target(t.Context(), got[0].ID); err != nil || now.SiteID != 2 || now.Enabled {
 		t.Errorf("changed to %+v, %v", now, err)
@@ -92,7 +110,7 @@ func TestActsOnTargets(t *testing.T) {
 	if a := p.get(id); a.status != http.StatusNotFound {
 		t.Errorf("a removed target: %d", a.status)
 	}
-	a := p.upload("/targets/import", "t.csv", "spec,site,tags,owner\na1.example,default,x,Ann\na2.example,default,,\n10.0.0.0/99,default,,\n")
+	a = p.upload("/targets/import", "t.csv", "spec,site,tags,owner\na1.example,default,x,Ann\na2.example,default,,\n10.0.0.0/99,default,,\n")
 	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets were added") || !strings.Contains(a.body, "1 row was left out") {
 		t.Errorf("import: %d %s", a.status, a.body[max(0, strings.Index(a.body, "<main")):])
 	}

@@ -196,4 +196,11 @@ func TestImportPreview(t *testing.T) {
 	if a = p.upload("/import", "a.json", audit, "kind", "audit"); a.status != http.StatusOK || !strings.Contains(a.body, "1 of 1 result was taken") || !strings.Contains(a.body, `href="/hosts"`) || !kept() {
 		t.Errorf("the import of an audit: %d, kept %v", a.status, kept())
 	}
+	other := strings.ReplaceAll(audit, h.Name, s.host("10.1.0.3:445").Name)
+	if a = p.uploadAll("/import", [][2]string{{"a.json", "[" + audit + "]"}, {"b.json", other}}, "kind", "audit"); a.status != http.StatusOK || !strings.Contains(a.body, "2 of 2 results were taken") {
+		t.Errorf("two files: %d %s", a.status, a.body)
+	}
+	if a = p.uploadAll("/import", [][2]string{{"a.json", audit}, {"b.json", "nothing"}, {"c.json", other}}, "kind", "audit"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "1 of 1 result was taken") || !strings.Contains(a.body, "b.json: ") {
+		t.Errorf("a file that is none: %d %s", a.status, a.body)
+	}
 }

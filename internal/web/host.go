@@ -41,6 +41,9 @@ type host struct {
 	Form      *form
 
 	ScanSays, AuditSays, PlanSays string // the sentence that each result comes to
+
+	Audited bool // a run audits it: one of its targets says where
+	Stale   bool // it has changed since it was audited
 }
 
 type namedCell struct {
@@ -110,6 +113,8 @@ func (v *visit) showHost(h store.Host, f *form, status int) error {
 	if d.Targets, _, err = v.store.Targets(ctx, store.TargetFilter{HostID: h.ID}, store.Page{Size: 20}); err != nil {
 		return err
 	}
+	d.Stale = !h.LastAudit.IsZero() && h.LastChanged.After(h.LastAudit)
+	d.Audited = slices.ContainsFunc(d.Targets, func(t store.Target) bool { return t.AuditSource != "" })
 	if d.Kinds, err = v.findingsOf(h); err != nil {
 		return err
 	}

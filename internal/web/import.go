@@ -25,27 +25,53 @@ func (v *visit) showImport(f *form, report *fleet.Imported, status int) error {
 	return v.renderStatus(status, "import", "Import results", importResults{f, f.Choose("kind", "What it is", "", importKinds), report, v.looks()})
 }
 
+// mostFiles bounds the files of one import: a person picks those of a rack or two, and programs use the API.
+const mostFiles = 200
+
+// takeResults takes the results of one file or of several.
 func takeResults(v *visit) error {
 	f := newForm(nil)
-	file, err := v.upload(f)
+	reader, err := v.r.MultipartReader()
 	if err != nil {
-		return err
-	}
-	if file == nil {
-		return v.showImport(f, nil, http.StatusUnprocessableEntity)
+		return problem{http.StatusBadRequest, "Choose a file."}
 	}
 	take := v.acts.ImportResults
 	if v.looks() {
 		take = v.acts.PreviewResults
 	}
-	report, err := take(v.ctx(), v.who(), f.Get("kind"), file)
-	switch {
-	case f.refused(err):
-		return v.showImport(f, nil, statusOf(err))
-	case err != nil:
-		return err
+	var all *fleet.Imported
+	for range mostFiles {
+		file, err := nextFile(reader, f)
+		if err != nil {
+			return err
+		}
+		if file == nil {
+			break
+		}
+		report, err := take(v.ctx(), v.who(), f.Get("kind"), file)
+		switch {
+		case f.refused(err):
+			if all != nil { // those before it are kept, and said
+				f.Wrong["file"] = brief(file.FileName()) + ": " + f.Wrong["file"]
+			}
+			return v.showImport(f, all, statusOf(err))
+		case err != nil:
+			return err
+		case all == nil:
+			all = &report
+		default:
+			all.Results, all.Taken = all.Results+report.Results, all.Taken+report.Taken
+			all.Hosts, all.Problems = append(all.Hosts, report.Hosts...), append(all.Problems, report.Problems...)
+		}
 	}
-	return v.showImport(f, &report, http.StatusOK)
+	if all == nil {
+		f.wrong("file", "Choose a file.")
+		return v.showImport(f, nil, http.StatusUnprocessableEntity)
+	}
+	if _, err := reader.NextPart(); err == nil {
+		all.Problems = append(all.Problems, "Only the first "+strconv.Itoa(mostFiles)+" files were read.")
+	}
+	return v.showImport(f, all, http.StatusOK)
 }
 
 // takeJournal takes what was applied on one host: the output of history --format json there.

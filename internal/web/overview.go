@@ -32,6 +32,8 @@ type overview struct {
 	Workers []workerRow
 	Empty   bool
 
+	Unaudited bool // none of Hosts was audited yet
+
 	Problems []fleet.Problem // of the fleet itself
 }
 
@@ -105,6 +107,7 @@ func overviewPage(v *visit) error {
 	if d.Hosts, err = v.worstHosts(d.Site); err != nil {
 		return err
 	}
+	d.Unaudited = len(d.Hosts) > 0 && !slices.ContainsFunc(d.Hosts, func(h openHost) bool { return !h.LastAudit.IsZero() })
 	if len(names) > 1 && d.Site == "" {
 		d.BySite = worst(standings, func(s store.Standing) string { return s.Site }, func(n string) string { return listURL("/hosts", "verdict", "exposed", "site", n) })
 	}

@@ -118,7 +118,7 @@ func makePlan(v *visit) error {
 	case err != nil:
 		return err
 	}
-	return v.done(v.r.URL.Path[:len(v.r.URL.Path)-len("/plan")]+"#plan", "The plan is made.")
+	return v.done(v.r.URL.Path[:len(v.r.URL.Path)-len("/plan")]+"#apply", "The plan is made.")
 }
 
 // planDownload gives the plan as apply takes it.

@@ -94,7 +94,7 @@ func routes() []route {
 		{method: "GET", path: "/targets/import", needs: operate, do: targetImportPage},
 		{method: "POST", path: "/targets/import", needs: operate, do: importTargets, upload: true},
 		{method: "GET", path: "/targets/export.csv", needs: look, do: exportTargets},
-		{method: "POST", path: "/targets", needs: operate, do: saveTarget},
+		{method: "POST", path: "/targets", needs: operate, do: addTargets},
 		{method: "POST", path: "/targets/delete", needs: operate, do: deleteTargets},
 		{method: "GET", path: "/targets/{id}", needs: look, do: targetPage},
 		{method: "POST", path: "/targets/{id}", needs: operate, do: saveTarget},

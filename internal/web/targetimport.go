@@ -29,7 +29,19 @@ func (v *visit) upload(f *form) (*multipart.Part, error) {
 	if err != nil {
 		return nil, problem{http.StatusBadRequest, "Choose a file."}
 	}
-	for range 20 { // a form has few fields
+	part, err := nextFile(reader, f)
+	if part == nil && err == nil {
+		f.wrong("file", "Choose a file.")
+	}
+	return part, err
+}
+
+// mostFields bounds the fields before a file: a form has few.
+const mostFields = 20
+
+// nextFile is the next file of a form, or nil; the fields before it are read into the form.
+func nextFile(reader *multipart.Reader, f *form) (*multipart.Part, error) {
+	for range mostFields {
 		part, err := reader.NextPart()
 		if err != nil {
 			break
@@ -43,7 +55,6 @@ func (v *visit) upload(f *form) (*multipart.Part, error) {
 		}
 		f.Set(part.FormName(), string(b))
 	}
-	f.wrong("file", "Choose a file.")
 	return nil, nil
 }
 

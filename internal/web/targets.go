@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -101,7 +102,7 @@ func (v *visit) showTarget(t store.Target, f *form, status int) error {
 		levels = append(levels, option{Value: string(c), Label: string(c)})
 	}
 	d := target{Form: f, Target: t, New: t.ID == 0, Fields: map[string]field{
-		"spec":         f.Field("spec", "Name, address or range", "srv1.example, 10.0.0.5, 10.0.0.5:1445, [2001:db8::5]. Discovery makes targets of what answers in a range: 10.0.0.0/24 or 10.0.0.1-10.0.0.99"),
+		"spec":         f.Field("spec", "Name, address or range", targetHint),
 		"site":         f.Choose("site", "Site", "Whose workers reach it", sites),
 		"tags":         f.Field("tags", "Tags", "Apart by blanks"),
 		"owner":        f.Field("owner", "Owner", ""),
@@ -113,10 +114,14 @@ func (v *visit) showTarget(t store.Target, f *form, status int) error {
 	}}
 	title := "Target"
 	if d.New {
-		title = "Add a target"
+		title = "Add targets"
+		d.Fields["spec"] = f.Field("spec", "Names, addresses or ranges", "One a line: "+targetHint)
 	}
 	return v.renderStatus(status, "target", title, d)
 }
+
+// targetHint shows how targets are written.
+const targetHint = "srv1.example, 10.0.0.5, 10.0.0.5:1445, [2001:db8::5]. Discovery makes targets of what answers in a range: 10.0.0.0/24 or 10.0.0.1-10.0.0.99"
 
 // siteOptions are all sites to choose from.
 func (v *visit) siteOptions() ([]option, error) {
@@ -131,26 +136,71 @@ func (v *visit) siteOptions() ([]option, error) {
 	return out, nil
 }
 
-func saveTarget(v *visit) error {
-	var t store.Target
-	if v.r.PathValue("id") != "" {
-		var err error
-		if t, err = v.targetOf(); err != nil {
+// mostAdded bounds the targets of one form, each of which is an act of its own: more of them are a file.
+const mostAdded = 100
+
+// addTargets adds the targets of a form, one a line. Those that are refused stay in the form.
+func addTargets(v *visit) error {
+	f := newForm(v.r.PostForm)
+	specs := slices.DeleteFunc(strings.Split(f.Get("spec"), "\n"), func(s string) bool { return strings.TrimSpace(s) == "" })
+	switch {
+	case len(specs) > mostAdded:
+		f.wrong("spec", "These are more than "+strconv.Itoa(mostAdded)+": import them as a file.")
+		return v.showTarget(store.Target{}, f, http.StatusUnprocessableEntity)
+	case len(specs) == 0:
+		specs = []string{""} // which is refused as such
+	}
+	var left []string
+	status := 0
+	for _, spec := range specs {
+		spec = strings.TrimSpace(spec)
+		one := newForm(nil)
+		_, err := v.acts.SaveTarget(v.ctx(), v.who(), 0, targetIn(f, spec))
+		switch {
+		case one.refused(err):
+			left, status = append(left, spec), statusOf(err)
+			if why := one.Wrong["spec"]; why != "" && len(specs) > 1 {
+				one.Wrong["spec"] = spec + ": " + why
+			}
+			for name, why := range one.Wrong {
+				f.wrong(name, why)
+			}
+			f.Problem = one.Problem
+		case err != nil:
 			return err
 		}
 	}
-	f := newForm(v.r.PostForm)
-	_, err := v.acts.SaveTarget(v.ctx(), v.who(), t.ID, acts.TargetChange{
-		Spec: f.Get("spec"), Site: f.Get("site"), Tags: f.tags("tags"), Owner: f.Get("owner"), Criticality: store.Criticality(f.Get("criticality")),
+	added := len(specs) - len(left)
+	if len(left) == 0 {
+		return v.done("/targets", plural(added, "target was", "targets were")+" added.")
+	}
+	if added > 0 {
+		f.Problem = plural(added, "target was", "targets were") + " added; " + plural(len(left), "is", "are") + " left to be corrected."
+	}
+	f.Set("spec", strings.Join(left, "\n"))
+	return v.showTarget(store.Target{}, f, status)
+}
+
+// targetIn is the target of a form.
+func targetIn(f *form, spec string) acts.TargetChange {
+	return acts.TargetChange{
+		Spec: spec, Site: f.Get("site"), Tags: f.tags("tags"), Owner: f.Get("owner"), Criticality: store.Criticality(f.Get("criticality")),
 		Credential: f.id("credential"), AuditSource: f.Get("audit_source"), Note: f.Get("note"), Enabled: f.on("enabled"),
-	})
+	}
+}
+
+func saveTarget(v *visit) error {
+	t, err := v.targetOf()
+	if err != nil {
+		return err
+	}
+	f := newForm(v.r.PostForm)
+	_, err = v.acts.SaveTarget(v.ctx(), v.who(), t.ID, targetIn(f, f.Get("spec")))
 	switch {
 	case f.refused(err):
 		return v.showTarget(t, f, statusOf(err))
 	case err != nil:
 		return err
-	case t.ID == 0:
-		return v.done("/targets", "The target was added.")
 	}
 	return v.done("/targets", "The target was changed.")
 }
