@@ -213,9 +213,14 @@ func yearResult(k *hostKind, i int, at time.Time, run, target int64) *store.Resu
 	}
 	for _, id := range k.findings {
 		f := catalogOf().Finding(id)
-		r.Findings = append(r.Findings, store.HostFinding{Kind: store.RunScan, Finding: id, Severity: f.Severity[0].Level, Identity: model.Anonymous, Pipe: "samr", Evidence: "3 things were listed through a call", Settings: f.Settings})
+		r.Findings = append(r.Findings, store.HostFinding{Kind: store.RunScan, Finding: id, Severity: f.Severity[0].Level, Identity: model.Anonymous, Pipe: "samr", Evidence: "3 things were listed through a call", Settings: settingsOn(k.system, f.Settings)})
 	}
 	return r
+}
+
+// settingsOn are those of a system: a scan names no others.
+func settingsOn(system string, all []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(id string) bool { return catalogOf().Setting(id).System != system })
 }
 
 // repeatWeek writes what the results of the units that are still open say, which is the same as the week before.

@@ -21,7 +21,7 @@ import (
 )
 
 // browser starts Debian's chromium, once for a test; tab opens a page in it. It ends with the test.
-func browser(t *testing.T) context.Context {
+func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	peer.Need(t, "chromium")
 	if testing.Short() {
@@ -31,7 +31,7 @@ func browser(t *testing.T) context.Context {
 		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("disable-component-update", true),
 	)
-	all, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	all, stop := chromedp.NewExecAllocator(t.Context(), append(options, more...)...)
 	t.Cleanup(stop)
 	ctx, end := chromedp.NewContext(all)
 	t.Cleanup(end)
@@ -48,14 +48,20 @@ type page struct {
 	base string
 }
 
-// tab opens one. Whatever it does has to end within a few minutes.
+// tab opens one on the site.
 func (s *testSite) tab(t *testing.T, browser context.Context) *page {
+	t.Helper()
+	return tabAt(t, browser, s.server.URL)
+}
+
+// tabAt opens one on another server. Whatever it does has to end within a few minutes.
+func tabAt(t *testing.T, browser context.Context, base string) *page {
 	t.Helper()
 	ctx, end := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(end)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(cancel)
-	return &page{t, ctx, s.server.URL}
+	return &page{t, ctx, base}
 }
 
 // do runs actions, each of which waits for what it needs.
@@ -189,11 +195,10 @@ func TestScreenshots(t *testing.T) {
 	}
 }
 
-// planMany makes a rollout over every exposed host, three of four of which were audited, and one in eight observed.
-func (s *testSite) planMany(x seed) {
+// auditExposed audits three of four exposed hosts, and observes one in eight.
+func (s *testSite) auditExposed(x seed) {
 	s.t.Helper()
 	ctx, now, n := s.t.Context(), time.Now().UTC(), 0
-	o := store.Rollout{Name: "Every exposed host", Query: "verdict=exposed", Strategy: "restrict", Goal: "findings", By: "operator"}
 	err := s.st.EachHost(ctx, store.HostFilter{Verdict: model.Exposed}, func(h store.Host) error {
 		if n++; n%4 == 0 {
 			return nil
@@ -208,6 +213,10 @@ func (s *testSite) planMany(x seed) {
 				ID: id, Where: catalogOf().Setting(id).Where, Type: "REG_DWORD", Present: true, Configured: on, Effective: on, Basis: model.BasisConfigured, State: model.StateWeak,
 			})
 		}
+		a.Settings = append(a.Settings, model.Setting{
+			ID: "NullSessionPipes", Where: catalogOf().Setting("NullSessionPipes").Where, Type: "REG_MULTI_SZ", Present: true, Configured: []string{"samr", "srvsvc"}, Effective: []string{"samr", "srvsvc"},
+			Basis: model.BasisConfigured, State: model.StateWeak,
+		})
 		s.document(h.ID, "audit", a)
 		if n%8 == 1 {
 			u := x.observation(now)
@@ -218,9 +227,18 @@ func (s *testSite) planMany(x seed) {
 		}
 		return nil
 	})
-	if err == nil {
-		err = s.st.AddRollout(ctx, &o, store.HostFilter{Verdict: model.Exposed})
+	if err != nil {
+		s.t.Fatal(err)
 	}
+}
+
+// planMany makes a rollout over every exposed host.
+func (s *testSite) planMany(x seed) {
+	s.t.Helper()
+	s.auditExposed(x)
+	ctx := s.t.Context()
+	o := store.Rollout{Name: "Every exposed host", Query: "verdict=exposed", Strategy: "restrict", Goal: "findings", By: "operator"}
+	err := s.st.AddRollout(ctx, &o, store.HostFilter{Verdict: model.Exposed})
 	start := time.Now()
 	if err == nil {
 		err = s.fleet.PlanRollouts(ctx)
