@@ -37,7 +37,8 @@ func ansible(r *Result, p *model.Plan, list []*item) error {
 		File{"undo.yml", []byte(fmt.Sprintf(head, "take back the changes of") + undo.String())})
 	if apply.samba {
 		r.Notes = append(r.Notes,
-			"ini_file knows parameters by one spelling: where smb.conf has another (public for guest ok) or an include decides, use --as smbconf")
+			"ini_file knows parameters by one spelling: where smb.conf has another (public for guest ok) or an "+
+				"include decides, use --as smbconf")
 	}
 	return nil
 }

@@ -93,7 +93,8 @@ func groupPolicy(r *Result, p *model.Plan, list []*item, o Options) error {
 		return nil
 	}
 	r.Notes = append(r.Notes,
-		"a policy's values stay when it is unlinked: to go back, unlink the first object and link the undo object until every host has read it")
+		"a policy's values stay when it is unlinked: to go back, unlink the first object and link the undo object "+
+			"until every host has read it")
 	for word, g := range map[string]*object{"apply": apply, "undo": undo} {
 		files, err := g.files(word)
 		if err != nil {
@@ -220,7 +221,8 @@ func (g *object) extensions() string {
 func (g *object) backupXML() string {
 	var b strings.Builder
 	b.WriteString(`<?xml version="1.0" encoding="utf-8"?>` + "\r\n")
-	b.WriteString(`<GroupPolicyBackupScheme bkp:version="2.0" bkp:type="GroupPolicyBackupTemplate" xmlns:bkp="http://www.microsoft.com/GroupPolicy/GPOOperations" xmlns="http://www.microsoft.com/GroupPolicy/GPOOperations">` + "\r\n<GroupPolicyObject><SecurityGroups/><FilePaths/>")
+	b.WriteString(
+		`<GroupPolicyBackupScheme bkp:version="2.0" bkp:type="GroupPolicyBackupTemplate" xmlns:bkp="http://www.microsoft.com/GroupPolicy/GPOOperations" xmlns="http://www.microsoft.com/GroupPolicy/GPOOperations">` + "\r\n<GroupPolicyObject><SecurityGroups/><FilePaths/>")
 	fmt.Fprintf(&b,
 		"<GroupPolicyCoreSettings><ID>%s</ID><Domain>ipcguard.invalid</Domain><SecurityDescriptor>%s</SecurityDescriptor><DisplayName>%s</DisplayName><Options>1</Options><UserVersionNumber>0</UserVersionNumber><MachineVersionNumber>65537</MachineVersionNumber><MachineExtensionGuids>%s</MachineExtensionGuids><UserExtensionGuids/><WMIFilter/></GroupPolicyCoreSettings>\r\n",
 		xmlText(g.id), hexBytes(descriptor()), xmlText(g.name), xmlText(g.extensions()))

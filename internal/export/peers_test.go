@@ -105,7 +105,8 @@ func TestPowerShellParses(t *testing.T) {
 		return
 	}
 	out, err = exec.Command(pwsh, "-NoProfile", "-Command",
-		"$n=0;foreach($f in $args){$e=$null;[void][Management.Automation.Language.Parser]::ParseFile($f,[ref]$null,[ref]$e);$n+=$e.Count};$n", names[0], names[1]).CombinedOutput()
+		"$n=0;foreach($f in "+
+			"$args){$e=$null;[void][Management.Automation.Language.Parser]::ParseFile($f,[ref]$null,[ref]$e);$n+=$e.Count};$n", names[0], names[1]).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "0" {
 		t.Errorf("PowerShell finds errors: %s %v", out, err)
 	}
@@ -135,7 +136,8 @@ func TestAnsibleTakesTasks(t *testing.T) {
 		}
 	}
 	play := func(name string, tasks ...string) {
-		text := "- hosts: all\n  gather_facts: false\n  vars: {ansible_python_interpreter: /usr/bin/python3}\n  tasks:\n"
+		text := "- hosts: all\n  gather_facts: false\n  vars: {ansible_python_interpreter: /usr/bin/python3}\n  " +
+			"tasks:\n"
 		for _, file := range tasks {
 			text += "    - ansible.builtin.import_tasks: " + file + "\n"
 		}

@@ -65,11 +65,13 @@ func sambaConf(r *Result, list []*item, o Options) error {
 	)
 	if so.Ksmbd {
 		r.Notes = append(r.Notes,
-			"after copying it: ksmbd.control --reload for what stands in a share; what stands in [global] takes a restart of ksmbd")
+			"after copying it: ksmbd.control --reload for what stands in a share; what stands in [global] takes a "+
+				"restart of ksmbd")
 		return nil
 	}
 	r.Notes = append(r.Notes,
-		"after copying it: testparm -s, smbcontrol smbd reload-config, a HUP for the rpcd_* workers, smbcontrol smbd close-share 'IPC$'")
+		"after copying it: testparm -s, smbcontrol smbd reload-config, a HUP for the rpcd_* workers, smbcontrol "+
+			"smbd close-share 'IPC$'")
 	return nil
 }
 

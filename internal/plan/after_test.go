@@ -17,9 +17,11 @@ func Config(a *model.Audit, p *model.Plan) catalog.Config {
 	}
 	var lines []chosen
 	for _, ch := range p.Changes {
-		if s := "] " + ch.Setting; (ch.Setting == guestOK || ch.Setting == guestOnly) && strings.HasSuffix(ch.Where, s) {
+		if s := "] " + ch.Setting; (ch.Setting == guestOK || ch.Setting == guestOnly) &&
+			strings.HasSuffix(ch.Where, s) {
 			at := strings.TrimSuffix(strings.TrimPrefix(ch.Where, "["), s)
-			lines = append(lines, chosen{&edit{setting: c.Setting(ch.Setting), share: at, options: []option{{data: ch.To.Data}}}, 0})
+			lines = append(lines,
+				chosen{&edit{setting: c.Setting(ch.Setting), share: at, options: []option{{data: ch.To.Data}}}, 0})
 			continue
 		}
 		in.Settings[ch.Setting] = ch.To

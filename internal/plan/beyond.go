@@ -20,7 +20,10 @@ func (w *work) wishes() ([]chosen, error) {
 		name, value, ok := strings.Cut(want, "=")
 		s := w.c.Setting(strings.TrimSpace(name))
 		if !ok || s == nil {
-			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog with a value", want), "NAME=VALUE; ipcguard explain NAME finds what it may be called"}
+			return nil, &InputError{
+				fmt.Sprintf("%q is no setting of the catalog with a value", want),
+				"NAME=VALUE; ipcguard explain NAME finds what it may be called",
+			}
 		}
 		if slices.Contains(named, s) {
 			return nil, &InputError{s.ID + " is wanted twice", ""}
@@ -69,9 +72,11 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 	case w.c.ExportOnly(s):
 		return refuse("is exported for a trial, and never set by a wish", "--strategy block has it")
 	case !w.known(s, data):
-		return refuse(fmt.Sprintf("at %s is not known to work: the catalog has no such value", model.Text(data)), "ipcguard explain \""+s.ID+"\" lists those that it has")
+		return refuse(fmt.Sprintf("at %s is not known to work: the catalog has no such value", model.Text(data)),
+			"ipcguard explain \""+s.ID+"\" lists those that it has")
 	case !read || !from.Present && (s.Type == "policy" || s.Type == "members"):
-		return refuse("was not read, so there would be no way back", "audit a source that has it: the host itself, or its policies")
+		return refuse("was not read, so there would be no way back",
+			"audit a source that has it: the host itself, or its policies")
 	}
 	if why := w.idle(s); why != "" {
 		return refuse("would do nothing: "+why, "")
@@ -88,7 +93,8 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 	}
 	for _, b := range w.breakage(ch.edit, data) {
 		if b.declared && b.Certainty == "documented" {
-			return refuse(fmt.Sprintf("at %s would stop what is declared as needed: %s: %s", model.Text(data), b.Who, b.What), "")
+			return refuse(fmt.Sprintf("at %s would stop what is declared as needed: %s: %s", model.Text(data), b.Who,
+				b.What), "")
 		}
 	}
 	return ch, nil
@@ -117,7 +123,9 @@ func (w *work) takesOnly(wishes []chosen) error {
 	now, then := w.levelsAfter(nil), w.levelsAfter(wishes)
 	for i, d := range w.doors {
 		if then[i] > now[i] {
-			return &InputError{"what is wanted would open to strangers what is closed: " + w.doorName(d), "a plan only takes away"}
+			return &InputError{
+				"what is wanted would open to strangers what is closed: " + w.doorName(d), "a plan only takes away",
+			}
 		}
 	}
 	return nil
@@ -157,7 +165,10 @@ func (w *work) judged(set ...chosen) map[string]model.Setting {
 // enough returns the options after which an audit would no longer call the setting weak.
 func (w *work) enough(e *edit) []option {
 	return slices.DeleteFunc(e.options, func(o option) bool {
-		return w.judged(chosen{edit: &edit{setting: e.setting, from: e.from, options: []option{o}}})[e.setting.ID].State == model.StateWeak
+		return w.judged(chosen{edit: &edit{
+			setting: e.setting, from: e.from,
+			options: []option{o},
+		}})[e.setting.ID].State == model.StateWeak
 	})
 }
 
@@ -171,7 +182,9 @@ func (w *work) oneOf(s *catalog.Setting) []any {
 		}
 		take := list[0]
 		for _, d := range s.Defaults {
-			if certain, _ := w.c.Fit(d.Scope, w.platform); certain && slices.ContainsFunc(list, func(v any) bool { return s.Same(v, d.Value) }) {
+			if certain, _ := w.c.Fit(d.Scope, w.platform); certain && slices.ContainsFunc(list, func(v any) bool {
+				return s.Same(v, d.Value)
+			}) {
 				take = d.Value
 				break
 			}
@@ -191,7 +204,8 @@ func (w *work) shutsOut(ch chosen) string {
 	}
 	top, known := w.effective("server max protocol")
 	if known && catalog.Dialect(top) < catalog.Dialect(ch.data()) {
-		return fmt.Sprintf("at %s would refuse everybody: server max protocol is %s", model.Text(ch.data()), model.Text(top))
+		return fmt.Sprintf("at %s would refuse everybody: server max protocol is %s", model.Text(ch.data()),
+			model.Text(top))
 	}
 	return ""
 }

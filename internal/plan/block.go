@@ -71,7 +71,8 @@ func (w *work) means() (*catalog.Way, string) {
 		}
 		names = append(names, m.ID)
 	}
-	return nil, fmt.Sprintf("%q is no way to block %s: %s", w.e.Policy.Means, w.platform.System, strings.Join(names, ", "))
+	return nil, fmt.Sprintf("%q is no way to block %s: %s", w.e.Policy.Means, w.platform.System,
+		strings.Join(names, ", "))
 }
 
 func (w *work) blockChanges(m *catalog.Way) (out []model.Change, missing string) {
@@ -79,7 +80,8 @@ func (w *work) blockChanges(m *catalog.Way) (out []model.Change, missing string)
 	if len(m.Ports) > 0 {
 		out = append(out, model.Change{
 			ID: "1", Setting: HostFirewall, Where: "inbound TCP " + strings.Join(m.Ports, ", "),
-			To: model.Value{Present: true, Type: "firewall-rule", Data: slices.Clone(m.Ports)}, Closes: []string{"ipc"}, When: "now",
+			To: model.Value{Present: true, Type: "firewall-rule", Data: slices.Clone(m.Ports)}, Closes: []string{"ipc"},
+			When:        "now",
 			TakesEffect: "at once", Reach: "everyone", ExportOnly: m.OnlyExport, Untested: m.Note,
 			Why: "what does not reach the ports reaches neither IPC$ nor a share",
 		})
@@ -98,7 +100,8 @@ func (w *work) blockChanges(m *catalog.Way) (out []model.Change, missing string)
 		}
 		from, read := w.cfg.Settings[s.ID]
 		if !read {
-			return nil, fmt.Sprintf("the value of %s before the change was not read, so there would be no way back: audit the host itself first", s.ID)
+			return nil, fmt.Sprintf("the value of %s before the change was not read, so there would be no way back: "+
+				"audit the host itself first", s.ID)
 		}
 		data := w.blockValue(x)
 		value, ok := s.Value(model.Value{Present: true, Data: data})
@@ -172,7 +175,10 @@ func (w *work) blockBreaks(m *catalog.Way, cfg catalog.Config) []model.Break {
 		if s.Breaks.Block == "" || m.Spares != "" || m.KeepsIPC {
 			continue
 		}
-		add(model.Break{Who: s.Title, What: s.Breaks.Block, Certainty: "documented", Because: because, Service: s.ID, Sources: s.Sources})
+		add(model.Break{
+			Who: s.Title, What: s.Breaks.Block, Certainty: "documented", Because: because, Service: s.ID,
+			Sources: s.Sources,
+		})
 	}
 	sets, _ := w.c.SetsOn(m, w.platform)
 	for _, x := range sets {
@@ -251,7 +257,9 @@ func (w *work) prefer() string {
 	} else if len(r.Changes) == 0 {
 		what = "has nothing left to change"
 	}
-	return fmt.Sprintf("Restricting keeps strangers out and leaves those who sign in alone: here it %s and stops %d of the uses that were seen (--strategy restrict). Accept the breakage to block all the same (--accept-breakage)", what, stops)
+	return fmt.Sprintf("Restricting keeps strangers out and leaves those who sign in alone: here it %s and stops %d "+
+		"of the uses that were seen (--strategy restrict). Accept the breakage to block all the same "+
+		"(--accept-breakage)", what, stops)
 }
 
 // otherWays adds the other ways to block to the rejected settings, with what each would really do. If the product
@@ -267,7 +275,8 @@ func (w *work) otherWays(taken *catalog.Way) {
 		}
 		if sets, others := w.c.SetsOn(m, w.platform); len(sets) > 0 && len(others) > 0 {
 			name = sets[0].Setting
-			why = "it is the one that this product reads (" + strings.Join(others, ", ") + " does nothing here), and " + why
+			why = "it is the one that this product reads (" + strings.Join(others, ", ") + " does nothing here), and " +
+				why
 		}
 		if m.KeepsIPC {
 			why += ": it does not block IPC$"
@@ -308,7 +317,8 @@ func (w *work) warnBlock(m *catalog.Way, p *model.Plan) {
 	case m.KeepsIPC:
 		w.warn("the other default shares go (%s), and IPC$ does not: it stays, with every pipe", names)
 	default:
-		w.warn("disk shares stay (%s); what clients do over pipes stops, such as listing shares and finding DFS targets", names)
+		w.warn("disk shares stay (%s); what clients do over pipes stops, such as listing shares and finding DFS targets",
+			names)
 	}
 	var stops []string
 	for _, s := range w.wanted() {
@@ -354,7 +364,8 @@ func (w *work) goesWith(m *catalog.Way, defaults []string) []string {
 		}
 	}
 	for _, s := range w.cfg.Shares {
-		if m.Shares && !s.Default && !strings.EqualFold(s.Name, "IPC$") || w.platform.System != "windows" && !strings.EqualFold(s.Name, "IPC$") {
+		if m.Shares && !s.Default && !strings.EqualFold(s.Name, "IPC$") ||
+			w.platform.System != "windows" && !strings.EqualFold(s.Name, "IPC$") {
 			add(s.Name)
 		}
 	}
@@ -384,7 +395,8 @@ func (w *work) administrative(listed []string) []string {
 func (w *work) blockResidual(m *catalog.Way, cfg catalog.Config) []string {
 	out := []string{}
 	if len(m.Ports) > 0 {
-		return append(out, "whatever reaches the ports from inside the exceptions of the rule, or through another interface, sees everything as before")
+		return append(out, "whatever reaches the ports from inside the exceptions of the rule, or through another "+
+			"interface, sees everything as before")
 	}
 	v := w.c.View(cfg)
 	for _, id := range model.Identities() {
@@ -394,7 +406,8 @@ func (w *work) blockResidual(m *catalog.Way, cfg catalog.Config) []string {
 			if p.Probe == "never" {
 				continue
 			}
-			if o := v.Pipe(id, p.Name); o == model.Allowed || o == model.OutcomeUnknown && levelOf(v.Tree(id)) > shut && m.ByList {
+			if o := v.Pipe(id, p.Name); o == model.Allowed ||
+				o == model.OutcomeUnknown && levelOf(v.Tree(id)) > shut && m.ByList {
 				pipes = append(pipes, p.Name)
 			}
 		}

@@ -24,7 +24,10 @@ func (w *work) breakage(e *edit, data any) []breakage {
 		if _, possible := w.c.Fit(b.Scope, w.platform); !possible || !w.hits(e, b, data) {
 			continue
 		}
-		x := breakage{Break: model.Break{Who: b.Who, What: b.What, Certainty: b.Certainty, Because: e.name() + " becomes " + model.Text(data), Sources: b.Sources}}
+		x := breakage{Break: model.Break{
+			Who: b.Who, What: b.What, Certainty: b.Certainty, Because: e.name() + " becomes " + model.Text(data),
+			Sources: b.Sources,
+		}}
 		for _, id := range b.Services {
 			if list, ok := data.([]string); ok && e.setting.ID == "NullSessionPipes" && !w.takesPipe(id, list) {
 				continue
@@ -162,7 +165,9 @@ func (x Replay) Break(certainty, because string) model.Break {
 	if !u.Last.IsZero() {
 		times += ", last on " + u.Last.UTC().Format("2006-01-02")
 	}
-	return model.Break{Who: who, What: fmt.Sprintf("%s as %s (%s)", what, u.Identity, times), Certainty: certainty, Because: because}
+	return model.Break{
+		Who: who, What: fmt.Sprintf("%s as %s (%s)", what, u.Identity, times), Certainty: certainty, Because: because,
+	}
 }
 
 // seenSo matches how often a use was seen, as [Replay.Break] writes it.

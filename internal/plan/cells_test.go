@@ -11,14 +11,18 @@ import (
 
 // TestOldProducts: a plan for an old or new product names what that product knows.
 func TestOldProducts(t *testing.T) {
-	p := make1(t, Evidence{Audit: host{system: "windows", product: "win2000", role: model.Member}.audit(t), Policy: Policy{Strategy: Block, Means: "pipe-firewall", AcceptBreakage: true}, Observed: month()})
+	p := make1(t, Evidence{
+		Audit:  host{system: "windows", product: "win2000", role: model.Member}.audit(t),
+		Policy: Policy{Strategy: Block, Means: "pipe-firewall", AcceptBreakage: true}, Observed: month(),
+	})
 	if !strings.Contains(p.Refused, "does not read AllowedPipes") || len(p.Changes) > 0 {
 		t.Errorf("the pipe firewall on Windows 2000: %q, %v", p.Refused, p.Changes)
 	}
 	p = make1(t, Evidence{Audit: host{system: "windows", product: "win2000", role: model.Member}.audit(t)})
 	said := false
 	for _, r := range p.Rejected {
-		said = said || r.Setting == "RestrictAnonymous" && strings.Contains(r.Why, "--allow RestrictAnonymous=2") && strings.Contains(r.Why, "SQL Server")
+		said = said || r.Setting == "RestrictAnonymous" && strings.Contains(r.Why, "--allow RestrictAnonymous=2") &&
+			strings.Contains(r.Why, "SQL Server")
 	}
 	if !said {
 		t.Errorf("RestrictAnonymous 2 is not told as what may be asked for: %v", p.Rejected)
@@ -33,7 +37,10 @@ func TestOldProducts(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"RestrictAnonymous", "Nonsense=2"} {
-		if _, err := Make(Evidence{Audit: host{system: "windows", product: "win2000", role: model.Member}.audit(t), Policy: Policy{Allow: []string{bad}}}); err == nil {
+		if _, err := Make(Evidence{
+			Audit:  host{system: "windows", product: "win2000", role: model.Member}.audit(t),
+			Policy: Policy{Allow: []string{bad}},
+		}); err == nil {
 			t.Errorf("--allow %s is taken", bad)
 		}
 	}
@@ -50,16 +57,40 @@ func TestBlockNamesShares(t *testing.T) {
 		not    string
 	}{
 		{"a controller, offline", model.DomainController, nil, nil, []string{"C$", "ADMIN$", "SYSVOL", "NETLOGON"}, ""},
-		{"a controller with one default share in the hive", model.DomainController, []model.Share{{Name: "ADMIN$", Default: true}, {Name: "data"}}, nil, []string{"C$", "ADMIN$", "SYSVOL", "NETLOGON", "data"}, ""},
-		{"a member", model.Member, []model.Share{{Name: "E$", Default: true}}, nil, []string{"E$", "ADMIN$", "print$"}, "SYSVOL"},
-		{"a member that makes none", model.Member, []model.Share{{Name: "data"}}, 0, []string{"print$", "data"}, "ADMIN$"},
-		{"nobody knows which", model.UnknownRole, nil, nil, []string{"C$", "on a domain controller SYSVOL and NETLOGON"}, ""},
+		{
+			"a controller with one default share in the hive", model.DomainController,
+			[]model.Share{{Name: "ADMIN$", Default: true}, {Name: "data"}},
+			nil,
+			[]string{"C$", "ADMIN$", "SYSVOL", "NETLOGON", "data"},
+			"",
+		},
+		{
+			"a member", model.Member,
+			[]model.Share{{Name: "E$", Default: true}},
+			nil,
+			[]string{"E$", "ADMIN$", "print$"},
+			"SYSVOL",
+		},
+		{
+			"a member that makes none", model.Member,
+			[]model.Share{{Name: "data"}},
+			0,
+			[]string{"print$", "data"},
+			"ADMIN$",
+		},
+		{
+			"nobody knows which", model.UnknownRole, nil, nil,
+			[]string{"C$", "on a domain controller SYSVOL and NETLOGON"},
+			"",
+		},
 	} {
 		h := host{system: "windows", product: "win2022", role: tt.role, shares: tt.shares}
 		if tt.auto != nil {
 			h.settings = map[string]any{"AutoShareServer": tt.auto}
 		}
-		p := make1(t, Evidence{Audit: h.audit(t), Policy: Policy{Strategy: Block, AcceptBreakage: true}, Observed: month()})
+		p := make1(t, Evidence{
+			Audit: h.audit(t), Policy: Policy{Strategy: Block, AcceptBreakage: true}, Observed: month(),
+		})
 		for _, n := range tt.want {
 			if !has(p.Warnings, "all other shares go too") || !has(p.Warnings, n) {
 				t.Errorf("%s: %q does not name %s", tt.name, p.Warnings, n)
@@ -74,9 +105,13 @@ func TestBlockNamesShares(t *testing.T) {
 // TestPolicyTakesItBack: a value that a policy writes comes back, and the plan names the policy.
 func TestPolicyTakesItBack(t *testing.T) {
 	for origin, want := range map[string]bool{
-		"Servers, GptTmpl.inf": true, "Baseline, registry.pol": true, `HKLM\SOFTWARE\Policies\Microsoft\Windows\X\Y`: true, "": false, "SYSTEM": false,
+		"Servers, GptTmpl.inf": true, "Baseline, registry.pol": true,
+		`HKLM\SOFTWARE\Policies\Microsoft\Windows\X\Y`: true, "": false, "SYSTEM": false,
 	} {
-		a := host{system: "windows", product: "win2019", role: model.Member, settings: map[string]any{"NullSessionPipes": []string{"samr"}}}.audit(t)
+		a := host{
+			system: "windows", product: "win2019", role: model.Member,
+			settings: map[string]any{"NullSessionPipes": []string{"samr"}},
+		}.audit(t)
 		for i := range a.Settings {
 			if a.Settings[i].ID == "NullSessionPipes" {
 				a.Settings[i].Origin = origin
@@ -92,19 +127,26 @@ func TestPolicyTakesItBack(t *testing.T) {
 	}
 }
 
-// TestPolicyOverrules: what a policy writes in a place of its own is not for a change of the setting's own place to mend, and
-// the plan says where it is to be mended.
+// TestPolicyOverrules: what a policy writes in a place of its own is not for a change of the setting's own place to
+// mend, and the plan says where it is to be mended.
 func TestPolicyOverrules(t *testing.T) {
 	const place = `HKLM\SOFTWARE\Policies\Microsoft\Windows\LanmanWorkstation\AllowInsecureGuestAuth`
-	for origin, policy := range map[string]bool{place: true, "host.reg:4 " + place: true, "host.reg:4": false, "": false} {
-		a := host{system: "windows", product: "win2019", role: model.Member, settings: map[string]any{"AllowInsecureGuestAuth": 1}}.audit(t)
+	for origin, policy := range map[string]bool{
+		place: true, "host.reg:4 " + place: true, "host.reg:4": false, "": false,
+	} {
+		a := host{
+			system: "windows", product: "win2019", role: model.Member,
+			settings: map[string]any{"AllowInsecureGuestAuth": 1},
+		}.audit(t)
 		for i := range a.Settings {
 			if a.Settings[i].ID == "AllowInsecureGuestAuth" {
 				a.Settings[i].Origin = origin
 			}
 		}
 		p := make1(t, Evidence{Audit: a, Policy: Policy{Goal: Findings}})
-		changed := slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Setting == "AllowInsecureGuestAuth" })
+		changed := slices.ContainsFunc(p.Changes, func(c model.Change) bool {
+			return c.Setting == "AllowInsecureGuestAuth"
+		})
 		told := slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool {
 			return r.Setting == "AllowInsecureGuestAuth" && strings.Contains(r.Why, "a policy writes it at "+place)
 		})
@@ -120,7 +162,10 @@ func TestPolicyOverrules(t *testing.T) {
 
 // A service without a documented pipe is told as not known, not as safe.
 func TestNoDocumentedPipe(t *testing.T) {
-	h := host{system: "windows", product: "win2019", role: model.Member, settings: map[string]any{"NullSessionPipes": []string{"samr"}}, services: []string{"netbackup"}}
+	h := host{
+		system: "windows", product: "win2019", role: model.Member,
+		settings: map[string]any{"NullSessionPipes": []string{"samr"}}, services: []string{"netbackup"},
+	}
 	p := make1(t, Evidence{Audit: h.audit(t)})
 	b, err := json.Marshal(p.Keeps)
 	if err != nil {

@@ -12,11 +12,15 @@ import (
 // two contradict each other, the plan stops, and weigh returns the question that would settle it.
 func (w *work) weigh() (question string) {
 	a := w.e.Audit
-	if p := w.e.Policy.Role; p != "" && a.Platform.Role != "" && a.Platform.Role != model.UnknownRole && p != a.Platform.Role {
-		return fmt.Sprintf("the audit found a %s and the declaration says %s: which of the two is this host?", word(a.Platform.Role), word(p))
+	if p := w.e.Policy.Role; p != "" && a.Platform.Role != "" && a.Platform.Role != model.UnknownRole &&
+		p != a.Platform.Role {
+		return fmt.Sprintf("the audit found a %s and the declaration says %s: which of the two is this host?",
+			word(a.Platform.Role), word(p))
 	}
 	if w.classic() && !w.needs.declares("nt4_trust") && w.e.Policy.Strategy != Block {
-		return "this is a domain controller in the manner of NT 4.0: do its members, or trusts with NT 4.0 domains, still look at its accounts without credentials? --needs nt4-trust says yes, and restrict anonymous then stops at 1; --role standalone says no"
+		return "this is a domain controller in the manner of NT 4.0: do its members, or trusts with NT 4.0 domains, " +
+			"still look at its accounts without credentials? --needs nt4-trust says yes, and restrict anonymous " +
+			"then stops at 1; --role standalone says no"
 	}
 	v := w.view()
 	var differs []string
@@ -45,7 +49,9 @@ func (w *work) weigh() (question string) {
 						w.settled[at] = scanned
 					}
 				case levelOf(scanned) != levelOf(modelled):
-					differs = append(differs, fmt.Sprintf("%s gets %s: %s by the configuration, %s by the scan (%s)", r.Identity, d, modelled, scanned, by))
+					differs = append(differs,
+						fmt.Sprintf("%s gets %s: %s by the configuration, %s by the scan (%s)", r.Identity, d, modelled,
+							scanned, by))
 				}
 			}
 		}
@@ -57,7 +63,8 @@ func (w *work) weigh() (question string) {
 	if slices.ContainsFunc(a.Findings, func(f model.Finding) bool { return f.ID == "pending-restart" }) {
 		why = "the audit shows a change that is not in force yet: restart the Server service, then scan again"
 	} else if a.Unread != "" {
-		why = "what was not read may say so (" + a.Unread + "): audit the host itself, or the configuration with all its files"
+		why = "what was not read may say so (" + a.Unread +
+			"): audit the host itself, or the configuration with all its files"
 	} else if w.platform.System == "samba" {
 		why += " On Samba, rpcd workers keep the old configuration until they are signalled."
 	}
@@ -72,14 +79,20 @@ func (w *work) weigh() (question string) {
 // otherHost returns evidence that a scan is of another host.
 func (w *work) otherHost(s *model.Scan) string {
 	p := w.platform
-	if s.Server.System != "" && s.Server.System != "unknown" && p.System != "" && p.System != "ksmbd" && s.Server.System != p.System {
-		return fmt.Sprintf("the audit is of %s and the scan of %s found %s: is it the same host?", p.System, s.Target, s.Server.System)
+	if s.Server.System != "" && s.Server.System != "unknown" && p.System != "" && p.System != "ksmbd" &&
+		s.Server.System != p.System {
+		return fmt.Sprintf("the audit is of %s and the scan of %s found %s: is it the same host?", p.System, s.Target,
+			s.Server.System)
 	}
 	if s.Server.Build > 0 && p.Build > 0 && p.System == "windows" && s.Server.Build != p.Build {
-		return fmt.Sprintf("the audit is of build %d and the scan of %s found build %d: is it the same host, or was it updated in between?", p.Build, s.Target, s.Server.Build)
+		return fmt.Sprintf("the audit is of build %d and the scan of %s found build %d: is it the same host, or was "+
+			"it updated in between?", p.Build, s.Target, s.Server.Build)
 	}
-	if a := w.e.Audit.Host; a != "" && s.Server.Name != "" && !strings.EqualFold(strings.SplitN(a, ".", 2)[0], strings.SplitN(s.Server.Name, ".", 2)[0]) {
-		return fmt.Sprintf("the audit is of a host named %s and the scan of %s found one named %s: is it the same host?", a, s.Target, s.Server.Name)
+	if a := w.e.Audit.Host; a != "" && s.Server.Name != "" &&
+		!strings.EqualFold(strings.SplitN(a, ".", 2)[0], strings.SplitN(s.Server.Name, ".", 2)[0]) {
+		return fmt.Sprintf(
+			"the audit is of a host named %s and the scan of %s found one named %s: is it the same host?", a, s.Target,
+			s.Server.Name)
 	}
 	return ""
 }

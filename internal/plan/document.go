@@ -45,7 +45,10 @@ func Facts(c *catalog.Catalog, a *model.Audit) []model.Fact {
 	}
 	for _, s := range a.Shares {
 		for _, o := range openers(&s) {
-			out = append(out, model.Fact{Setting: o.setting, Where: "[" + s.Name + "] " + o.setting, Value: model.Value{Present: true, Type: "bool", Data: true}})
+			out = append(out, model.Fact{
+				Setting: o.setting, Where: "[" + s.Name + "] " + o.setting,
+				Value: model.Value{Present: true, Type: "bool", Data: true},
+			})
 		}
 	}
 	slices.SortStableFunc(out, func(x, y model.Fact) int {
@@ -215,7 +218,8 @@ func Verify(p *model.Plan) error {
 		}
 		s := c.Setting(ch.Setting)
 		if s == nil {
-			return fmt.Errorf("%w: change %s is of %q, a setting that is not in the catalog", ErrNewer, ch.ID, ch.Setting)
+			return fmt.Errorf("%w: change %s is of %q, a setting that is not in the catalog", ErrNewer, ch.ID,
+				ch.Setting)
 		}
 		if !ch.To.Present {
 			continue

@@ -36,7 +36,8 @@ const (
 	costDocumented        // documented breakage of other things
 	costEveryone          // signed-in users are affected
 	costUnusual           // not what the catalog asks for
-	costPossible          // possible breakage; other ways to the same end usually have it too, and are only described less
+	// possible breakage; other ways to the same end usually have it too, and are only described less
+	costPossible
 	costChanges
 )
 
@@ -77,7 +78,8 @@ func (w *work) edits(before []level) []*edit {
 	var out []*edit
 	for i := range w.c.Settings {
 		s := &w.c.Settings[i]
-		if s.System != w.platform.System || s.Side == "client" || s.Reach != "anonymous" || !governs(s, kinds, doors) && !w.opensNew(s) {
+		if s.System != w.platform.System || s.Side == "client" || s.Reach != "anonymous" ||
+			!governs(s, kinds, doors) && !w.opensNew(s) {
 			continue
 		}
 		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {
@@ -127,7 +129,8 @@ func governs(s *catalog.Setting, kinds map[model.Disclosure]bool, doors bool) bo
 
 func (w *work) avoids(s *catalog.Setting) bool {
 	is := func(name string) bool { return w.c.Setting(name) == s }
-	return slices.ContainsFunc(w.e.Policy.Avoid, is) || len(w.e.Policy.Only) > 0 && !slices.ContainsFunc(w.e.Policy.Only, is)
+	return slices.ContainsFunc(w.e.Policy.Avoid, is) ||
+		len(w.e.Policy.Only) > 0 && !slices.ContainsFunc(w.e.Policy.Only, is)
 }
 
 // where returns the exact place: the audit's, which may be more precise than the catalog's.
@@ -218,7 +221,8 @@ func (w *work) mayTry(s *catalog.Setting, m catalog.Meaning) bool {
 			return true
 		}
 	}
-	w.reject(s.ID, fmt.Sprintf("%s is set only when it is asked for (--allow %s=%s): %s", model.Text(m.Value), s.ID, model.Text(m.Value), m.OnRequest))
+	w.reject(s.ID, fmt.Sprintf("%s is set only when it is asked for (--allow %s=%s): %s", model.Text(m.Value), s.ID,
+		model.Text(m.Value), m.OnRequest))
 	return false
 }
 
@@ -362,7 +366,8 @@ func (w *work) priced(e *edit) []option {
 			}
 		}
 		if forbidden != "" {
-			w.reject(e.setting.ID, fmt.Sprintf("the value %s would stop what is declared as needed: %s", model.Text(o.data), forbidden))
+			w.reject(e.setting.ID,
+				fmt.Sprintf("the value %s would stop what is declared as needed: %s", model.Text(o.data), forbidden))
 			continue
 		}
 		out = append(out, o)

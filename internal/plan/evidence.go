@@ -47,19 +47,21 @@ type Evidence struct {
 
 // Policy is what the administrator declares.
 type Policy struct {
-	Needs          []string   `json:"needs"`           // services by name, or pipe:NAME and share:NAME that strangers must keep
-	Role           model.Role `json:"role"`            // replaces the role of the audit if that is unknown
-	Avoid          []string   `json:"avoid"`           // settings not to change
-	Only           []string   `json:"-"`               // for Restrict: the only settings to change; empty is all
-	Allow          []string   `json:"allow"`           // values that are set only on request, as NAME=VALUE
-	Strategy       string     `json:"strategy"`        // empty is Restrict
-	Goal           string     `json:"goal"`            // for Restrict; empty is Strangers
-	Want           []string   `json:"want"`            // for Restrict: single settings to set as well, as NAME=VALUE
-	Listen         bool       `json:"listen"`          // for Restrict: if it is unknown whom a setting refuses, log that first and close later
-	Means          string     `json:"means"`           // for Block; see Means
-	AcceptBreakage bool       `json:"accept_breakage"` // Block even though something in use stops
-	Checks         []string   `json:"checks"`          // further checks of what must work
-	MinDays        float64    `json:"min_days"`        // of observation before silence counts; 0 is DefaultMinDays
+	// services by name, or pipe:NAME and share:NAME that strangers must keep
+	Needs    []string   `json:"needs"`
+	Role     model.Role `json:"role"`     // replaces the role of the audit if that is unknown
+	Avoid    []string   `json:"avoid"`    // settings not to change
+	Only     []string   `json:"-"`        // for Restrict: the only settings to change; empty is all
+	Allow    []string   `json:"allow"`    // values that are set only on request, as NAME=VALUE
+	Strategy string     `json:"strategy"` // empty is Restrict
+	Goal     string     `json:"goal"`     // for Restrict; empty is Strangers
+	Want     []string   `json:"want"`     // for Restrict: single settings to set as well, as NAME=VALUE
+	// for Restrict: if it is unknown whom a setting refuses, log that first and close later
+	Listen         bool     `json:"listen"`
+	Means          string   `json:"means"`           // for Block; see Means
+	AcceptBreakage bool     `json:"accept_breakage"` // Block even though something in use stops
+	Checks         []string `json:"checks"`          // further checks of what must work
+	MinDays        float64  `json:"min_days"`        // of observation before silence counts; 0 is DefaultMinDays
 }
 
 // Observed is who was seen to use IPC$, and how much that proves.
@@ -100,7 +102,10 @@ var exposures = func() []model.Disclosure {
 // FromObservation weighs what was observed: by bytes of traffic if traffic was read, else by records of logs.
 func FromObservation(o *model.Observation) *Observed {
 	c := &o.Coverage
-	out := &Observed{Uses: o.Uses, From: c.From, To: c.To, Notes: c.Notes, Heard: c.Heard, Traffic: c.Bytes != nil, Notices: c.Notices}
+	out := &Observed{
+		Uses: o.Uses, From: c.From, To: c.To, Notes: c.Notes, Heard: c.Heard, Traffic: c.Bytes != nil,
+		Notices: c.Notices,
+	}
 	for _, n := range c.Read {
 		out.Read += n
 	}

@@ -19,7 +19,8 @@ var day1 = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // use is an observed row.
 func use(client string, id model.Identity, pipe, call string, opnum int) model.Use {
 	u := model.Use{
-		Schema: model.SchemaUse, Client: client, Server: "10.0.0.1", Identity: id, Share: "IPC$", Pipe: pipe, Call: call, Opnum: opnum,
+		Schema: model.SchemaUse, Client: client, Server: "10.0.0.1", Identity: id, Share: "IPC$", Pipe: pipe,
+		Call: call, Opnum: opnum,
 		Layer: model.LayerCall, Outcome: model.Allowed, Count: 2, First: day1, Last: day1.AddDate(0, 0, 30),
 	}
 	switch {
@@ -45,7 +46,10 @@ func month(uses ...model.Use) *Observed {
 
 // heard are records of one layer, one a day.
 func heard(host string, l model.Layer, days int) model.Heard {
-	h := model.Heard{Host: host, Layer: l, Kind: "records of " + string(l), From: day1, To: day1.AddDate(0, 0, days-1), Count: int64(days)}
+	h := model.Heard{
+		Host: host, Layer: l, Kind: "records of " + string(l), From: day1, To: day1.AddDate(0, 0, days-1),
+		Count: int64(days),
+	}
 	for i := range days {
 		h.Days = append(h.Days, day1.AddDate(0, 0, i).Format(time.DateOnly))
 	}
@@ -68,10 +72,15 @@ func scanOf(o model.Outcome) *model.Scan {
 	display.Call, display.Opnum = "SamrQueryDisplayInformation", 40
 	ok := model.Step{Outcome: model.Allowed}
 	return &model.Scan{
-		Schema: model.SchemaScan, Target: "nas", Address: "10.0.0.1:445", Verdict: model.Exposed, Server: model.Server{System: "samba"},
-		Identities: []model.IdentityResult{{Identity: model.Anonymous, Session: ok, Tree: ok, Pipes: []model.PipeResult{{Pipe: "samr", Open: ok, Interfaces: []model.InterfaceResult{{
-			Interface: "samr", UUID: "12345778-1234-abcd-ef00-0123456789ac", Version: "1.0", Bind: ok, Calls: []model.CallResult{call, display},
-		}}}, {Pipe: "lsass", Open: model.Step{Outcome: model.Absent}}}}},
+		Schema: model.SchemaScan, Target: "nas", Address: "10.0.0.1:445", Verdict: model.Exposed,
+		Server: model.Server{System: "samba"},
+		Identities: []model.IdentityResult{{
+			Identity: model.Anonymous, Session: ok, Tree: ok,
+			Pipes: []model.PipeResult{{Pipe: "samr", Open: ok, Interfaces: []model.InterfaceResult{{
+				Interface: "samr", UUID: "12345778-1234-abcd-ef00-0123456789ac", Version: "1.0", Bind: ok,
+				Calls: []model.CallResult{call, display},
+			}}}, {Pipe: "lsass", Open: model.Step{Outcome: model.Absent}}},
+		}},
 	}
 }
 
@@ -94,12 +103,24 @@ func TestContradictions(t *testing.T) {
 		changes  int
 	}{
 		{"open, and the scan agrees", sambaOpen, scanOf(model.Allowed), Policy{}, "", 1},
-		{"closed by configuration, open by scan", closed, scanOf(model.Allowed), Policy{}, "anonymous gets accounts: denied by the configuration, allowed by the scan", 0},
-		{"open by configuration, closed by scan", sambaOpen, scanOf(model.Denied), Policy{}, "allowed by the configuration, denied by the scan", 0},
+		{
+			"closed by configuration, open by scan", closed, scanOf(model.Allowed),
+			Policy{},
+			"anonymous gets accounts: denied by the configuration, allowed by the scan", 0,
+		},
+		{
+			"open by configuration, closed by scan", sambaOpen, scanOf(model.Denied),
+			Policy{},
+			"allowed by the configuration, denied by the scan", 0,
+		},
 		{"another system", sambaOpen, other, Policy{}, "is it the same host?", 0},
 		{"unreachable says nothing", closed, unreachable, Policy{}, "", 0},
 		{"no answer is none", closed, lost, Policy{}, "", 0},
-		{"a declared role that the audit denies", sambaOpen, scanOf(model.Allowed), Policy{Role: model.DomainController}, "which of the two", 0},
+		{
+			"a declared role that the audit denies", sambaOpen, scanOf(model.Allowed),
+			Policy{Role: model.DomainController},
+			"which of the two", 0,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := make1(t, Evidence{Audit: test.host.audit(t), Scans: []*model.Scan{test.scan}, Policy: test.policy})
@@ -127,13 +148,21 @@ func TestContradictionByWhatWasNotRead(t *testing.T) {
 
 // TestScanSettles: what the model leaves open and a scan was refused costs no change, and is not told as open.
 func TestScanSettles(t *testing.T) {
-	h := host{system: "windows", product: "win2008", role: model.Member, settings: map[string]any{"NullSessionPipes": []string{}}, unread: []string{"EnableGuestAccount"}}
+	h := host{
+		system: "windows", product: "win2008", role: model.Member,
+		settings: map[string]any{"NullSessionPipes": []string{}}, unread: []string{"EnableGuestAccount"},
+	}
 	before := make1(t, Evidence{Audit: h.audit(t)})
 	if !has(before.Residual, "guest") {
 		t.Fatalf("a guest account that was not read leaves nothing open: %q", before.Residual)
 	}
 	refused := model.Step{Outcome: model.Denied, Status: "STATUS_LOGON_FAILURE"}
-	s := &model.Scan{Schema: model.SchemaScan, Target: "srv", Verdict: model.Closed, Identities: []model.IdentityResult{{Identity: model.Guest, Session: refused}, {Identity: model.UnknownUser, Session: refused}}}
+	s := &model.Scan{
+		Schema: model.SchemaScan, Target: "srv", Verdict: model.Closed,
+		Identities: []model.IdentityResult{
+			{Identity: model.Guest, Session: refused}, {Identity: model.UnknownUser, Session: refused},
+		},
+	}
 	after := make1(t, Evidence{Audit: h.audit(t), Scans: []*model.Scan{s}})
 	if slices.ContainsFunc(after.Residual, func(s string) bool { return strings.HasPrefix(s, "guest") }) {
 		t.Errorf("the scan was refused as guest, and still: %q", after.Residual)
@@ -143,7 +172,13 @@ func TestScanSettles(t *testing.T) {
 // TestObserved: strangers who were seen at data lose it and are named; those at a pipe with nothing behind it keep it;
 // those who signed in are told to go on.
 func TestObserved(t *testing.T) {
-	h := host{system: "windows", product: "win2019", role: model.Member, settings: map[string]any{"NullSessionPipes": []string{"samr", "COMNAP", "evilpipe"}, "RestrictAnonymousSAM": 0, "RestrictRemoteSAM": ""}}
+	h := host{
+		system: "windows", product: "win2019", role: model.Member,
+		settings: map[string]any{
+			"NullSessionPipes": []string{"samr", "COMNAP", "evilpipe"}, "RestrictAnonymousSAM": 0,
+			"RestrictRemoteSAM": "",
+		},
+	}
 	e := Evidence{Audit: h.audit(t), Observed: month(
 		use("10.0.0.5", model.Anonymous, "COMNAP", "", -1),
 		use("10.0.0.6", model.Anonymous, "samr", "SamrEnumerateUsersInDomain", 13),
@@ -169,7 +204,9 @@ func TestObserved(t *testing.T) {
 	if !has(p.Residual, "comnap stays open") {
 		t.Errorf("residual %q", p.Residual)
 	}
-	if p.Warnings = slices.DeleteFunc(p.Warnings, func(s string) bool { return strings.Contains(s, "rule") }); has(p.Warnings, "looked") {
+	if p.Warnings = slices.DeleteFunc(p.Warnings, func(s string) bool {
+		return strings.Contains(s, "rule")
+	}); has(p.Warnings, "looked") {
 		t.Errorf("a month was looked at, and still: %q", p.Warnings)
 	}
 }
@@ -177,7 +214,11 @@ func TestObserved(t *testing.T) {
 // TestBlock: each way says what it takes and leaves, is refused while something is in use or nobody looked, and prefers
 // to restrict.
 func TestBlock(t *testing.T) {
-	win := host{system: "windows", product: "win2019", role: model.Member, shares: []model.Share{{Name: "C$", Default: true}, {Name: "ADMIN$", Default: true}, {Name: "data"}}, services: []string{"spoolss", "svcctl"}}
+	win := host{
+		system: "windows", product: "win2019", role: model.Member,
+		shares:   []model.Share{{Name: "C$", Default: true}, {Name: "ADMIN$", Default: true}, {Name: "data"}},
+		services: []string{"spoolss", "svcctl"},
+	}
 	client := host{system: "windows", product: "win10-22H2", role: model.Workstation}
 	quiet := month()
 	busy := month(use("10.0.0.7", model.User, `sql\query`, "", -1))
@@ -191,19 +232,62 @@ func TestBlock(t *testing.T) {
 		warning []string
 	}{
 		{name: "nobody looked", host: win, refused: "nobody can say"},
-		{name: "quiet", host: win, seen: quiet, changes: []string{"LanmanServer.Start=4"}, warning: []string{"all other shares go too, not IPC$ alone: C$, ADMIN$", "stop working: Print spooler (printing"}},
-		{name: "somebody", host: win, seen: busy, refused: `blocking would stop what is in use: 10.0.0.7: opens sql\query as user`},
-		{name: "declared", host: win, policy: Policy{Needs: []string{"sqlserver"}}, seen: quiet, refused: "SQL Server, default instance"},
-		{name: "accepted", host: win, policy: Policy{AcceptBreakage: true}, seen: busy, changes: []string{"LanmanServer.Start=4"}},
-		{name: "pipe firewall", host: win, policy: Policy{Means: "pipe-firewall", Needs: []string{"sqlserver"}, AcceptBreakage: true}, seen: busy, changes: []string{`AllowedPipes=sql\query`, "PipeFirewallActive=1"}, warning: []string{"never tested here"}},
-		{name: "host firewall", host: win, policy: Policy{Means: "host-firewall"}, seen: quiet, changes: []string{"host-firewall=139, 445"}},
-		{name: "server's own shares", host: win, policy: Policy{Means: "auto-share"}, changes: []string{"AutoShareServer=0"}, warning: []string{"IPC$ does not"}},
-		{name: "workstation's own shares", host: client, policy: Policy{Means: "auto-share"}, changes: []string{"AutoShareWks=0"}},
-		{name: "samba", host: sambaOpen, seen: quiet, changes: []string{"IPC$:hosts deny=ALL"}, warning: []string{"disk shares stay"}},
-		{name: "samba, strangers alone", host: sambaOpen, policy: Policy{Means: "restrict-anonymous"}, seen: busy, changes: []string{"restrict anonymous=2"}},
-		{name: "samba, encryption", host: sambaOpen, policy: Policy{Means: "encryption"}, seen: quiet, changes: []string{"server smb encrypt=required"}},
-		{name: "no such way", host: sambaOpen, policy: Policy{Means: "magic"}, seen: quiet, refused: "no way to block samba"},
-		{name: "not read", host: host{system: "windows", product: "win2019", role: model.Member, unread: []string{"LanmanServer.Start"}}, seen: quiet, refused: "was not read"},
+		{
+			name: "quiet", host: win, seen: quiet, changes: []string{"LanmanServer.Start=4"},
+			warning: []string{
+				"all other shares go too, not IPC$ alone: C$, ADMIN$", "stop working: Print spooler (printing",
+			},
+		},
+		{
+			name: "somebody", host: win, seen: busy,
+			refused: `blocking would stop what is in use: 10.0.0.7: opens sql\query as user`,
+		},
+		{
+			name: "declared", host: win, policy: Policy{Needs: []string{"sqlserver"}}, seen: quiet,
+			refused: "SQL Server, default instance",
+		},
+		{
+			name: "accepted", host: win, policy: Policy{AcceptBreakage: true}, seen: busy,
+			changes: []string{"LanmanServer.Start=4"},
+		},
+		{
+			name: "pipe firewall", host: win,
+			policy: Policy{Means: "pipe-firewall", Needs: []string{"sqlserver"}, AcceptBreakage: true}, seen: busy,
+			changes: []string{`AllowedPipes=sql\query`, "PipeFirewallActive=1"}, warning: []string{"never tested here"},
+		},
+		{
+			name: "host firewall", host: win, policy: Policy{Means: "host-firewall"}, seen: quiet,
+			changes: []string{"host-firewall=139, 445"},
+		},
+		{
+			name: "server's own shares", host: win, policy: Policy{Means: "auto-share"},
+			changes: []string{"AutoShareServer=0"}, warning: []string{"IPC$ does not"},
+		},
+		{
+			name: "workstation's own shares", host: client, policy: Policy{Means: "auto-share"},
+			changes: []string{"AutoShareWks=0"},
+		},
+		{
+			name: "samba", host: sambaOpen, seen: quiet, changes: []string{"IPC$:hosts deny=ALL"},
+			warning: []string{"disk shares stay"},
+		},
+		{
+			name: "samba, strangers alone", host: sambaOpen, policy: Policy{Means: "restrict-anonymous"}, seen: busy,
+			changes: []string{"restrict anonymous=2"},
+		},
+		{
+			name: "samba, encryption", host: sambaOpen, policy: Policy{Means: "encryption"}, seen: quiet,
+			changes: []string{"server smb encrypt=required"},
+		},
+		{
+			name: "no such way", host: sambaOpen, policy: Policy{Means: "magic"}, seen: quiet,
+			refused: "no way to block samba",
+		},
+		{
+			name: "not read", host: host{
+				system: "windows", product: "win2019", role: model.Member, unread: []string{"LanmanServer.Start"},
+			}, seen: quiet, refused: "was not read",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.policy.Strategy = Block
@@ -220,7 +304,8 @@ func TestBlock(t *testing.T) {
 				}
 			}
 			for _, ch := range p.Changes {
-				if exported := test.policy.Means == "pipe-firewall" || test.policy.Means == "host-firewall"; ch.ExportOnly != exported {
+				if exported := test.policy.Means == "pipe-firewall" ||
+					test.policy.Means == "host-firewall"; ch.ExportOnly != exported {
 					t.Errorf("%s: export only is %v", ch.Setting, ch.ExportOnly)
 				}
 			}
@@ -312,8 +397,10 @@ func FuzzRead(f *testing.F) {
 func TestWhatIf(t *testing.T) {
 	unseen := use("10.0.0.4", model.Unknown, "samr", "SamrEnumerateUsersInDomain", 13)
 	e := Evidence{Audit: sambaOpen.audit(t), Observed: month(
-		use("10.0.0.5", model.Anonymous, "lsarpc", "LsarOpenPolicy2", 44), use("10.0.0.6", model.Machine, "netlogon", "", -1),
-		use("10.0.0.7", model.Opaque, "srvsvc", "", -1), use("10.0.0.8", model.User, "samr", "SamrEnumerateUsersInDomain", 13), unseen,
+		use("10.0.0.5", model.Anonymous, "lsarpc", "LsarOpenPolicy2", 44),
+		use("10.0.0.6", model.Machine, "netlogon", "", -1),
+		use("10.0.0.7", model.Opaque, "srvsvc", "", -1),
+		use("10.0.0.8", model.User, "samr", "SamrEnumerateUsersInDomain", 13), unseen,
 	)}
 	for value, want := range map[string][3]int{"2": {1, 0, 1}, "1": {0, 0, 1}, "0": {0, 0, 0}} {
 		a, err := WhatIf(e, []Setting{{"restrict anonymous", value}})
@@ -343,7 +430,10 @@ func TestWhatIf(t *testing.T) {
 	if _, err := WhatIf(e, []Setting{{"restrict anonymous", "2"}, {"Restrict Anonymous", "0"}}); !errors.As(err, &in) {
 		t.Errorf("a setting that is set twice: %v", err)
 	}
-	bound := Replay{Use: model.Use{Client: "10.0.0.5", Identity: model.Anonymous, Layer: model.LayerBind, Pipe: "lsass", Interface: "lsarpc", Count: 1}}
+	bound := Replay{Use: model.Use{
+		Client: "10.0.0.5", Identity: model.Anonymous, Layer: model.LayerBind, Pipe: "lsass", Interface: "lsarpc",
+		Count: 1,
+	}}
 	if b := bound.Break("", ""); b.What != "binds lsarpc through lsass as anonymous (once)" {
 		t.Errorf("a bind is told as %q", b.What)
 	}
@@ -363,7 +453,8 @@ func TestStoredAudit(t *testing.T) {
 	if err != nil || read.Access != nil {
 		t.Fatalf("%v, access %v", err, read.Access)
 	}
-	if a, b := make1(t, Evidence{Audit: whole}), make1(t, Evidence{Audit: read}); a.Hash != b.Hash || len(a.Changes) == 0 {
+	if a, b := make1(t, Evidence{Audit: whole}), make1(t, Evidence{Audit: read}); a.Hash != b.Hash ||
+		len(a.Changes) == 0 {
 		t.Errorf("plans %s and %s, %d changes", a.Hash, b.Hash, len(a.Changes))
 	}
 	if _, err := ReadAudit([]byte(`{"settings":{}}`)); err == nil {
@@ -381,8 +472,10 @@ func FuzzReadAudit(f *testing.F) {
 	indented, _ := json.MarshalIndent(json.RawMessage(b), "", "  ")
 	f.Add(indented)
 	for _, s := range []string{
-		``, `{`, `{"`, `{"access"`, `{"access":`, `{"access":{`, `{"access":"\\\"}","host":"h"}`, `{"a\"ccess":1,"access":[{"]":"}"}],"host":"x"}`,
-		`{"access":1,"access":2,"host":"y"}`, `{"host":"z","access":-1.5e3}`, `{"access":null}`, `[{"access":{}}]`, ` {"ACCESS":{}} `,
+		``, `{`, `{"`, `{"access"`, `{"access":`, `{"access":{`, `{"access":"\\\"}","host":"h"}`,
+		`{"a\"ccess":1,"access":[{"]":"}"}],"host":"x"}`,
+		`{"access":1,"access":2,"host":"y"}`, `{"host":"z","access":-1.5e3}`, `{"access":null}`, `[{"access":{}}]`,
+		` {"ACCESS":{}} `,
 	} {
 		f.Add([]byte(s))
 	}

@@ -26,7 +26,9 @@ func (w *work) exceptions(found []chosen) (out []chosen) {
 			}
 			seen, doubtful := w.toExcept(ch, s)
 			if len(doubtful) > 0 {
-				w.reject(id, fmt.Sprintf("%s: the log says that NTLM was considered there, which this release of Windows writes for Kerberos, too; whether %s refuses anything is not known", names(doubtful), ch.edit.setting.ID))
+				w.reject(id, fmt.Sprintf("%s: the log says that NTLM was considered there, which this release of "+
+					"Windows writes for Kerberos, too; whether %s refuses anything is not known", names(doubtful),
+					ch.edit.setting.ID))
 			}
 			if len(seen) == 0 {
 				continue
@@ -43,14 +45,16 @@ func (w *work) exceptions(found []chosen) (out []chosen) {
 				w.reject(id, why)
 				continue
 			case len(seen) > maxExceptions:
-				w.reject(id, fmt.Sprintf("NTLM was seen at %d servers, and a plan excepts no more than %d: mend some of them first", len(seen), maxExceptions))
+				w.reject(id, fmt.Sprintf("NTLM was seen at %d servers, and a plan excepts no more than %d: mend "+
+					"some of them first", len(seen), maxExceptions))
 				continue
 			}
 			now, _ := s.Value(from)
 			list, _ := now.([]string)
 			e := &edit{setting: s, where: w.where(s), from: from, order: ch.edit.order}
 			e.options = []option{{data: slices.Concat(list, seen)}}
-			e.why = fmt.Sprintf("NTLM was seen at %s, where %s would end it; take a server off once it has Kerberos", names(seen), ch.edit.setting.ID)
+			e.why = fmt.Sprintf("NTLM was seen at %s, where %s would end it; take a server off once it has Kerberos",
+				names(seen), ch.edit.setting.ID)
 			out = append(out, chosen{e, 0})
 		}
 	}
@@ -125,13 +129,16 @@ func (w *work) exceptedAccounts(found []chosen) (out []chosen) {
 			}
 			switch {
 			case w.avoids(line):
-				w.reject(line.ID, "the policy says not to touch it; without exceptions Netlogon ends for "+names(accounts))
+				w.reject(line.ID, "the policy says not to touch it; without exceptions Netlogon ends for "+
+					names(accounts))
 				continue
 			case w.cfg.AccountLines == nil:
-				w.reject(line.ID, "lines of accounts were not read, so there would be no way back; Netlogon ends for "+names(accounts))
+				w.reject(line.ID, "lines of accounts were not read, so there would be no way back; Netlogon ends for "+
+					names(accounts))
 				continue
 			case len(accounts) > maxExceptions:
-				w.reject(line.ID, fmt.Sprintf("Netlogon would end for %d accounts, and a plan excepts no more than %d: mend some of them first", len(accounts), maxExceptions))
+				w.reject(line.ID, fmt.Sprintf("Netlogon would end for %d accounts, and a plan excepts no more than "+
+					"%d: mend some of them first", len(accounts), maxExceptions))
 				continue
 			}
 			for _, account := range accounts {
@@ -139,9 +146,13 @@ func (w *work) exceptedAccounts(found []chosen) (out []chosen) {
 					w.reject(line.ID, fmt.Sprintf("%q is no name of an account that a line is written for", account))
 					continue
 				}
-				e := &edit{setting: line, account: account, where: line.LineFor(account), from: w.lineOf(line, account), order: ch.edit.order}
+				e := &edit{
+					setting: line, account: account, where: line.LineFor(account), from: w.lineOf(line, account),
+					order: ch.edit.order,
+				}
 				e.options = []option{{data: exception(line)}}
-				e.why = fmt.Sprintf("Samba's log says that %s would end the Netlogon of %s; take the line out once the account's computer is mended", ch.edit.setting.ID, account)
+				e.why = fmt.Sprintf("Samba's log says that %s would end the Netlogon of %s; take the line out once "+
+					"the account's computer is mended", ch.edit.setting.ID, account)
 				out = append(out, chosen{e, 0})
 			}
 		}
@@ -219,7 +230,10 @@ func withAccounts(lines []model.AccountLine, changes []chosen) []model.AccountLi
 		if len(ch.edit.options) == 0 {
 			continue // the line is removed
 		}
-		lines = append(lines, model.AccountLine{Setting: ch.edit.setting.ID, Account: ch.edit.account, Where: ch.edit.where, Value: ch.value()})
+		lines = append(lines,
+			model.AccountLine{
+				Setting: ch.edit.setting.ID, Account: ch.edit.account, Where: ch.edit.where, Value: ch.value(),
+			})
 	}
 	return lines
 }
@@ -258,7 +272,11 @@ func (w *work) eachWeak(line *catalog.Setting, lines []model.AccountLine, each f
 func (w *work) weakNetlogon(s *catalog.Setting, to any, after *catalog.Config) (out []model.Break) {
 	for _, line := range w.lines(s, to) {
 		w.eachWeak(line, after.AccountLines, func(n *model.Notice) {
-			out = append(out, model.Break{Who: n.Client, What: n.What, Certainty: "possible", Because: s.ID + " becomes " + model.Text(to) + ", and no line in [global] excepts this account (" + n.Evidence + ")"})
+			out = append(out, model.Break{
+				Who: n.Client, What: n.What, Certainty: "possible",
+				Because: s.ID + " becomes " + model.Text(to) + ", and no line in [global] excepts this account (" +
+					n.Evidence + ")",
+			})
 		})
 	}
 	return out

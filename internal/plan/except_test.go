@@ -16,10 +16,13 @@ func told(by, client, server string) model.Use {
 	return u
 }
 
-// TestExceptionsInDomain ends NTLM in a domain: the servers at which the controller logged it become exceptions, before the
-// switch, and what has no name that a list could have is told as refused.
+// TestExceptionsInDomain ends NTLM in a domain: the servers at which the controller logged it become exceptions, before
+// the switch, and what has no name that a list could have is told as refused.
 func TestExceptionsInDomain(t *testing.T) {
-	h := host{system: "windows", product: "win2019", role: model.DomainController, settings: map[string]any{"RestrictNTLMInDomain": 0, "DCAllowedNTLMServers": []string{"OLD"}}}
+	h := host{
+		system: "windows", product: "win2019", role: model.DomainController,
+		settings: map[string]any{"RestrictNTLMInDomain": 0, "DCAllowedNTLMServers": []string{"OLD"}},
+	}
 	self := told("", "10.0.0.9", "10.0.0.1")
 	kerberos := told("", "10.0.0.8", "10.0.0.1")
 	kerberos.Package = model.PackageKerberos
@@ -27,7 +30,8 @@ func TestExceptionsInDomain(t *testing.T) {
 	o.Servers = []string{"DC1", "10.0.0.1"}
 	e := Evidence{Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"RestrictNTLMInDomain=7"}}}
 	p := make1(t, e)
-	if got, want := changes(p), []string{"DCAllowedNTLMServers=OLD, FS1, NAS1", "RestrictNTLMInDomain=7"}; !slices.Equal(got, want) {
+	if got, want := changes(p),
+		[]string{"DCAllowedNTLMServers=OLD, FS1, NAS1", "RestrictNTLMInDomain=7"}; !slices.Equal(got, want) {
 		t.Fatalf("changes %q, want %q; rejected %v", got, want, p.Rejected)
 	}
 	if model.Text(p.Changes[0].From.Data) != "OLD" || !strings.Contains(p.Changes[0].Why, "FS1, NAS1") {
@@ -50,7 +54,9 @@ func TestExceptionsInDomain(t *testing.T) {
 	if got, want := changes(p), []string{"RestrictNTLMInDomain=7"}; !slices.Equal(got, want) {
 		t.Errorf("changes %q, want %q", got, want)
 	}
-	if !slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool { return strings.HasSuffix(r.Why, "NTLM ends at FS1, NAS1") }) {
+	if !slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool {
+		return strings.HasSuffix(r.Why, "NTLM ends at FS1, NAS1")
+	}) {
 		t.Errorf("where NTLM ends is not told: %v", p.Rejected)
 	}
 	if !slices.ContainsFunc(p.Breaks, func(b model.Break) bool { return b.Who == "PC1" && b.Certainty == "observed" }) {
@@ -58,18 +64,21 @@ func TestExceptionsInDomain(t *testing.T) {
 	}
 	// the host's own settings say nothing of other hosts
 	a, err := WhatIf(Evidence{Audit: h.audit(t), Observed: o}, []Setting{{"RequireSecuritySignature", "1"}})
-	if err != nil || slices.ContainsFunc(slices.Concat(a.Refused, a.Possible), func(r Replay) bool { return r.Use.ToldBy != "" }) {
+	if err != nil || slices.ContainsFunc(slices.Concat(a.Refused, a.Possible), func(r Replay) bool {
+		return r.Use.ToldBy != ""
+	}) {
 		t.Errorf("%v: signing of the controller is held against another server: %+v", err, a)
 	}
 	h.unread = []string{"DCAllowedNTLMServers"}
 	a, err = WhatIf(Evidence{Audit: h.audit(t), Observed: o}, []Setting{{"RestrictNTLMInDomain", "7"}})
-	if err != nil || len(a.Possible) != 4 || !strings.Contains(a.Possible[0].Why, "which servers are excepted is not known: DCAllowedNTLMServers") {
+	if err != nil || len(a.Possible) != 4 ||
+		!strings.Contains(a.Possible[0].Why, "which servers are excepted is not known: DCAllowedNTLMServers") {
 		t.Errorf("%v: that the list is what is not known is not said: %+v", err, a.Possible)
 	}
 }
 
-// TestExceptionsOfClient ends outgoing NTLM. Before Windows 11 24H2 event 8001 names what would be refused; since then it is
-// written for Kerberos, too, and excepts nothing.
+// TestExceptionsOfClient ends outgoing NTLM. Before Windows 11 24H2 event 8001 names what would be refused; since then
+// it is written for Kerberos, too, and excepts nothing.
 func TestExceptionsOfClient(t *testing.T) {
 	considered := told("PC1", "PC1", "nas1.corp.example")
 	considered.Outcome = model.Inconclusive
@@ -79,10 +88,15 @@ func TestExceptionsOfClient(t *testing.T) {
 		"win10-1607": {"ClientAllowedNTLMServers=nas1.corp.example", "RestrictSendingNTLMTraffic=2"},
 		"win11-24H2": {"RestrictSendingNTLMTraffic=2"},
 	} {
-		h := host{system: "windows", product: product, role: model.Member, settings: map[string]any{"RestrictSendingNTLMTraffic": 1}}
+		h := host{
+			system: "windows", product: product, role: model.Member,
+			settings: map[string]any{"RestrictSendingNTLMTraffic": 1},
+		}
 		o := month(considered, ran, incoming)
 		o.Servers = []string{"PC1", "10.0.0.1"}
-		p := make1(t, Evidence{Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"RestrictSendingNTLMTraffic=2"}}})
+		p := make1(t, Evidence{
+			Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"RestrictSendingNTLMTraffic=2"}},
+		})
 		got := slices.DeleteFunc(changes(p), func(c string) bool { return !strings.Contains(c, "NTLM") })
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: changes %q, want %q; rejected %v", product, got, want, p.Rejected)
@@ -92,7 +106,9 @@ func TestExceptionsOfClient(t *testing.T) {
 				t.Errorf("%s: incoming NTLM is held against what this machine sends: %+v", product, b)
 			}
 		}
-		if !slices.ContainsFunc(p.Breaks, func(b model.Break) bool { return b.Who == "PC1" && b.Certainty != "documented" }) {
+		if !slices.ContainsFunc(p.Breaks, func(b model.Break) bool {
+			return b.Who == "PC1" && b.Certainty != "documented"
+		}) {
 			t.Errorf("%s: what is refused is not told: %+v", product, p.Breaks)
 		}
 		if product == "win11-24H2" && !slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool {
@@ -105,30 +121,52 @@ func TestExceptionsOfClient(t *testing.T) {
 
 // TestWeakNetlogonTold names the accounts that lose Netlogon once a controller of Samba insists on encryption.
 func TestWeakNetlogonTold(t *testing.T) {
-	h := host{system: "samba", product: "samba", role: model.DomainController, settings: map[string]any{"server schannel require seal": false}}
+	h := host{
+		system: "samba", product: "samba", role: model.DomainController,
+		settings: map[string]any{"server schannel require seal": false},
+	}
 	o := month()
 	o.Notices = []model.Notice{
-		{ID: model.NoticeSchannel, Client: "NAS2$", What: "its Netlogon would be refused without 'server schannel require seal:NAS2$ = no'", Evidence: "Samba's log"},
-		{ID: model.NoticeSchannel, Client: "NAS9$", What: "its Netlogon would be refused without 'server require schannel:NAS9$ = no'", Evidence: "Samba's log"},
+		{
+			ID: model.NoticeSchannel, Client: "NAS2$",
+			What:     "its Netlogon would be refused without 'server schannel require seal:NAS2$ = no'",
+			Evidence: "Samba's log",
+		},
+		{
+			ID: model.NoticeSchannel, Client: "NAS9$",
+			What: "its Netlogon would be refused without 'server require schannel:NAS9$ = no'", Evidence: "Samba's log",
+		},
 		{ID: "other", Client: "NAS9$"},
 	}
-	p := make1(t, Evidence{Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"server schannel require seal=yes"}}})
+	p := make1(t, Evidence{
+		Audit: h.audit(t), Observed: o, Policy: Policy{Want: []string{"server schannel require seal=yes"}},
+	})
 	var who []string
 	for _, b := range p.Breaks {
 		who = append(who, b.Who)
 	}
-	if !slices.Contains(changes(p), "server schannel require seal=yes") || !slices.Contains(who, "NAS2$") || slices.Contains(who, "NAS9$") {
+	if !slices.Contains(changes(p), "server schannel require seal=yes") || !slices.Contains(who, "NAS2$") ||
+		slices.Contains(who, "NAS9$") {
 		t.Errorf("changes %q, breaks %+v", changes(p), p.Breaks)
 	}
-	o.Uses = append(o.Uses, model.Use{Client: "10.9.9.9", Identity: model.Machine, Account: "OLD$", Share: "IPC$", Pipe: "netlogon", Interface: "netlogon", Layer: model.LayerCall, Outcome: model.Allowed, Count: 3})
-	o.Uses = append(o.Uses, model.Use{Client: "10.9.9.8", Identity: model.User, Account: "ann", Share: "IPC$", Pipe: "srvsvc", Interface: "srvsvc", Layer: model.LayerCall, Outcome: model.Allowed, Count: 3})
+	o.Uses = append(o.Uses,
+		model.Use{
+			Client: "10.9.9.9", Identity: model.Machine, Account: "OLD$", Share: "IPC$", Pipe: "netlogon",
+			Interface: "netlogon", Layer: model.LayerCall, Outcome: model.Allowed, Count: 3,
+		})
+	o.Uses = append(o.Uses,
+		model.Use{
+			Client: "10.9.9.8", Identity: model.User, Account: "ann", Share: "IPC$", Pipe: "srvsvc",
+			Interface: "srvsvc", Layer: model.LayerCall, Outcome: model.Allowed, Count: 3,
+		})
 	for value, want := range map[string]int{"yes": 1, "no": 0} {
 		a, err := WhatIf(Evidence{Audit: h.audit(t), Observed: o}, []Setting{{"server schannel require seal", value}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		told := slices.ContainsFunc(a.Breaks, func(b model.Break) bool { return b.Who == "NAS2$" })
-		if len(a.Possible) != want || len(a.NotKnown) != 0 || told != (want == 1) || want == 1 && a.Possible[0].Use.Account != "OLD$" {
+		if len(a.Possible) != want || len(a.NotKnown) != 0 || told != (want == 1) ||
+			want == 1 && a.Possible[0].Use.Account != "OLD$" {
 			t.Errorf("at %s possible %+v, not known %+v, breaks %+v", value, a.Possible, a.NotKnown, a.Breaks)
 		}
 	}
@@ -139,27 +177,41 @@ func TestWeakNetlogonTold(t *testing.T) {
 	}
 }
 
-// TestWeakNetlogonExcepted writes, where the lines of accounts were read, those that except the accounts of Samba's log: before
-// the switch, with what stands there now as the way back.
+// TestWeakNetlogonExcepted writes, where the lines of accounts were read, those that except the accounts of Samba's
+// log: before the switch, with what stands there now as the way back.
 func TestWeakNetlogonExcepted(t *testing.T) {
 	const seal = "server schannel require seal"
 	notice := func(account, option, what string) model.Notice {
-		return model.Notice{ID: model.NoticeSchannel, Client: account, What: fmt.Sprintf(what, option+":"+account), Evidence: "Samba's log"}
+		return model.Notice{
+			ID: model.NoticeSchannel, Client: account, What: fmt.Sprintf(what, option+":"+account),
+			Evidence: "Samba's log",
+		}
 	}
-	const without, alone = "its Netlogon would be refused without '%s = no'", "its Netlogon goes on by the exception '%s = no' alone"
-	h := host{system: "samba", product: "samba", role: model.DomainController, settings: map[string]any{seal: false, "server schannel": "auto", "restrict anonymous": 2}}
+	const without, alone = "its Netlogon would be refused without '%s = no'",
+		"its Netlogon goes on by the exception '%s = no' alone"
+	h := host{
+		system: "samba", product: "samba", role: model.DomainController,
+		settings: map[string]any{seal: false, "server schannel": "auto", "restrict anonymous": 2},
+	}
 	audit := h.audit(t)
 	line := func(account string, on bool) model.AccountLine {
-		return model.AccountLine{Setting: seal + ":ACCOUNT", Account: account, Where: "[global] " + seal + ":" + account, Value: model.Value{Present: true, Type: "bool", Data: on, Raw: model.Hex("Yes")}}
+		return model.AccountLine{
+			Setting: seal + ":ACCOUNT", Account: account, Where: "[global] " + seal + ":" + account,
+			Value: model.Value{Present: true, Type: "bool", Data: on, Raw: model.Hex("Yes")},
+		}
 	}
 	audit.AccountLines = []model.AccountLine{line("OLD$", false), line("nas3$", true)}
 	o := month()
 	o.Notices = []model.Notice{
-		notice("NAS2$", seal, without), notice("NAS3$", seal, without), notice("OLD$", seal, alone), notice("OLD$", seal, without),
+		notice("NAS2$", seal, without), notice("NAS3$", seal, without), notice("OLD$", seal, alone),
+		notice("OLD$", seal, without),
 		notice("ZERO$", "server require schannel", without), notice("A B", seal, without),
 	}
 	machine := func(account string) model.Use {
-		return model.Use{Client: "10.9.9.9", Identity: model.Machine, Account: account, Share: "IPC$", Pipe: "netlogon", Interface: "netlogon", Layer: model.LayerCall, Outcome: model.Allowed, Count: 3}
+		return model.Use{
+			Client: "10.9.9.9", Identity: model.Machine, Account: account, Share: "IPC$", Pipe: "netlogon",
+			Interface: "netlogon", Layer: model.LayerCall, Outcome: model.Allowed, Count: 3,
+		}
 	}
 	o.Uses = append(o.Uses, machine(`LAB\NAS2$`), machine("old$"), machine("OTHER$"))
 	e := Evidence{Audit: audit, Observed: o, Policy: Policy{Want: []string{seal + "=yes"}}}
@@ -168,13 +220,16 @@ func TestWeakNetlogonExcepted(t *testing.T) {
 	if got := changes(p); !slices.Equal(got, want) {
 		t.Fatalf("changes %q, want %q; rejected %v", got, want, p.Rejected)
 	}
-	if a, b := p.Changes[0], p.Changes[1]; a.Where != "[global] "+seal+":NAS2$" || a.From.Present || b.Where != "[global] "+seal+":NAS3$" || b.From.Data != true || string(b.From.Raw) != "Yes" {
+	if a, b := p.Changes[0], p.Changes[1]; a.Where != "[global] "+seal+":NAS2$" || a.From.Present ||
+		b.Where != "[global] "+seal+":NAS3$" || b.From.Data != true || string(b.From.Raw) != "Yes" {
 		t.Errorf("places and ways back: %+v, %+v", a, b)
 	}
 	if err := Verify(p); err != nil {
 		t.Error(err)
 	}
-	if !slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool { return strings.HasPrefix(r.Why, `"A B" is no name`) }) {
+	if !slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool {
+		return strings.HasPrefix(r.Why, `"A B" is no name`)
+	}) {
 		t.Errorf("what no line is written for is not told: %+v", p.Rejected)
 	}
 	told := func(list []model.Break) (who []string) {

@@ -15,10 +15,17 @@ func TestGuestOnly(t *testing.T) {
 		want  []string
 	}{
 		{"guest only", model.Share{Name: "pub", GuestOnly: true}, []string{"guest only=no"}},
-		{"both", model.Share{Name: "pub", Guest: true, GuestOnly: true}, []string{"[pub] guest ok=no", "guest only=no"}},
+		{
+			"both",
+			model.Share{Name: "pub", Guest: true, GuestOnly: true},
+			[]string{"[pub] guest ok=no", "guest only=no"},
+		},
 		{"guest ok", model.Share{Name: "pub", Guest: true}, []string{"[pub] guest ok=no"}},
 	} {
-		h := host{system: "samba", product: "samba", role: model.Standalone, settings: map[string]any{"restrict anonymous": 2}, shares: []model.Share{tt.share}}
+		h := host{
+			system: "samba", product: "samba", role: model.Standalone,
+			settings: map[string]any{"restrict anonymous": 2}, shares: []model.Share{tt.share},
+		}
 		a := h.audit(t)
 		p := make1(t, Evidence{Audit: a})
 		if got := changes(p); !slices.Equal(got, tt.want) {

@@ -26,7 +26,8 @@ func (w *work) harden(found []chosen) []chosen {
 	for i := range w.e.Audit.Settings {
 		a := &w.e.Audit.Settings[i]
 		s := w.c.Setting(a.ID)
-		if a.State != model.StateWeak || s == nil || !w.within(s) || perShare(s) || w.avoids(s) || w.wished(s) || planned(found, s) {
+		if a.State != model.StateWeak || s == nil || !w.within(s) || perShare(s) || w.avoids(s) || w.wished(s) ||
+			planned(found, s) {
 			continue
 		}
 		from, read := w.cfg.Settings[s.ID]
@@ -102,7 +103,8 @@ func (w *work) left(p *model.Plan) {
 		case w.e.Policy.Goal == Findings && !isList(s):
 			w.reject(s.ID, "which value it should have is not for a plan to choose; --want "+s.ID+"=VALUE sets one")
 		case s.Side == "client":
-			w.reject(s.ID, "it is about this machine as a client, and gives strangers nothing; --goal "+Findings+" sets it all the same")
+			w.reject(s.ID, "it is about this machine as a client, and gives strangers nothing; --goal "+Findings+
+				" sets it all the same")
 		case isList(s):
 			w.reject(s.ID, "a shorter list would close nothing here")
 		case s.Reach == "anonymous":
@@ -112,7 +114,8 @@ func (w *work) left(p *model.Plan) {
 			}
 			w.reject(s.ID, fmt.Sprintf("%s would close nothing here; --goal %s sets it all the same", value, Harden))
 		default:
-			w.reject(s.ID, "it is weak, and not about strangers: it reaches those who sign in, and what they would lose is not known here; --goal "+Findings+" sets it all the same")
+			w.reject(s.ID, "it is weak, and not about strangers: it reaches those who sign in, and what they would "+
+				"lose is not known here; --goal "+Findings+" sets it all the same")
 		}
 	}
 }

@@ -44,7 +44,8 @@ func (h *Hearing) String() string {
 	if len(h.Kinds) == 0 {
 		return fmt.Sprintf("%s: no record that shows it was read", h.Layer)
 	}
-	out := fmt.Sprintf("%s: %s since %s, %.1f days", h.Layer, strings.Join(h.Kinds, ", "), h.From.UTC().Format(time.DateOnly), h.length())
+	out := fmt.Sprintf("%s: %s since %s, %.1f days", h.Layer, strings.Join(h.Kinds, ", "),
+		h.From.UTC().Format(time.DateOnly), h.length())
 	if h.OfDays > 0 {
 		out += fmt.Sprintf(", records on %d of %d days (%d%%)", h.Days, h.OfDays, 100*h.Days/h.OfDays)
 	}
@@ -95,13 +96,16 @@ func Weigh(o *Observed, minDays float64, layers ...model.Layer) Weight {
 	}
 	switch {
 	case deaf != nil:
-		out.Why = fmt.Sprintf("%s (%.0f days are asked for): who comes more rarely, or in another way, was not seen", strings.Join(deaf, "; "), minDays)
+		out.Why = fmt.Sprintf("%s (%.0f days are asked for): who comes more rarely, or in another way, was not seen",
+			strings.Join(deaf, "; "), minDays)
 	case o.clocksDiffer() != "":
 		out.Why = o.clocksDiffer()
 	case out.Readable < minReadable:
-		out.Why = fmt.Sprintf("%.0f%% of the records could be read, %.0f%% are asked for", 100*out.Readable, 100*minReadable)
+		out.Why = fmt.Sprintf("%.0f%% of the records could be read, %.0f%% are asked for", 100*out.Readable,
+			100*minReadable)
 	default:
-		out.Enough, out.Why = true, fmt.Sprintf("%s; %.0f%% of the records could be read", strings.Join(heard, "; "), 100*out.Readable)
+		out.Enough, out.Why = true,
+			fmt.Sprintf("%s; %.0f%% of the records could be read", strings.Join(heard, "; "), 100*out.Readable)
 	}
 	return out
 }
@@ -131,7 +135,8 @@ func (w *work) weighFor(settings []*catalog.Setting) Weight {
 	}
 	if h := w.e.Observed.wire(host, model.LayerSession); h.length() < days {
 		out.Enough = false
-		out.Why = fmt.Sprintf("logs of logons do not tell the way that %s ends, and packets of %.0f days were read (%.0f are asked for)", settings[i].ID, h.length(), days)
+		out.Why = fmt.Sprintf("logs of logons do not tell the way that %s ends, and packets of %.0f days were read "+
+			"(%.0f are asked for)", settings[i].ID, h.length(), days)
 	}
 	return out
 }
@@ -161,7 +166,8 @@ func (o *Observed) host() (names map[string]bool, unsure string) {
 		names[strings.ToLower(h.Host)] = true
 	}
 	if len(names) > 1 {
-		return nil, fmt.Sprintf("records of %d hosts were read, and it is not said which of them is this one (--server NAME)", len(names))
+		return nil, fmt.Sprintf("records of %d hosts were read, and it is not said which of them is this one "+
+			"(--server NAME)", len(names))
 	}
 	return names, ""
 }

@@ -24,17 +24,35 @@ func TestSilenceNeedsItsOwnRecords(t *testing.T) {
 		enough bool
 		says   string
 	}{
-		"another log alone":         {read(), model.LayerOpen, false, "no record that shows it"},
-		"its own":                   {read(heard("srv", model.LayerOpen, 11)), model.LayerOpen, true, "records on 11 of 11 days (100%)"},
-		"of calls, by opens":        {read(heard("srv", model.LayerOpen, 11)), model.LayerCall, true, "call: records of open"},
-		"of connects, by opens":     {read(heard("srv", model.LayerOpen, 11)), model.LayerTree, true, "tree: records of open"},
-		"of opens, by logons":       {read(heard("srv", model.LayerSession, 11)), model.LayerOpen, false, "no record that shows it"},
-		"of logons, by opens":       {read(heard("srv", model.LayerOpen, 11)), model.LayerSession, false, "no record that shows it"},
-		"too short":                 {read(heard("srv", model.LayerOpen, 5)), model.LayerOpen, false, "4.0 days"},
-		"three days of a month":     {read(gaps), model.LayerOpen, false, "records on 3 of 31 days (9%)"},
-		"two hosts":                 {read(heard("srv", model.LayerOpen, 11), heard("other", model.LayerOpen, 11)), model.LayerOpen, false, "--server"},
-		"packets":                   {&Observed{Uses: []model.Use{wire}, Traffic: true, Read: 1}, model.LayerSession, true, "SMB packets"},
-		"packets of another server": {&Observed{Uses: []model.Use{wire}, Traffic: true, Read: 1, Servers: []string{"srv"}}, model.LayerSession, false, "no record"},
+		"another log alone": {read(), model.LayerOpen, false, "no record that shows it"},
+		"its own": {
+			read(heard("srv", model.LayerOpen, 11)), model.LayerOpen, true, "records on 11 of 11 days (100%)",
+		},
+		"of calls, by opens": {
+			read(heard("srv", model.LayerOpen, 11)), model.LayerCall, true, "call: records of open",
+		},
+		"of connects, by opens": {
+			read(heard("srv", model.LayerOpen, 11)), model.LayerTree, true, "tree: records of open",
+		},
+		"of opens, by logons": {
+			read(heard("srv", model.LayerSession, 11)), model.LayerOpen, false, "no record that shows it",
+		},
+		"of logons, by opens": {
+			read(heard("srv", model.LayerOpen, 11)), model.LayerSession, false, "no record that shows it",
+		},
+		"too short":             {read(heard("srv", model.LayerOpen, 5)), model.LayerOpen, false, "4.0 days"},
+		"three days of a month": {read(gaps), model.LayerOpen, false, "records on 3 of 31 days (9%)"},
+		"two hosts": {
+			read(heard("srv", model.LayerOpen, 11), heard("other", model.LayerOpen, 11)), model.LayerOpen, false,
+			"--server",
+		},
+		"packets": {
+			&Observed{Uses: []model.Use{wire}, Traffic: true, Read: 1}, model.LayerSession, true, "SMB packets",
+		},
+		"packets of another server": {
+			&Observed{Uses: []model.Use{wire}, Traffic: true, Read: 1, Servers: []string{"srv"}}, model.LayerSession,
+			false, "no record",
+		},
 	} {
 		g := Weigh(x.o, 0, x.layer)
 		if g.Enough != x.enough || !strings.Contains(g.Why, x.says) {
@@ -84,9 +102,14 @@ func TestClocksThatDiffer(t *testing.T) {
 
 // TestWhatIfKnowsUsers: what reaches those who sign in is not said to go on as before.
 func TestWhatIfKnowsUsers(t *testing.T) {
-	h := host{system: "windows", product: "win2019", role: model.Member, settings: map[string]any{"RestrictRemoteSAM": "O:BAG:BAD:(A;;RC;;;WD)", "SMB1": 1}}
+	h := host{
+		system: "windows", product: "win2019", role: model.Member,
+		settings: map[string]any{"RestrictRemoteSAM": "O:BAG:BAD:(A;;RC;;;WD)", "SMB1": 1},
+	}
 	e := Evidence{Audit: h.audit(t), Observed: month(
-		use("10.0.0.5", model.User, "samr", "", -1), use("10.0.0.6", model.Machine, "samr", "SamrEnumerateUsersInDomain", 13), use("10.0.0.7", model.User, "spoolss", "", -1),
+		use("10.0.0.5", model.User, "samr", "", -1),
+		use("10.0.0.6", model.Machine, "samr", "SamrEnumerateUsersInDomain", 13),
+		use("10.0.0.7", model.User, "spoolss", "", -1),
 	)}
 	ask := func(name, value string) *Answer {
 		t.Helper()
@@ -102,9 +125,12 @@ func TestWhatIfKnowsUsers(t *testing.T) {
 	}
 	for _, name := range []string{"SMB1", "RequireSecuritySignature"} {
 		value := map[string]string{"SMB1": "0", "RequireSecuritySignature": "1"}[name]
-		if a := ask(name, value); len(a.Possible) != 3 || a.Unchanged != 0 || a.Possible[0].Looks[0].Times != 2 || !a.Possible[0].Way {
+		if a := ask(name, value); len(a.Possible) != 3 || a.Unchanged != 0 || a.Possible[0].Looks[0].Times != 2 ||
+			!a.Possible[0].Way {
 			t.Errorf("%s: %d may be refused, %d go on as before", name, len(a.Possible), a.Unchanged)
-		} else if !slices.ContainsFunc(a.Warnings, func(w string) bool { return strings.Contains(w, "names each client") }) {
+		} else if !slices.ContainsFunc(a.Warnings, func(w string) bool {
+			return strings.Contains(w, "names each client")
+		}) {
 			t.Errorf("%s: what would tell is not said: %q", name, a.Warnings)
 		}
 	}

@@ -26,7 +26,9 @@ func (w *work) unmended(p *model.Plan, cfg catalog.Config) []model.Left {
 	for _, s := range w.e.Scans {
 		for i := range s.Findings {
 			f := &s.Findings[i]
-			if !slices.ContainsFunc(w.e.Audit.Findings, func(a model.Finding) bool { return a.ID == f.ID && a.Identity == f.Identity }) {
+			if !slices.ContainsFunc(w.e.Audit.Findings, func(a model.Finding) bool {
+				return a.ID == f.ID && a.Identity == f.Identity
+			}) {
 				add(f)
 			}
 		}
@@ -44,7 +46,9 @@ func Closes(e *Evidence, p *model.Plan) []string {
 	add := func(list []model.Finding) {
 		for i := range list {
 			id := list[i].ID
-			if !slices.Contains(out, id) && !slices.ContainsFunc(p.Left, func(l model.Left) bool { return l.Finding == id }) {
+			if !slices.Contains(out, id) && !slices.ContainsFunc(p.Left, func(l model.Left) bool {
+				return l.Finding == id
+			}) {
 				out = append(out, id)
 			}
 		}
@@ -67,7 +71,8 @@ func (w *work) unblocked(p *model.Plan, cfg catalog.Config) []model.Left {
 	})
 	for i := range out {
 		if _, kind := w.strangersData(&model.Finding{ID: out[i].Finding, Identity: out[i].Identity}); kind == "" {
-			out[i].Why = "a block changes nothing but what blocks: ipcguard plan --goal findings mends what can be mended"
+			out[i].Why = "a block changes nothing but what blocks: ipcguard plan --goal findings mends what can be " +
+				"mended"
 		}
 	}
 	return out
@@ -81,7 +86,9 @@ func (w *work) whyLeft(f *model.Finding, p *model.Plan, then *catalog.View) stri
 	touched := func(id string) bool {
 		return slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Setting == id })
 	}
-	if slices.ContainsFunc(p.Changes, func(c model.Change) bool { return slices.Contains(c.Closes, f.ID) }) || touched(f.Setting) {
+	if slices.ContainsFunc(p.Changes, func(c model.Change) bool {
+		return slices.Contains(c.Closes, f.ID)
+	}) || touched(f.Setting) {
 		return ""
 	}
 	for _, id := range append([]string{f.Setting}, f.Settings...) {
@@ -93,7 +100,8 @@ func (w *work) whyLeft(f *model.Finding, p *model.Plan, then *catalog.View) stri
 	}
 	for _, id := range f.Settings {
 		if touched(id) {
-			return fmt.Sprintf("the plan changes %s, which it is about too; the next audit shows whether that is enough", id)
+			return fmt.Sprintf(
+				"the plan changes %s, which it is about too; the next audit shows whether that is enough", id)
 		}
 	}
 	switch {

@@ -63,5 +63,10 @@ func (w *work) listener(s *catalog.Setting, value any) (*edit, bool) {
 	if !read || !ok {
 		return nil, false
 	}
-	return &edit{setting: s, where: w.where(s), from: from, options: []option{{data: data}}, order: len(w.c.Settings) + slices.IndexFunc(w.c.Settings, func(x catalog.Setting) bool { return x.ID == s.ID })}, true
+	return &edit{
+		setting: s, where: w.where(s), from: from, options: []option{{data: data}},
+		order: len(w.c.Settings) + slices.IndexFunc(w.c.Settings, func(x catalog.Setting) bool {
+			return x.ID == s.ID
+		}),
+	}, true
 }

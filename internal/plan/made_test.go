@@ -49,7 +49,10 @@ func (h host) audit(t testing.TB) *model.Audit {
 	for _, id := range h.unread {
 		delete(in.Settings, id)
 	}
-	a := &model.Audit{Schema: model.SchemaAudit, Source: model.Source{Kind: "registry", Name: "made"}, Platform: p, Settings: c.Resolve(in), Access: c.Evaluate(in), Shares: in.Shares}
+	a := &model.Audit{
+		Schema: model.SchemaAudit, Source: model.Source{Kind: "registry", Name: "made"}, Platform: p,
+		Settings: c.Resolve(in), Access: c.Evaluate(in), Shares: in.Shares,
+	}
 	for _, id := range h.services {
 		a.Services = append(a.Services, model.Service{ID: id, Evidence: "made", Running: "yes"})
 	}

@@ -20,7 +20,8 @@ type cellOf struct {
 
 // matrixProducts are the products whose defaults differ from their neighbours'. The others of the catalog lie between.
 var matrixProducts = []string{
-	"nt4", "win2000", "winxp", "winxp-x64", "win2003", "vista", "win2008", "win7", "win2008r2", "win8", "win2012r2", "win10-1511",
+	"nt4", "win2000", "winxp", "winxp-x64", "win2003", "vista", "win2008", "win7", "win2008r2", "win8", "win2012r2",
+	"win10-1511",
 	"win10-1607", "win2016", "win10-1709", "win2019", "win2022", "win11-24H2", "win2025", "samba", "ksmbd",
 }
 
@@ -49,8 +50,10 @@ func matrixCells(c *catalog.Catalog, system string) []cellOf {
 	}
 	list("NullSessionPipes=empty", "NullSessionPipes")
 	list("NullSessionPipes=netlogon, samr, lsarpc", "NullSessionPipes", "netlogon", "samr", "lsarpc")
-	list("NullSessionPipes=as 2003 shipped it", "NullSessionPipes", "COMNAP", "COMNODE", `SQL\QUERY`, "SPOOLSS", "LLSRPC", "netlogon", "lsarpc", "samr", "browser")
-	list("NullSessionPipes=many", "NullSessionPipes", "samr", "lsarpc", "netlogon", "srvsvc", "spoolss", "wkssvc", "winreg", "browser")
+	list("NullSessionPipes=as 2003 shipped it", "NullSessionPipes", "COMNAP", "COMNODE", `SQL\QUERY`, "SPOOLSS",
+		"LLSRPC", "netlogon", "lsarpc", "samr", "browser")
+	list("NullSessionPipes=many", "NullSessionPipes", "samr", "lsarpc", "netlogon", "srvsvc", "spoolss", "wkssvc",
+		"winreg", "browser")
 	list("NullSessionPipes=evilpipe", "NullSessionPipes", "evilpipe")
 	list("NullSessionShares=public", "NullSessionShares", "public")
 	list("NullSessionShares=COMCFG, DFS$", "NullSessionShares", "COMCFG", "DFS$")
@@ -58,7 +61,10 @@ func matrixCells(c *catalog.Catalog, system string) []cellOf {
 		out = append(out, cellOf{"RestrictRemoteSAM=" + d, map[string]any{"RestrictRemoteSAM": d}})
 	}
 	for _, n := range []int{0, 1} {
-		out = append(out, cellOf{fmt.Sprintf("RestrictAnonymous=%d, RestrictAnonymousSAM=0", n), map[string]any{"RestrictAnonymous": n, "RestrictAnonymousSAM": 0}})
+		out = append(out, cellOf{
+			fmt.Sprintf("RestrictAnonymous=%d, RestrictAnonymousSAM=0", n),
+			map[string]any{"RestrictAnonymous": n, "RestrictAnonymousSAM": 0},
+		})
 	}
 	out = append(out, cellOf{"everything open", windowsOpen})
 	return out
@@ -74,8 +80,10 @@ func TestMatrix(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	b.WriteString("# product, role: then each setting with its value: state, value in effect | what an anonymous caller gets | what a plan changes.\n")
-	b.WriteString("# A column that is left out is as on the host with nothing set. Re-made by TestMatrix; the sources are at the end.\n")
+	b.WriteString("# product, role: then each setting with its value: state, value in effect | what an anonymous " +
+		"caller gets | what a plan changes.\n")
+	b.WriteString("# A column that is left out is as on the host with nothing set. Re-made by TestMatrix; the " +
+		"sources are at the end.\n")
 	used := map[string]bool{}
 	for _, id := range matrixProducts {
 		p := c.Product(id)
@@ -107,7 +115,8 @@ func TestMatrix(t *testing.T) {
 	for i := range max(len(was), len(is)) {
 		line := func(l []string) string { return strings.Join(l[min(i, len(l)):min(i+1, len(l))], "") }
 		if line(was) != line(is) {
-			t.Fatalf("line %d of %s is\n  %s\nand now\n  %s\nUPDATE=1 go test -run TestMatrix ./internal/plan writes it: look at each line that changes", i+1, path, line(was), line(is))
+			t.Fatalf("line %d of %s is\n  %s\nand now\n  %s\nUPDATE=1 go test -run TestMatrix ./internal/plan "+
+				"writes it: look at each line that changes", i+1, path, line(was), line(is))
 		}
 	}
 }

@@ -35,7 +35,10 @@ func (n *needs) finds(id string) bool {
 
 // findService accepts the names that people use: in any case, and with - or _ for a blank.
 func findService(c *catalog.Catalog, name string) *catalog.Service {
-	for _, n := range []string{name, strings.ReplaceAll(name, "-", " "), strings.ReplaceAll(name, "_", " "), strings.ReplaceAll(name, "-", "_")} {
+	for _, n := range []string{
+		name, strings.ReplaceAll(name, "-", " "), strings.ReplaceAll(name, "_", " "),
+		strings.ReplaceAll(name, "-", "_"),
+	} {
 		if s := c.Service(n); s != nil {
 			return s
 		}
@@ -60,7 +63,10 @@ func (w *work) readNeeds() error {
 		}
 		s := findService(w.c, name)
 		if s == nil {
-			return &InputError{fmt.Sprintf("%q is no service of the catalog", name), "ipcguard explain lists them; pipe:NAME and share:NAME keep a single door open to strangers"}
+			return &InputError{
+				fmt.Sprintf("%q is no service of the catalog", name),
+				"ipcguard explain lists them; pipe:NAME and share:NAME keep a single door open to strangers",
+			}
 		}
 		if !n.declares(s.ID) {
 			n.declared = append(n.declared, s)
@@ -141,7 +147,8 @@ func (w *work) needObserved() {
 		switch {
 		case u.Share != "" && !strings.EqualFold(u.Share, "IPC$"):
 			if w.guestShare(u.Share) {
-				w.needs.shares[strings.ToLower(u.Share)] = fmt.Sprintf("observed: %s uses this share as %s", u.Client, u.Identity)
+				w.needs.shares[strings.ToLower(u.Share)] = fmt.Sprintf("observed: %s uses this share as %s", u.Client,
+					u.Identity)
 				if !slices.Contains(w.needs.sessions, u.Identity) {
 					w.needs.sessions = append(w.needs.sessions, u.Identity)
 				}
@@ -155,7 +162,9 @@ func (w *work) needObserved() {
 }
 
 func (w *work) guestShare(name string) bool {
-	return slices.ContainsFunc(w.cfg.Shares, func(s model.Share) bool { return s.OpenToGuests() && strings.EqualFold(s.Name, name) }) ||
+	return slices.ContainsFunc(w.cfg.Shares, func(s model.Share) bool {
+		return s.OpenToGuests() && strings.EqualFold(s.Name, name)
+	}) ||
 		holds(w.list(w.cfg, "NullSessionShares"), name)
 }
 

@@ -52,7 +52,9 @@ func begin(e *Evidence) (*work, error) {
 		return nil, &InputError{fmt.Sprintf("%q is no goal", g), strings.Join(Goals(), ", ")}
 	}
 	if e.Policy.Listen && e.Policy.Goal != Findings {
-		return nil, &InputError{"to listen first goes with the goal " + Findings + ": the others refuse nobody who signs in", ""}
+		return nil, &InputError{
+			"to listen first goes with the goal " + Findings + ": the others refuse nobody who signs in", "",
+		}
 	}
 	if len(e.Policy.Want) > 0 && e.Policy.Strategy == Block {
 		return nil, &InputError{"a wanted setting goes with restrict, and not with block", ""}
@@ -71,7 +73,10 @@ func begin(e *Evidence) (*work, error) {
 	for _, a := range e.Policy.Allow {
 		name, _, ok := strings.Cut(a, "=")
 		if !ok || w.c.Setting(strings.TrimSpace(name)) == nil {
-			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog with a value", a), "NAME=VALUE, such as RestrictAnonymous=2"}
+			return nil, &InputError{
+				fmt.Sprintf("%q is no setting of the catalog with a value", a),
+				"NAME=VALUE, such as RestrictAnonymous=2",
+			}
 		}
 	}
 	w.cfg = catalog.ConfigOf(e.Audit)
@@ -85,8 +90,9 @@ func begin(e *Evidence) (*work, error) {
 // document returns the plan without changes.
 func (w *work) document() *model.Plan {
 	p := &model.Plan{
-		Schema: model.SchemaPlan, Tool: w.e.Tool, By: w.e.By, Made: w.e.Made, Target: w.target(), Platform: w.platform, Strategy: w.e.Policy.Strategy,
-		Changes: []model.Change{}, Breaks: []model.Break{}, Keeps: []model.Keep{}, Rejected: []model.Rejected{},
+		Schema: model.SchemaPlan, Tool: w.e.Tool, By: w.e.By, Made: w.e.Made, Target: w.target(), Platform: w.platform,
+		Strategy: w.e.Policy.Strategy,
+		Changes:  []model.Change{}, Breaks: []model.Break{}, Keeps: []model.Keep{}, Rejected: []model.Rejected{},
 		Residual: []string{}, Warnings: []string{}, BasedOn: Facts(w.c, w.e.Audit),
 	}
 	if p.Strategy == "" {
@@ -174,7 +180,8 @@ func (w *work) restrict(p *model.Plan) error {
 	if g := w.e.Policy.Goal; g == Harden || g == Findings {
 		more = w.harden(found)
 	}
-	found = slices.Concat(w.exceptions(slices.Concat(found, more)), w.exceptedAccounts(slices.Concat(found, more)), found)
+	found = slices.Concat(w.exceptions(slices.Concat(found, more)), w.exceptedAccounts(slices.Concat(found, more)),
+		found)
 	cfg := w.with(w.cfg, slices.Concat(found, more)...)
 	for i, ch := range w.inOrder(found) {
 		var closes []string
@@ -192,7 +199,8 @@ func (w *work) restrict(p *model.Plan) error {
 		case ch.forLater():
 			c.Why = "closes no share of today: the next one that is made would be open to strangers. " + c.Why
 		case len(c.Closes) == 0:
-			c.Why = "closes nothing by itself: it writes out what strangers must keep, which they had only because everything was open: " + w.mustKeep()
+			c.Why = "closes nothing by itself: it writes out what strangers must keep, which they had only because " +
+				"everything was open: " + w.mustKeep()
 		}
 		p.Changes = append(p.Changes, c)
 	}
@@ -281,8 +289,9 @@ func (w *work) change(n int, ch chosen, closes []string) model.Change {
 	s := ch.edit.setting
 	effect := w.c.Effect(s, w.platform)
 	out := model.Change{
-		ID: strconv.Itoa(n), Setting: s.ID, Where: ch.edit.where, From: exact(s, ch.edit.from), To: ch.value(), Closes: closes,
-		When: effect.When, TakesEffect: effect.How, Reach: s.Reach, Why: w.why(s, ch.data()), Sources: s.Sources,
+		ID: strconv.Itoa(n), Setting: s.ID, Where: ch.edit.where, From: exact(s, ch.edit.from), To: ch.value(),
+		Closes: closes,
+		When:   effect.When, TakesEffect: effect.How, Reach: s.Reach, Why: w.why(s, ch.data()), Sources: s.Sources,
 		Policy: w.policyOf(s.ID),
 	}
 	if v, ok := w.effective(s.ID); ok && ch.edit.share == "" {
@@ -326,13 +335,16 @@ func (w *work) why(s *catalog.Setting, data any) string {
 // alternatives adds the settings that were considered and not used.
 func (w *work) alternatives(edits []*edit, found []chosen) {
 	for _, e := range edits {
-		if planned(found, e.setting) || slices.ContainsFunc(found, func(ch chosen) bool { return ch.edit == e }) || slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == e.setting.ID }) {
+		if planned(found, e.setting) || slices.ContainsFunc(found, func(ch chosen) bool {
+			return ch.edit == e
+		}) || slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == e.setting.ID }) {
 			continue
 		}
 		last := e.options[len(e.options)-1]
 		switch {
 		case len(found) > 0 && last.cost[costUnusual] > 0 && last.cost[costDocumented]+last.cost[costNeeded] > 0:
-			w.reject(e.name(), model.Text(last.data)+" would close no more than the plan does, and stops more: "+w.dearest(e, last))
+			w.reject(e.name(), model.Text(last.data)+" would close no more than the plan does, and stops more: "+
+				w.dearest(e, last))
 		case len(found) > 0:
 			w.reject(e.name(), model.Text(last.data)+" would close nothing more than the plan does")
 		default:

@@ -25,7 +25,15 @@ var knobs = map[string][]struct {
 		{"RestrictNullSessAccess", []any{0, 1}},
 		{"TurnOffAnonymousBlock", []any{0, 1}},
 		{"LSAAnonymousNameLookup", []any{0, 1}},
-		{"NullSessionPipes", []any{[]string{}, []string{"samr"}, []string{"netlogon", "SAMR", "lsarpc"}, []string{"HydraLsPipe", "evil pipe", "browser"}, []string{"spoolss", `sql\query`, "srvsvc", "winreg"}}},
+		{
+			"NullSessionPipes", []any{
+				[]string{},
+				[]string{"samr"},
+				[]string{"netlogon", "SAMR", "lsarpc"},
+				[]string{"HydraLsPipe", "evil pipe", "browser"},
+				[]string{"spoolss", `sql\query`, "srvsvc", "winreg"},
+			},
+		},
 		{"NullSessionShares", []any{[]string{}, []string{"docs"}, []string{"docs", "DFS$"}}},
 		{"EnableGuestAccount", []any{0, 1}},
 		{"ForceGuest", []any{0, 1}},
@@ -37,7 +45,10 @@ var knobs = map[string][]struct {
 		{"Spooler.Start", []any{2, 4}},
 		{"RemoteRegistry.Start", []any{2, 3, 4}},
 		{"EncryptData", []any{0, 1}},
-		{"PreWindows2000Members", []any{[]string{"S-1-5-7", "S-1-1-0"}, []string{"S-1-5-11"}, []string{"S-1-1-0", "S-1-5-21-1-2-3-1104"}}},
+		{
+			"PreWindows2000Members",
+			[]any{[]string{"S-1-5-7", "S-1-1-0"}, []string{"S-1-5-11"}, []string{"S-1-1-0", "S-1-5-21-1-2-3-1104"}},
+		},
 		{"RestrictRemoteClients", []any{0, 1, 2}},
 	},
 	"samba": {
@@ -73,7 +84,9 @@ func drawHost(t *rapid.T) host {
 	default:
 		roles = []model.Role{model.Workstation, model.Member, model.Standalone, model.DomainController}
 	}
-	h := host{system: q.System, product: q.ID, role: rapid.SampledFrom(roles).Draw(t, "role"), settings: map[string]any{}}
+	h := host{
+		system: q.System, product: q.ID, role: rapid.SampledFrom(roles).Draw(t, "role"), settings: map[string]any{},
+	}
 	for _, k := range knobs[h.system] {
 		switch rapid.IntRange(0, 5).Draw(t, k.id) {
 		case 0, 1, 2:
@@ -89,7 +102,12 @@ func drawHost(t *rapid.T) host {
 }
 
 func drawNeeds(t *rapid.T) []string {
-	return rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"ts_licensing", "print-server", "sqlserver", "nt4-trust", "netlogon", "pipe:evil pipe", "pipe:samr", "share:public", "share:docs", "sna"}), 0, 3, func(s string) string { return s }).Draw(t, "needs")
+	return rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
+		"ts_licensing", "print-server", "sqlserver", "nt4-trust", "netlogon", "pipe:evil pipe", "pipe:samr",
+		"share:public", "share:docs", "sna",
+	}), 0, 3, func(s string) string {
+		return s
+	}).Draw(t, "needs")
 }
 
 // planned is the host after a plan.
@@ -123,8 +141,8 @@ func given(c *catalog.Catalog, in catalog.Config) []string {
 	return out
 }
 
-// TestPlanProperties: on any host a plan closes what can be closed and no more than it has to, harms nobody who signs in,
-// starts from the values as they are, and finds nothing to do once it is done. Planning twice gives the same bytes.
+// TestPlanProperties: on any host a plan closes what can be closed and no more than it has to, harms nobody who signs
+// in, starts from the values as they are, and finds nothing to do once it is done. Planning twice gives the same bytes.
 func TestPlanProperties(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -177,7 +195,8 @@ func TestPlanProperties(t *testing.T) {
 			if len(p.Changes[i].Closes) == 0 && w.kept(cfg) {
 				rt.Fatalf("%s closes nothing", p.Changes[i].Setting)
 			}
-			if from, ok := before.Settings[p.Changes[i].Setting]; p.Changes[i].Setting != "guest ok" && (!ok || from.Present != p.Changes[i].From.Present) {
+			if from, ok := before.Settings[p.Changes[i].Setting]; p.Changes[i].Setting != "guest ok" &&
+				(!ok || from.Present != p.Changes[i].From.Present) {
 				rt.Fatalf("%s starts from %v, and the host has %v", p.Changes[i].Setting, p.Changes[i].From, from)
 			}
 		}
@@ -195,7 +214,9 @@ func TestPlanProperties(t *testing.T) {
 			k := c.Setting(s.ID)
 			if s.State == model.StateWeak && !perShare(k) && p.Question == "" &&
 				!slices.ContainsFunc(p.Changes, func(ch model.Change) bool { return ch.Setting == s.ID }) &&
-				!slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool { return strings.HasSuffix(r.Setting, s.ID) }) {
+				!slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool {
+					return strings.HasSuffix(r.Setting, s.ID)
+				}) {
 				rt.Fatalf("%s %s: the audit calls %s weak, and the plan says nothing of it", h.product, h.role, s.ID)
 			}
 		}

@@ -50,7 +50,8 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 		signIn(v, n, changed, &r)
 		switch {
 		case r.Way && considered:
-			r.After, r.Why = model.OutcomeUnknown, r.Why+"; the log says that it was considered, and not that it came to it"
+			r.After, r.Why = model.OutcomeUnknown,
+				r.Why+"; the log says that it was considered, and not that it came to it"
 			out.Possible = append(out.Possible, r)
 		case u.ToldBy != "" && !r.Way:
 			out.Unchanged++
@@ -80,7 +81,8 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 	for _, l := range [][]Replay{out.Refused, out.Possible, out.Unjudged, out.NotKnown} {
 		slices.SortFunc(l, func(a, b Replay) int {
 			x, y := &a.Use, &b.Use
-			return cmp.Or(cmp.Compare(x.Client, y.Client), cmp.Compare(x.Pipe, y.Pipe), cmp.Compare(x.Call, y.Call), cmp.Compare(x.Share, y.Share), cmp.Compare(x.Layer, y.Layer), cmp.Compare(x.Identity, y.Identity))
+			return cmp.Or(cmp.Compare(x.Client, y.Client), cmp.Compare(x.Pipe, y.Pipe), cmp.Compare(x.Call, y.Call),
+				cmp.Compare(x.Share, y.Share), cmp.Compare(x.Layer, y.Layer), cmp.Compare(x.Identity, y.Identity))
 		})
 	}
 	return out
@@ -115,7 +117,9 @@ func lookOf(u *model.Use) model.Look {
 	if answer == "" {
 		answer = string(u.Outcome)
 	}
-	return model.Look{Asked: asked, Of: u.Server, As: u.Identity, Times: u.Count, First: u.First, Last: u.Last, Answer: answer}
+	return model.Look{
+		Asked: asked, Of: u.Server, As: u.Identity, Times: u.Count, First: u.First, Last: u.Last, Answer: answer,
+	}
 }
 
 // behind says what a signed-in user who opens a pipe is no longer given through it, if the calls were not seen.
@@ -131,7 +135,8 @@ func behind(c *catalog.Catalog, before, after *catalog.View, u *model.Use) strin
 			continue
 		}
 		for _, k := range i.Calls {
-			if d := k.Discloses; d.IsExposure() && !slices.Contains(lost, d) && levelOf(after.Discloses(model.User, d)) < levelOf(before.Discloses(model.User, d)) {
+			if d := k.Discloses; d.IsExposure() && !slices.Contains(lost, d) &&
+				levelOf(after.Discloses(model.User, d)) < levelOf(before.Discloses(model.User, d)) {
 				lost = append(lost, d)
 			}
 		}
@@ -139,7 +144,8 @@ func behind(c *catalog.Catalog, before, after *catalog.View, u *model.Use) strin
 	if lost == nil {
 		return ""
 	}
-	return fmt.Sprintf("the pipe still opens, and %s behind it may be refused to signed-in users; which calls they make was not seen", model.Nouns(lost))
+	return fmt.Sprintf("the pipe still opens, and %s behind it may be refused to signed-in users; which calls they "+
+		"make was not seen", model.Nouns(lost))
 }
 
 // unmodelled lists changed settings that affect everybody and about whose effect on signed-in users the model says
@@ -169,7 +175,8 @@ func (w *work) unmodelled(after catalog.Config, changed []*catalog.Setting) []st
 
 // sameFor reports whether two answers of the model are the same, apart from their reasons.
 func sameFor(a, b model.Access) bool {
-	return a.Session == b.Session && a.Tree == b.Tree && maps.Equal(a.Pipes, b.Pipes) && maps.Equal(a.Discloses, b.Discloses)
+	return a.Session == b.Session && a.Tree == b.Tree && maps.Equal(a.Pipes, b.Pipes) &&
+		maps.Equal(a.Discloses, b.Discloses)
 }
 
 // asked returns the identity to ask the model for. An encrypted session has a key and so a user. If the logon was not

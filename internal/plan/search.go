@@ -114,7 +114,9 @@ func (w *work) respecting(all []chosen) []chosen {
 			}
 		}
 		if o < strictest.option {
-			w.reject(ch.edit.name(), "the value "+model.Text(strictest.data())+" would take from strangers what they must keep: "+w.mustKeep())
+			w.reject(ch.edit.name(),
+				"the value "+model.Text(strictest.data())+" would take from strangers what they must keep: "+
+					w.mustKeep())
 		}
 	}
 	slices.SortFunc(set, func(a, b chosen) int { return a.edit.order - b.edit.order })
@@ -194,7 +196,9 @@ func (w *work) weaker(set []chosen, good func([]chosen) bool) []chosen {
 			try := slices.Clone(set)
 			try[i].option = o
 			if good(try) {
-				w.reject(set[i].edit.setting.ID, "the value "+model.Text(set[i].data())+" closes nothing here that "+model.Text(try[i].data())+" does not")
+				w.reject(set[i].edit.setting.ID,
+					"the value "+model.Text(set[i].data())+" closes nothing here that "+model.Text(try[i].data())+
+						" does not")
 				set = try
 				break
 			}

@@ -52,7 +52,8 @@ func (w *work) shareEdits(s *catalog.Setting) []*edit {
 	at := map[string]*edit{} // by section
 	line := func(section string, from model.Value, to bool) *edit {
 		e := &edit{
-			setting: s, share: section, where: strings.ReplaceAll(s.Where, "SHARE", section), from: from, options: []option{{data: to}},
+			setting: s, share: section, where: strings.ReplaceAll(s.Where, "SHARE", section), from: from,
+			options: []option{{data: to}},
 		}
 		at[strings.ToLower(section)] = e
 		out = append(out, e)
@@ -88,7 +89,8 @@ func (w *work) shareEdits(s *catalog.Setting) []*edit {
 	for i := range w.cfg.Shares { // a share that must stay open gets its own line
 		share := &w.cfg.Shares[i]
 		for _, o := range openers(share) {
-			if o.setting == s.ID && w.needs.share(share.Name) && at[o.at] != nil && o.at != strings.ToLower(share.Name) {
+			if o.setting == s.ID && w.needs.share(share.Name) && at[o.at] != nil &&
+				o.at != strings.ToLower(share.Name) {
 				line(share.Name, model.Value{}, true)
 			}
 		}
@@ -220,12 +222,14 @@ func (w *work) shareBreaks(lines []chosen) []model.Break {
 // unlisted returns what a closed IPC$ takes from those who use a share that stays open to strangers.
 func (w *work) unlisted(cfg catalog.Config) []model.Break {
 	before, after := w.view(), w.c.View(cfg)
-	if len(w.needs.shares) == 0 || levelOf(before.Tree(model.Anonymous)) == shut || levelOf(after.Tree(model.Anonymous)) > shut || w.platform.System != "samba" {
+	if len(w.needs.shares) == 0 || levelOf(before.Tree(model.Anonymous)) == shut ||
+		levelOf(after.Tree(model.Anonymous)) > shut || w.platform.System != "samba" {
 		return nil
 	}
 	return []model.Break{{
 		Who:       "people who use " + strings.Join(sortedKeys(w.needs.shares), ", ") + " without an account",
 		What:      "they are shown no list of shares any more, and open it by its name",
-		Certainty: "documented", Because: "the list comes through IPC$, which is closed to them", Sources: []string{"M samba-4.17.12"},
+		Certainty: "documented", Because: "the list comes through IPC$, which is closed to them",
+		Sources: []string{"M samba-4.17.12"},
 	}}
 }

@@ -16,7 +16,8 @@ func TestSignature(t *testing.T) {
 	}
 	anna, berta := seed('a'), seed('b')
 	key := func(k ed25519.PrivateKey, name string) Key { return Key{k.Public().(ed25519.PublicKey), name} }
-	trust, err := ReadTrust([]byte("# who plans here\n\n" + key(anna, "anna of the night shift").String() + "\r\n" + key(berta, "").String()))
+	trust, err := ReadTrust([]byte("# who plans here\n\n" + key(anna, "anna of the night shift").String() + "\r\n" +
+		key(berta, "").String()))
 	if err != nil || len(trust) != 2 || trust[0].Name != "anna of the night shift" || trust[1].Name != "" {
 		t.Fatalf("%v, %v", trust, err)
 	}
@@ -70,10 +71,13 @@ func TestSignature(t *testing.T) {
 
 func TestTrustErrors(t *testing.T) {
 	line := "ed25519 " + strings.Repeat("A", 43) + "= anna\n"
-	if keys, err := ReadTrust([]byte(line + "#" + strings.Repeat("-", 100<<10) + "\r\n" + line)); err != nil || len(keys) != 2 {
+	if keys, err := ReadTrust([]byte(line + "#" + strings.Repeat("-", 100<<10) + "\r\n" + line)); err != nil ||
+		len(keys) != 2 {
 		t.Errorf("behind a long line: %d keys, %v", len(keys), err)
 	}
-	for _, bad := range []string{"ed25519", "rsa AAAA x", "ed25519 AAAA x", "ed25519 !!!! x", strings.Repeat("#", maxTrust+1)} {
+	for _, bad := range []string{
+		"ed25519", "rsa AAAA x", "ed25519 AAAA x", "ed25519 !!!! x", strings.Repeat("#", maxTrust+1),
+	} {
 		if keys, err := ReadTrust([]byte(bad)); err == nil {
 			t.Errorf("%.40q is read as %v", bad, keys)
 		}

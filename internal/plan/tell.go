@@ -31,9 +31,12 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 				why = "whether they are let in at all is not known: " + strings.Join(v.WhySession(id), "; ")
 			}
 			scanned := levelOf(w.settled[d]) == open && w.settled[d] != ""
-			at := slices.IndexFunc(mine, func(g *group) bool { return g.level == after[i] && g.why == why && g.scan == scanned })
+			at := slices.IndexFunc(mine, func(g *group) bool {
+				return g.level == after[i] && g.why == why && g.scan == scanned
+			})
 			if at < 0 {
-				at, mine = len(mine), append(mine, &group{level: after[i], why: why, scan: scanned, who: []string{word(id)}})
+				at, mine = len(mine),
+					append(mine, &group{level: after[i], why: why, scan: scanned, who: []string{word(id)}})
 			}
 			mine[at].kinds = append(mine[at].kinds, d.kind.Noun())
 		}
@@ -53,11 +56,14 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 		who, kinds := strings.Join(g.who, ", "), strings.Join(g.kinds, ", ")
 		switch {
 		case g.level == open:
-			out = append(out, fmt.Sprintf("%s: still given %s (%s). No setting of this product closes it without stopping what is needed.", who, kinds, g.why))
+			out = append(out, fmt.Sprintf("%s: still given %s (%s). No setting of this product closes it without "+
+				"stopping what is needed.", who, kinds, g.why))
 		case g.scan:
-			out = append(out, fmt.Sprintf("%s: the scan was given %s, and the model does not know whether the changes close it (%s). Scan again after them.", who, kinds, g.why))
+			out = append(out, fmt.Sprintf("%s: the scan was given %s, and the model does not know whether the "+
+				"changes close it (%s). Scan again after them.", who, kinds, g.why))
 		default:
-			out = append(out, fmt.Sprintf("%s: not known whether given %s (%s). A scan of the host settles it.", who, kinds, g.why))
+			out = append(out, fmt.Sprintf("%s: not known whether given %s (%s). A scan of the host settles it.", who,
+				kinds, g.why))
 		}
 	}
 	before := w.view()
@@ -90,7 +96,8 @@ func (w *work) stillOpen(cfg catalog.Config, after []level) []model.OpenDoor {
 		case d.kind == model.DisclosesFiles && o.Known && levelOf(others.Discloses(d.identity, d.kind)) < open:
 			o.Shares, o.Why = sortedKeys(w.needs.shares), "these shares have to stay"
 			if levelOf(others.Discloses(d.identity, d.kind)) == ajar {
-				o.Known, o.Why = false, "beside the shares that have to stay: "+strings.Join(others.Why(d.identity, d.kind), "; ")
+				o.Known, o.Why = false,
+					"beside the shares that have to stay: "+strings.Join(others.Why(d.identity, d.kind), "; ")
 			}
 		case d.kind != "":
 			o.Why = strings.Join(v.Why(d.identity, d.kind), "; ")
@@ -109,7 +116,8 @@ func (w *work) notRead() []string {
 			continue
 		}
 		g := s.Governs
-		if _, possible := w.c.Fit(s.Applies, w.platform); !possible || !g.Session && !g.Tree && len(g.Pipes) == 0 && len(g.Discloses) == 0 {
+		if _, possible := w.c.Fit(s.Applies, w.platform); !possible ||
+			!g.Session && !g.Tree && len(g.Pipes) == 0 && len(g.Discloses) == 0 {
 			continue
 		}
 		if v, read := w.cfg.Settings[s.ID]; !read || !v.Present && (s.Type == "policy" || s.Type == "members") {
@@ -119,7 +127,8 @@ func (w *work) notRead() []string {
 	if missing == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("not read, and so neither judged nor changed: %s. An audit of a source that has them (the host itself, its policies) settles it.", strings.Join(missing, ", "))}
+	return []string{fmt.Sprintf("not read, and so neither judged nor changed: %s. An audit of a source that has "+
+		"them (the host itself, its policies) settles it.", strings.Join(missing, ", "))}
 }
 
 // keeps returns what keeps working, and why. It asks the model for a signed-in user before and after.
@@ -162,7 +171,11 @@ func (w *work) keeps(cfg catalog.Config) []model.Keep {
 			}
 		}
 		if by != nil {
-			out = append(out, model.Keep{What: "pipes of a domain controller: " + strings.Join(by, ", "), Why: "old trusts and clients open them before they have proved who they are; what lies behind is closed by other settings as far as it can be"})
+			out = append(out, model.Keep{
+				What: "pipes of a domain controller: " + strings.Join(by, ", "),
+				Why: "old trusts and clients open them before they have proved who they are; what lies behind is " +
+					"closed by other settings as far as it can be",
+			})
 		}
 	}
 	seen, pipes := int64(0), map[string]string{}
@@ -173,7 +186,10 @@ func (w *work) keeps(cfg catalog.Config) []model.Keep {
 		}
 	}
 	if seen > 0 {
-		out = append(out, model.Keep{What: fmt.Sprintf("%d observed uses by users and machines: %s", seen, strings.Join(sortedKeys(pipes), ", ")), Why: "they signed in, and signed-in users keep every pipe"})
+		out = append(out, model.Keep{
+			What: fmt.Sprintf("%d observed uses by users and machines: %s", seen,
+				strings.Join(sortedKeys(pipes), ", ")), Why: "they signed in, and signed-in users keep every pipe",
+		})
 	}
 	return out
 }
@@ -213,12 +229,14 @@ func (w *work) checks() []string {
 		}
 	}
 	for _, u := range w.uses() {
-		if id, sure := asked(u.Identity); sure && id == model.User && u.Outcome == model.Allowed && u.Pipe != "" && w.c.Pipe(u.Pipe) != nil {
+		if id, sure := asked(u.Identity); sure && id == model.User && u.Outcome == model.Allowed && u.Pipe != "" &&
+			w.c.Pipe(u.Pipe) != nil {
 			add("pipe:" + w.c.Pipe(u.Pipe).Name)
 		}
 	}
 	for _, s := range w.cfg.Shares[:min(len(w.cfg.Shares), maxNamed)] { // each costs verify a connection
-		if !s.Default && s.Off == "" && !s.Printer && !strings.EqualFold(s.Name, "IPC$") && !strings.ContainsAny(s.Name, "%$") {
+		if !s.Default && s.Off == "" && !s.Printer && !strings.EqualFold(s.Name, "IPC$") &&
+			!strings.ContainsAny(s.Name, "%$") {
 			add("share:" + s.Name)
 		}
 	}
@@ -230,7 +248,8 @@ func (w *work) checks() []string {
 
 func (w *work) warnRestrict(p *model.Plan) {
 	if w.platform.Role == model.UnknownRole || w.platform.Role == "" {
-		w.warn("the role is not known: say --role workstation, member, standalone or domain-controller. Until then the list of pipes keeps what a domain controller needs.")
+		w.warn("the role is not known: say --role workstation, member, standalone or domain-controller. Until then " +
+			"the list of pipes keeps what a domain controller needs.")
 	}
 	if w.platform.Product == "" {
 		w.warn("the product is not known, so defaults that differ by release stay unknown")
@@ -243,13 +262,15 @@ func (w *work) warnRestrict(p *model.Plan) {
 		case "reboot", "service-restart":
 			w.warn("%s is not in force until: %s", ch.Setting, ch.TakesEffect)
 		case "unknown", "":
-			w.warn("when %s takes effect is not documented (%s): verify after it, and again after a restart", ch.Setting, ch.TakesEffect)
+			w.warn("when %s takes effect is not documented (%s): verify after it, and again after a restart",
+				ch.Setting, ch.TakesEffect)
 		}
 		w.warnRules(ch)
 		w.warnPolicy(ch)
 	}
 	if w.platform.System == "samba" && len(p.Changes) > 0 {
-		w.warn("connections that are open keep their pipes until IPC$ is closed once (smbcontrol smbd close-share 'IPC$')")
+		w.warn("connections that are open keep their pipes until IPC$ is closed once (smbcontrol smbd close-share " +
+			"'IPC$')")
 	}
 }
 
@@ -257,7 +278,8 @@ func (w *work) warnRestrict(p *model.Plan) {
 // minutes, security settings within 16 hours.
 func (w *work) warnPolicy(ch model.Change) {
 	if ch.Policy != "" {
-		w.warn("%s is written by a policy (%s): it comes back at the next refresh, in 90 to 120 minutes or for security settings in 16 hours. Change it in the policy", ch.Setting, ch.Policy)
+		w.warn("%s is written by a policy (%s): it comes back at the next refresh, in 90 to 120 minutes or for "+
+			"security settings in 16 hours. Change it in the policy", ch.Setting, ch.Policy)
 	}
 }
 
@@ -273,7 +295,8 @@ func (w *work) idle(s *catalog.Setting) string {
 			continue
 		}
 		for _, place := range s.Aliases {
-			if strings.HasPrefix(place, `HKLM\`) && strings.HasSuffix(strings.ToLower(a.Origin), strings.ToLower(place)) {
+			if strings.HasPrefix(place, `HKLM\`) &&
+				strings.HasSuffix(strings.ToLower(a.Origin), strings.ToLower(place)) {
 				return "a policy writes it at " + place + ", which counts before its own place: change it in the policy"
 			}
 		}
@@ -288,7 +311,8 @@ func (w *work) policyOf(setting string) string {
 		if s.ID != setting || !s.Present {
 			continue
 		}
-		inPolicy := strings.Contains(strings.ToLower(s.Origin), `\policies\`) || strings.HasSuffix(s.Origin, "GptTmpl.inf") || strings.HasSuffix(strings.ToLower(s.Origin), "registry.pol")
+		inPolicy := strings.Contains(strings.ToLower(s.Origin), `\policies\`) ||
+			strings.HasSuffix(s.Origin, "GptTmpl.inf") || strings.HasSuffix(strings.ToLower(s.Origin), "registry.pol")
 		file := strings.Contains(strings.ToLower(s.Origin), ".reg:") // merged with policies, and not a policy itself
 		if inPolicy || w.e.Audit.Source.Kind == "gpo" && s.Origin != "" && !file {
 			return s.Origin
@@ -301,7 +325,8 @@ func (w *work) policyOf(setting string) string {
 func (w *work) warnRules(ch model.Change) {
 	for _, src := range ch.Sources {
 		if f := strings.Fields(src); len(f) == 3 && (f[1] == "sigma" || f[1] == "elastic") {
-			w.warn("a stock rule of %s (%s) reports a change of %s as an attack: tell those who watch", f[1], f[2], ch.Setting)
+			w.warn("a stock rule of %s (%s) reports a change of %s as an attack: tell those who watch", f[1], f[2],
+				ch.Setting)
 		}
 	}
 }

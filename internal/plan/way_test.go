@@ -40,12 +40,16 @@ sources: [I ours]
 	}
 	more := *c
 	more.Ways = append(slices.Clone(c.Ways), way)
-	e := Evidence{Catalog: &more, Audit: sambaOpen.audit(t), Policy: Policy{Strategy: Block, Means: "no-printing", AcceptBreakage: true}, Observed: month()}
+	e := Evidence{
+		Catalog: &more, Audit: sambaOpen.audit(t),
+		Policy: Policy{Strategy: Block, Means: "no-printing", AcceptBreakage: true}, Observed: month(),
+	}
 	p := make1(t, e)
 	if got := changes(p); !slices.Equal(got, []string{"disable spoolss=yes"}) {
 		t.Errorf("changes %q; refused %q", got, p.Refused)
 	}
-	if p.Means != "no-printing" || !has(p.Warnings, "no-printing: a trial") || !strings.Contains(p.Changes[0].Why, "it takes the print pipe, from everybody") {
+	if p.Means != "no-printing" || !has(p.Warnings, "no-printing: a trial") ||
+		!strings.Contains(p.Changes[0].Why, "it takes the print pipe, from everybody") {
 		t.Errorf("means %q, warnings %q, changes %v", p.Means, p.Warnings, p.Changes)
 	}
 	e.Policy.Means = ""

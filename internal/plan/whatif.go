@@ -40,7 +40,8 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 	after.Settings = maps.Clone(w.cfg.Settings)
 	a := &Answer{
 		Schema: SchemaWhatIf, Target: w.target(), Platform: w.platform, Changes: []model.Change{},
-		Refused: []Replay{}, Possible: []Replay{}, Unjudged: []Replay{}, NotKnown: []Replay{}, Breaks: []model.Break{}, Warnings: []string{},
+		Refused: []Replay{}, Possible: []Replay{}, Unjudged: []Replay{}, NotKnown: []Replay{}, Breaks: []model.Break{},
+		Warnings: []string{},
 	}
 	var changed []*catalog.Setting
 	for _, x := range settings {
@@ -58,16 +59,26 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 		}
 		s := w.c.Setting(x.Name)
 		if s != nil && s.PerAccount() {
-			return nil, &InputError{s.ID + " is a line of each account", "name the account, as in " + strings.TrimSuffix(s.ID, "ACCOUNT") + "NAS2$=no"}
+			return nil, &InputError{
+				s.ID + " is a line of each account",
+				"name the account, as in " + strings.TrimSuffix(s.ID, "ACCOUNT") + "NAS2$=no",
+			}
 		}
 		if s != nil && (s.ID == guestOK || s.ID == guestOnly) {
-			return nil, &InputError{s.ID + " is a line of a share", "name the share, as in public:" + s.ID + "=" + x.Value}
+			return nil, &InputError{
+				s.ID + " is a line of a share", "name the share, as in public:" + s.ID + "=" + x.Value,
+			}
 		}
 		if s == nil {
-			return nil, &InputError{fmt.Sprintf("%q is no setting of the catalog", x.Name), "ipcguard explain NAME finds what it may be called"}
+			return nil, &InputError{
+				fmt.Sprintf("%q is no setting of the catalog", x.Name),
+				"ipcguard explain NAME finds what it may be called",
+			}
 		}
 		if s.System != w.platform.System {
-			return nil, &InputError{fmt.Sprintf("%s is a setting of %s, and the audit is of %s", s.ID, s.System, w.platform.System), ""}
+			return nil, &InputError{
+				fmt.Sprintf("%s is a setting of %s, and the audit is of %s", s.ID, s.System, w.platform.System), "",
+			}
 		}
 		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {
 			a.Warnings = append(a.Warnings, s.ID+" is not read by this product or role, so it changes nothing")
@@ -90,7 +101,10 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 		}
 		after.Settings[s.ID] = to
 		changed = append(changed, s)
-		ch := model.Change{ID: fmt.Sprint(len(a.Changes) + 1), Setting: s.ID, Where: ed.where, From: exact(s, ed.from), To: to, Closes: []string{}, Reach: s.Reach}
+		ch := model.Change{
+			ID: fmt.Sprint(len(a.Changes) + 1), Setting: s.ID, Where: ed.where, From: exact(s, ed.from), To: to,
+			Closes: []string{}, Reach: s.Reach,
+		}
 		effect := w.c.Effect(s, w.platform)
 		ch.When, ch.TakesEffect = effect.When, effect.How
 		if v, ok := w.effective(s.ID); ok {
@@ -106,7 +120,8 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 	a.Coverage = w.weighFor(changed)
 	r := replay(w.c, w.cfg, after, w.uses(), w.unmodelled(after, changed))
 	a.NotKnown = append(a.NotKnown, r.NotKnown...)
-	a.Refused, a.Possible, a.Unjudged, a.Unchanged = append(a.Refused, r.Refused...), append(a.Possible, r.Possible...), append(a.Unjudged, r.Unjudged...), r.Unchanged
+	a.Refused, a.Possible, a.Unjudged, a.Unchanged = append(a.Refused, r.Refused...), append(a.Possible, r.Possible...),
+		append(a.Unjudged, r.Unjudged...), r.Unchanged
 	w.shareUses(a, after)
 	if len(a.Possible)+len(a.Unjudged)+len(a.NotKnown) > 0 || !a.Coverage.Enough {
 		a.Warnings = append(a.Warnings, w.listen(changed)...)

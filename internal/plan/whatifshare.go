@@ -20,7 +20,8 @@ func (w *work) shareSetting(name string) (share string, s *catalog.Setting, ok b
 		return "", nil, false
 	}
 	s = w.c.Setting(strings.TrimSpace(rest))
-	return strings.TrimSpace(share), s, s != nil && s.System == w.platform.System && (s.ID == guestOK || s.ID == guestOnly || s.ID == smbEncrypt)
+	return strings.TrimSpace(share), s,
+		s != nil && s.System == w.platform.System && (s.ID == guestOK || s.ID == guestOnly || s.ID == smbEncrypt)
 }
 
 // shareChange changes a line of one share in a configuration. Only uses of IPC$ are observed, so no client is seen to
@@ -28,7 +29,9 @@ func (w *work) shareSetting(name string) (share string, s *catalog.Setting, ok b
 func (w *work) shareChange(a *Answer, after *catalog.Config, name string, s *catalog.Setting, value string) error {
 	i := slices.IndexFunc(after.Shares, func(x model.Share) bool { return strings.EqualFold(x.Name, name) })
 	if i < 0 {
-		return &InputError{fmt.Sprintf("the audit has no share %q", name), "ipcguard audit lists the shares with --format json"}
+		return &InputError{
+			fmt.Sprintf("the audit has no share %q", name), "ipcguard audit lists the shares with --format json",
+		}
 	}
 	if strings.EqualFold(name, "IPC$") {
 		return &InputError{s.ID + " in [IPC$] is ignored", ""}
@@ -54,7 +57,8 @@ func (w *work) shareChange(a *Answer, after *catalog.Config, name string, s *cat
 	}
 	effect := w.c.Effect(s, w.platform)
 	a.Changes = append(a.Changes, model.Change{
-		ID: fmt.Sprint(len(a.Changes) + 1), Setting: share.Name + ":" + s.ID, Where: ed.where, From: exact(s, ed.from), To: model.Value{Present: true, Type: s.Type, Data: data},
+		ID: fmt.Sprint(len(a.Changes) + 1), Setting: share.Name + ":" + s.ID, Where: ed.where, From: exact(s, ed.from),
+		To:     model.Value{Present: true, Type: s.Type, Data: data},
 		Closes: []string{}, Reach: s.Reach, When: effect.When, TakesEffect: effect.How,
 	})
 	return nil
@@ -80,13 +84,18 @@ func (w *work) shareUses(a *Answer, after catalog.Config) {
 	a.Coverage.Enough = false
 	a.Coverage.Why = "who uses the " + shareWord(names) + " was not recorded: what is observed is IPC$"
 	for _, u := range w.uses() {
-		if u.Layer != model.LayerSession && u.Layer != model.LayerTree || u.Outcome != model.Allowed || u.Elsewhere() || told[callerOf(&u)] {
+		if u.Layer != model.LayerSession && u.Layer != model.LayerTree || u.Outcome != model.Allowed || u.Elsewhere() ||
+			told[callerOf(&u)] {
 			continue
 		}
 		for _, s := range changed {
 			if why := s.refuses(&u, before, now); why != "" {
 				told[callerOf(&u)] = true
-				a.Possible = append(a.Possible, Replay{Use: u, Before: model.Allowed, After: model.OutcomeUnknown, Why: why + "; whether it uses the share was not seen", Looks: []model.Look{lookOf(&u)}})
+				a.Possible = append(a.Possible,
+					Replay{
+						Use: u, Before: model.Allowed, After: model.OutcomeUnknown,
+						Why: why + "; whether it uses the share was not seen", Looks: []model.Look{lookOf(&u)},
+					})
 				a.Unchanged--
 				break
 			}

@@ -10,17 +10,25 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestWhatIfShare asks for a line of one share: nobody is seen to use a disk share, so that nobody is refused for certain, and silence
-// never counts.
+// TestWhatIfShare asks for a line of one share: nobody is seen to use a disk share, so that nobody is refused for
+// certain, and silence never counts.
 func TestWhatIfShare(t *testing.T) {
-	h := host{system: "samba", product: "samba", role: model.Standalone, settings: map[string]any{"map to guest": "bad user"}}
+	h := host{
+		system: "samba", product: "samba", role: model.Standalone, settings: map[string]any{"map to guest": "bad user"},
+	}
 	audit := h.audit(t)
 	audit.Shares = []model.Share{{Name: "public", Guest: true}, {Name: "finance"}}
 	o := month()
 	for _, u := range []model.Use{
 		{Client: "guest", Identity: model.Guest, Package: model.PackageNTLMv2},
-		{Client: "old", Identity: model.User, Account: "bob", Package: model.PackageNTLMv2, Dialect: "2.1", CanEncrypt: model.False},
-		{Client: "new", Identity: model.User, Account: "ann", Package: model.PackageNTLMv2, Dialect: "3.1.1", CanEncrypt: model.True},
+		{
+			Client: "old", Identity: model.User, Account: "bob", Package: model.PackageNTLMv2, Dialect: "2.1",
+			CanEncrypt: model.False,
+		},
+		{
+			Client: "new", Identity: model.User, Account: "ann", Package: model.PackageNTLMv2, Dialect: "3.1.1",
+			CanEncrypt: model.True,
+		},
 	} {
 		u.Layer, u.Outcome, u.Count = model.LayerSession, model.Allowed, 1
 		o.Uses = append(o.Uses, u)
@@ -48,10 +56,12 @@ func TestWhatIfShare(t *testing.T) {
 		}
 		slices.Sort(got)
 		if strings.Join(got, " ") != want || len(a.Refused) > 0 || want != "" && a.Coverage.Enough {
-			t.Errorf("%s: possible %q, want %q; refused %+v, silence counts: %t", setting, got, want, a.Refused, a.Coverage.Enough)
+			t.Errorf("%s: possible %q, want %q; refused %+v, silence counts: %t", setting, got, want, a.Refused,
+				a.Coverage.Enough)
 		}
 	}
-	both, err := WhatIf(Evidence{Audit: audit, Observed: o}, []Setting{{"public:guest ok", "no"}, {"finance:server smb encrypt", "required"}})
+	both, err := WhatIf(Evidence{Audit: audit, Observed: o},
+		[]Setting{{"public:guest ok", "no"}, {"finance:server smb encrypt", "required"}})
 	if err != nil || len(both.Possible) != 2 || !strings.Contains(both.Coverage.Why, "shares public, finance") {
 		t.Errorf("two shares at once: %v, %+v", err, both)
 	}
@@ -63,8 +73,8 @@ func TestWhatIfShare(t *testing.T) {
 	}
 }
 
-// TestValuesThatAreNone refuses values that a setting does not have, wherever one may be asked for, and names those that it
-// has.
+// TestValuesThatAreNone refuses values that a setting does not have, wherever one may be asked for, and names those
+// that it has.
 func TestValuesThatAreNone(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -92,10 +102,13 @@ func TestValuesThatAreNone(t *testing.T) {
 			for _, value := range []string{"rubbish", "99"} {
 				_, err := WhatIf(Evidence{Audit: audit}, []Setting{{name, value}})
 				var wrong *InputError
-				if !errors.As(err, &wrong) || value == "rubbish" && s.Type == "enum" && !strings.Contains(wrong.Hint, words[0]) {
+				if !errors.As(err, &wrong) ||
+					value == "rubbish" && s.Type == "enum" && !strings.Contains(wrong.Hint, words[0]) {
 					t.Errorf("what if %s=%s: %v", name, value, err)
 				}
-				if _, err := Make(Evidence{Audit: audit, Policy: Policy{Want: []string{name + "=" + value}}}); err == nil {
+				if _, err := Make(Evidence{
+					Audit: audit, Policy: Policy{Want: []string{name + "=" + value}},
+				}); err == nil {
 					t.Errorf("want %s=%s: no error", name, value)
 				}
 			}

@@ -17,13 +17,17 @@ func TestParse(t *testing.T) {
 	}{
 		{
 			"text",
-			"System audit policy\r\nCategory/Subcategory                      Setting\r\nObject Access\r\n  File Share                              Success and Failure\r\n  Detailed File Share                     No Auditing\r\n  Logon                                   Success\r\n",
+			"System audit policy\r\nCategory/Subcategory                      Setting\r\nObject Access\r\n  File " +
+				"Share                              Success and Failure\r\n  Detailed File Share                    " +
+				" No Auditing\r\n  Logon                                   Success\r\n",
 			map[string]Setting{FileShare: Both, DetailedFileShare: NoAuditing, Logon: Success},
 			0, "",
 		},
 		{
 			"German text",
-			"Systemüberwachungsrichtlinie\r\n  Dateifreigabe                           Erfolg und Fehler\r\n  Detaillierte Dateifreigabe              Keine Überwachung\r\n  Anmelden                                Erfolg\r\n",
+			"Systemüberwachungsrichtlinie\r\n  Dateifreigabe                           Erfolg und Fehler\r\n  " +
+				"Detaillierte Dateifreigabe              Keine Überwachung\r\n  Anmelden                            " +
+				"    Erfolg\r\n",
 			map[string]Setting{FileShare: Both, DetailedFileShare: NoAuditing, Logon: Success},
 			0, "",
 		},
@@ -32,7 +36,9 @@ func TestParse(t *testing.T) {
 			",Success,\r\n", map[string]Setting{FileShare: Failure}, 0, "SRV1"},
 		{
 			"German table",
-			"Computername,Richtlinienziel,Unterkategorie,GUID der Unterkategorie,Einschlusseinstellung,Ausschlusseinstellung\nPC,System,Anmelden,{0CCE9215" + g + ",Erfolg und Fehler,\n",
+			"Computername,Richtlinienziel,Unterkategorie,GUID der " +
+				"Unterkategorie,Einschlusseinstellung,Ausschlusseinstellung\nPC,System,Anmelden,{0CCE9215" + g +
+				",Erfolg und Fehler,\n",
 			map[string]Setting{Logon: Both},
 			0, "PC",
 		},

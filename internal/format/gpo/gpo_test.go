@@ -41,12 +41,15 @@ func text(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 
 func TestBackupsWithPrecedence(t *testing.T) {
 	fsys := fstest.MapFS{
-		"b/manifest.xml":     text(`<Backups xmlns="x"><BackupInst><ID><![CDATA[{B}]]></ID></BackupInst><BackupInst><ID>{A}</ID></BackupInst></Backups>`),
-		"b/{A}/bkupInfo.xml": text(`<BackupInst xmlns="x"><GPOGuid>{1}</GPOGuid><GPODomain>d</GPODomain><BackupTime>2020-01-01T00:00:00</BackupTime><GPODisplayName><![CDATA[First & only]]></GPODisplayName></BackupInst>`),
+		"b/manifest.xml": text(
+			`<Backups xmlns="x"><BackupInst><ID><![CDATA[{B}]]></ID></BackupInst><BackupInst><ID>{A}</ID></BackupInst></Backups>`),
+		"b/{A}/bkupInfo.xml": text(
+			`<BackupInst xmlns="x"><GPOGuid>{1}</GPOGuid><GPODomain>d</GPODomain><BackupTime>2020-01-01T00:00:00</BackupTime><GPODisplayName><![CDATA[First & only]]></GPODisplayName></BackupInst>`),
 		"b/{A}/domainsysvol/gpo/MACHINE/microsoft/windows nt/secedit/gpttmpl.INF": template(t, 1, "0"),
 		"b/{A}/domainsysvol/gpo/MACHINE/Registry.POL": policy(t,
 			regpol.Set(registry.NewDWord(`Software\P`, "x", 1)), regpol.Set(registry.NewDWord(`Software\P`, "y", 1))),
-		"b/{B}/Backup.xml": text(`<GroupPolicyBackupScheme xmlns="y"><GroupPolicyObject><GroupPolicyCoreSettings><ID>{2}</ID><Domain>e</Domain><DisplayName>Second</DisplayName></GroupPolicyCoreSettings></GroupPolicyObject></GroupPolicyBackupScheme>`),
+		"b/{B}/Backup.xml": text(
+			`<GroupPolicyBackupScheme xmlns="y"><GroupPolicyObject><GroupPolicyCoreSettings><ID>{2}</ID><Domain>e</Domain><DisplayName>Second</DisplayName></GroupPolicyCoreSettings></GroupPolicyObject></GroupPolicyBackupScheme>`),
 		"b/{B}/DomainSysvol/GPO/Machine/microsoft/windows nt/SecEdit/GptTmpl.inf": template(t, 0, "1"),
 		"b/{B}/DomainSysvol/GPO/Machine/registry.pol": policy(t,
 			regpol.Delete(`Software\P`, "x"),

@@ -68,7 +68,8 @@ func (h *Hive) replay(b *base, logs []Log) {
 		h.replayNew(b, fresh)
 	}
 	if h.info.Replayed == 0 {
-		h.problem("the hive is dirty (sequence numbers %d and %d) and no log beside it continues it: its last changes may be missing", b.primary, b.secondary)
+		h.problem("the hive is dirty (sequence numbers %d and %d) and no log beside it continues it: its last "+
+			"changes may be missing", b.primary, b.secondary)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 	"ipcguard/internal/format/regpol"
 )
 
-const sample = "; ----------------------------------------------------------------------\r\n; PARSING Computer POLICY\r\n; Source file:  Machine\\Registry.pol\r\n\r\n" +
+const sample = "; ----------------------------------------------------------------------\r\n; PARSING Computer " +
+	"POLICY\r\n; Source file:  Machine\\Registry.pol\r\n\r\n" +
 	"Computer\r\nSYSTEM\\CurrentControlSet\\Control\\Lsa\r\nRestrictAnonymous\r\nDWORD:1\r\n\r\n" +
 	"Computer\r\nSYSTEM\\CurrentControlSet\\Control\\Lsa\r\nRestrictAnonymousSAM\r\nDELETE\r\n\r\n" +
 	"Computer\r\nSYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\r\nNullSessionPipes\r\nMULTISZ:netlogon\\0samr\r\n\r\n" +

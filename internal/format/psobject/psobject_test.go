@@ -37,7 +37,8 @@ func TestParse(t *testing.T) {
 		},
 		"CSV with semicolons": {"\"A\";\"B\"\n\"1\";\"2\"\n", []Object{{"A": "1", "B": "2"}}},
 		"table": {
-			"\nName   ScopeName Path       Description\n----   --------- ----       -----------\nADMIN$ *         C:\\Windows Remoteverwaltung\nIPC$   *                    Remote-IPC\nBüro   *         C:\\B       \n",
+			"\nName   ScopeName Path       Description\n----   --------- ----       -----------\nADMIN$ *         " +
+				"C:\\Windows Remoteverwaltung\nIPC$   *                    Remote-IPC\nBüro   *         C:\\B       \n",
 			[]Object{
 				{"Name": "ADMIN$", "ScopeName": "*", "Path": `C:\Windows`, "Description": "Remoteverwaltung"},
 				{"Name": "IPC$", "ScopeName": "*", "Path": "", "Description": "Remote-IPC"},

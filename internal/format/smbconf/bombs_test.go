@@ -76,7 +76,8 @@ func TestCopyChain(t *testing.T) {
 // TestDefaults: shares that share [global]'s defaults keep them separate from later settings.
 func TestDefaults(t *testing.T) {
 	c := mustLoad(t,
-		files{"smb.conf": "guest ok = yes\n[a]\n[b]\nguest ok = no\n[c]\nx:y = 1\n[global]\ncomment = late\n[d]\n[c]\n[e]\ncopy = b\n"}, Options{})
+		files{"smb.conf": "guest ok = yes\n[a]\n[b]\nguest ok = no\n[c]\nx:y = 1\n[global]\ncomment = " +
+			"late\n[d]\n[c]\n[e]\ncopy = b\n"}, Options{})
 	for _, want := range []struct {
 		share, name, value string
 	}{

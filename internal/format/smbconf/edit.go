@@ -104,7 +104,8 @@ func edit(path string, o Options, section, name string, value *string) (*Edit, e
 		}
 	}
 	return nil,
-		fmt.Errorf("smb.conf: [%s] %s: no change of %s has this effect and no other: another file that it includes decides, or its last line goes on", section, name, path)
+		fmt.Errorf("smb.conf: [%s] %s: no change of %s has this effect and no other: another file that it includes "+
+			"decides, or its last line goes on", section, name, path)
 }
 
 // works reads the changed configuration, and checks the effective value and everything else.

@@ -37,7 +37,8 @@ func mustLoad(t *testing.T, f files, o Options) *Config {
 
 func TestPlaces(t *testing.T) {
 	c := mustLoad(t, files{
-		"smb.conf": "workgroup = A\n[global]\n  restrict anonymous = 1\n; x\nrestrictanonymous=2\nserver \\\n  string = two \\\n  lines\n" +
+		"smb.conf": "workgroup = A\n[global]\n  restrict anonymous = 1\n; x\nrestrictanonymous=2\nserver \\\n  " +
+			"string = two \\\n  lines\n" +
 			"guest ok = yes\ninclude = /etc/%L.conf\n[share]\nwriteable = yes\n",
 		"/r/etc/host.conf": "log level = 3\n\n[IPC$]\nhosts deny = ALL, EXCEPT 10.\n",
 	}, Options{Macros: map[byte]string{'L': "host"}, Root: "/r"})
@@ -117,7 +118,8 @@ func TestRegistry(t *testing.T) {
 	include := mustLoad(t,
 		files{"smb.conf": "[global]\nrestrict anonymous = 2\ninclude = registry\nmap to guest = Never\nworkgroup = A\n"}, Options{Registry: stored})
 	backend := mustLoad(t,
-		files{"smb.conf": "[global]\nrestrict anonymous = 2\nserver role = member server\nconfig backend = registry\n[old]\npath = /y\n"}, Options{Registry: stored})
+		files{"smb.conf": "[global]\nrestrict anonymous = 2\nserver role = member server\nconfig backend = " +
+			"registry\n[old]\npath = /y\n"}, Options{Registry: stored})
 	for _, c := range []struct {
 		in                *Config
 		name, value, file string
@@ -342,7 +344,8 @@ func BenchmarkLoad(b *testing.B) {
 // TestWithoutPath: a share without a path is unavailable, and so is one that copies it; a repeated section that copies
 // a share is like that share, because nothing was set here.
 func TestWithoutPath(t *testing.T) {
-	text := "[t]\nguest ok = yes\n[a]\ncopy = t\npath = /a\n[b]\ncopy = t\navailable = yes\npath = /b\n[c]\nguest ok = yes\n[d]\npath = /d\n[c]\ncopy = d\n[printers]\nprintable = no\npath = /p\n"
+	text := "[t]\nguest ok = yes\n[a]\ncopy = t\npath = /a\n[b]\ncopy = t\navailable = yes\npath = /b\n[c]\nguest " +
+		"ok = yes\n[d]\npath = /d\n[c]\ncopy = d\n[printers]\nprintable = no\npath = /p\n"
 	c, err := Load("smb.conf", Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
 	if err != nil {
 		t.Fatal(err)

@@ -63,7 +63,8 @@ func TestExamples(t *testing.T) {
 		{
 			2, unhex(t, `38b08846232000204720410010a24701a045204400084501507900c04520052413880
 			5b4024a44ef0358028c09160148450 0be009e0004011890 00`),
-			"F# F# G A A G F# E D D E F# F# E E F# F# G A A G F# E D D E F# E D D E E F# D E F# G F# D E F# G F# E D E A F# F# G A A G F# E D D E F# E D D\x00",
+			"F# F# G A A G F# E D D E F# F# E E F# F# G A A G F# E D D E F# E D D E E F# D E F# G F# D E F# G F# E " +
+				"D E A F# F# G A A G F# E D D E F# E D D\x00",
 		},
 	} {
 		c := codecs[tt.codec]
