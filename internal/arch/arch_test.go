@@ -35,7 +35,11 @@ var rooms = []room{
 	{"store", []string{"model"}, []string{"*"}},
 	{"apply/verify", []string{"apply", "scan", "smb", "ntlm", "dcerpc", "catalog", "model"}, nil},
 	{"apply/engine", []string{"apply", "change", "format", "catalog", "model"}, []string{"golang.org/x/sys"}},
-	{"apply/target", []string{"apply", "change", "smb", "dcerpc", "format", "catalog", "model"}, []string{"golang.org/x/sys"}},
+	{
+		"apply/target",
+		[]string{"apply", "change", "smb", "dcerpc", "format", "catalog", "model"},
+		[]string{"golang.org/x/sys"},
+	},
 	{"apply/applytest", []string{"apply", "change", "format", "model", "peer"}, []string{"golang.org/x/sys"}},
 	{"apply", []string{"change", "format", "model"}, []string{"golang.org/x/sys"}},
 	{"gateway", []string{"smb", "ntlm", "dcerpc", "model"}, nil},
@@ -107,13 +111,16 @@ func objection(from, path string, test bool) string {
 			return from + " does no input or output"
 		}
 	case test:
-	case !slices.ContainsFunc(r.beyond, func(m string) bool { return m == "*" || path == m || strings.HasPrefix(path, m+"/") }):
+	case !slices.ContainsFunc(r.beyond, func(m string) bool {
+		return m == "*" || path == m || strings.HasPrefix(path, m+"/")
+	}):
 		return from + " may not import " + path
 	}
 	return ""
 }
 
-// roomOf finds the room of a package: the longest path of the table that it lies at or below, or the part below internal.
+// roomOf finds the room of a package: the longest path of the table that it lies at or below, or the part below
+// internal.
 func roomOf(pkg string) string {
 	below, ok := strings.CutPrefix(pkg, "internal/")
 	if !ok {
@@ -128,8 +135,8 @@ func roomOf(pkg string) string {
 	return room
 }
 
-// sibling tells whether a room is one of the same house, or one that such a room may import: the tests of a house try its
-// rooms together.
+// sibling tells whether a room is one of the same house, or one that such a room may import: the tests of a house try
+// its rooms together.
 func sibling(from, to string) bool {
 	return slices.ContainsFunc(rooms, func(r room) bool {
 		return house(r.path) == house(from) && (to == r.path || slices.Contains(r.rooms, to))
@@ -158,7 +165,8 @@ func arrows(t *testing.T) []arrow {
 			return err
 		}
 		name := entry.Name()
-		if entry.IsDir() && path != root && (name == "testdata" || name == "dist" || name == "bin" || strings.HasPrefix(name, ".")) {
+		if entry.IsDir() && path != root &&
+			(name == "testdata" || name == "dist" || name == "bin" || strings.HasPrefix(name, ".")) {
 			return filepath.SkipDir
 		}
 		if entry.IsDir() || !strings.HasSuffix(name, ".go") {
@@ -199,8 +207,8 @@ func TestArrows(t *testing.T) {
 	}
 }
 
-// TestNothingDead finds rooms of the table that are not there, and arrows that nobody goes along: whoever reads the table
-// takes them for how things are.
+// TestNothingDead finds rooms of the table that are not there, and arrows that nobody goes along: whoever reads the
+// table takes them for how things are.
 func TestNothingDead(t *testing.T) {
 	all := arrows(t)
 	for _, r := range rooms {
@@ -217,7 +225,9 @@ func TestNothingDead(t *testing.T) {
 			}
 		}
 		for _, m := range r.beyond {
-			if m != "*" && !slices.ContainsFunc(in, func(a arrow) bool { return !a.test && (a.path == m || strings.HasPrefix(a.path, m+"/")) }) {
+			if m != "*" && !slices.ContainsFunc(in, func(a arrow) bool {
+				return !a.test && (a.path == m || strings.HasPrefix(a.path, m+"/"))
+			}) {
 				t.Errorf("%s may import %s, and does not", r.path, m)
 			}
 		}
@@ -287,7 +297,8 @@ func TestTable(t *testing.T) {
 		{"apply", "ipcguard/internal/apply/verify", false, false},
 	} {
 		if why := objection(test.from, test.path, test.test); (why == "") != test.allowed {
-			t.Errorf("%s imports %s (test: %v): allowed should be %v, objection %q", test.from, test.path, test.test, test.allowed, why)
+			t.Errorf("%s imports %s (test: %v): allowed should be %v, objection %q", test.from, test.path, test.test,
+				test.allowed, why)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// writer is a file that writes to a terminal, a log or a page, and what of it keeps texts from outside visible there: the
-// words that must stand in the file, or where the cleaning is, or why there is nothing to clean.
+// writer is a file that writes to a terminal, a log or a page, and what of it keeps texts from outside visible there:
+// the words that must stand in the file, or where the cleaning is, or why there is nothing to clean.
 type writer struct {
 	file  string
 	names []string // each must be named in the file
@@ -116,8 +116,8 @@ var writers = []writer{
 	{"web/view/files.go", []string{"JSONWriter", "Cell"}, ""},
 }
 
-// TestWriters finds every file that writes to a terminal, a log or a page and is not in the table, and what the table says
-// of a file and is not so.
+// TestWriters finds every file that writes to a terminal, a log or a page and is not in the table, and what the table
+// says of a file and is not so.
 func TestWriters(t *testing.T) {
 	root := filepath.Join(peer.ModuleRoot(t), "internal")
 	found := map[string]bool{}
@@ -163,7 +163,9 @@ func TestOneJudgement(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, word := range []string{"unicode.IsControl", "unicode.Cf", "unicode.Bidi_Control", "unicode.IsPrint", "unicode.IsGraphic"} {
+		for _, word := range []string{
+			"unicode.IsControl", "unicode.Cf", "unicode.Bidi_Control", "unicode.IsPrint", "unicode.IsGraphic",
+		} {
 			if !strings.Contains(string(text), word) {
 				continue
 			}
@@ -195,8 +197,8 @@ func namesIn(t *testing.T, path string) map[string]bool {
 	return out
 }
 
-// writes tells whether a node of the syntax begins or does a write to a terminal, a log or a page: the standard outputs and
-// the command line's own names of them, the makers of logs, printing, encoders, templates, and Write of anything.
+// writes tells whether a node of the syntax begins or does a write to a terminal, a log or a page: the standard outputs
+// and the command line's own names of them, the makers of logs, printing, encoders, templates, and Write of anything.
 func writes(n ast.Node) bool {
 	s, ok := n.(*ast.SelectorExpr)
 	if !ok {

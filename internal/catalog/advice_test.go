@@ -16,7 +16,8 @@ func TestAdvice(t *testing.T) {
 		{"anonymous-lists-shares", "samba", "restrict anonymous = 2."},
 		{
 			"anonymous-lists-shares", "",
-			"Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2. ksmbd: restrict anonymous = 1.",
+			"Windows: RestrictAnonymous = 1 and no srvsvc in NullSessionPipes. Samba: restrict anonymous = 2. " +
+				"ksmbd: restrict anonymous = 1.",
 		},
 		{"anonymous-lists-shares", "ksmbd", "restrict anonymous = 1."},
 		{"guest-lists-shares", "samba", "Set map to guest = never first. Then: restrict anonymous = 2."},

@@ -171,7 +171,8 @@ func same(value any, typed string) bool {
 
 var (
 	// prefixed matches a word that says what the number after it is.
-	prefixed  = regexp.MustCompile(`\b(system error|win32|winerror|werr|error|errno|code|event id|eventid|event|id|tcp port|udp port|port|tcp|udp|ntstatus|status|kb)[ :=/#-]*(0x[0-9a-f]+|-?\d+)\b`)
+	prefixed = regexp.MustCompile(
+		`\b(system error|win32|winerror|werr|error|errno|code|event id|eventid|event|id|tcp port|udp port|port|tcp|udp|ntstatus|status|kb)[ :=/#-]*(0x[0-9a-f]+|-?\d+)\b`)
 	loneHex   = regexp.MustCompile(`\b0x[0-9a-f]{1,8}\b`)
 	loneLong  = regexp.MustCompile(`(^|\s)(-?\d{9,10})\b`)
 	statusish = regexp.MustCompile(`\b(?:nt_)?(status_[a-z0-9_]+)\b|\b((?:werr|error|rpc_s|ept_s)_[a-z0-9_]+)\b`)
@@ -204,7 +205,8 @@ func (a *asking) byNumber() (Topic, bool) {
 					ID: m[0], Title: "no event that is known here",
 					Text: []string{
 						"The catalog knows of no tie between it and access to IPC$.",
-						"Who came through IPC$ the Security log tells with 4624, 5140 and 5145, and SMBServer with its own logs.",
+						"Who came through IPC$ the Security log tells with 4624, 5140 and 5145, and SMBServer with " +
+							"its own logs.",
 					},
 					Sources: []string{"K ours"}, Related: []string{"event 5145", "event 4624"},
 				}}, true
@@ -285,7 +287,8 @@ func (a *asking) status(name string) (Topic, bool) {
 func plain(name, number string) Topic {
 	return Topic{Name: name, Note: &Note{
 		ID: name, Title: number, Text: []string{
-			"A result code that the protocols' documents name. The catalog knows of no tie between it and access to IPC$.",
+			"A result code that the protocols' documents name. The catalog knows of no tie between it and access to " +
+				"IPC$.",
 			"The code that refuses a stranger is STATUS_ACCESS_DENIED.",
 		}, Sources: []string{"D MS-ERREF 2.3"}, Related: []string{"STATUS_ACCESS_DENIED"},
 	}}
@@ -437,9 +440,11 @@ func (a *asking) byPattern() (Topic, bool) {
 	about := ""
 	switch {
 	case stigID.MatchString(id):
-		about = "A DISA STIG id that is not about a setting of this catalog, or one from before the renumbering of 2020."
+		about = "A DISA STIG id that is not about a setting of this catalog, or one from before the renumbering of " +
+			"2020."
 	case cisID.MatchString(id):
-		about = "A number of a CIS benchmark that is not about a setting of this catalog, or of an edition that it does not have."
+		about = "A number of a CIS benchmark that is not about a setting of this catalog, or of an edition that it " +
+			"does not have."
 	default:
 		return Topic{}, false
 	}

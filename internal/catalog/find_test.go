@@ -40,7 +40,10 @@ var asked = []struct{ phrase, entry, says string }{
 	{"how do I disable IPC$", "topic disable IPC$", "RestrictNullSessAccess"},
 	{"IPC$ access denied", "topic STATUS_ACCESS_DENIED", "tree connect"},
 	{"error 1272", "topic ERROR_SMB_GUEST_LOGON_BLOCKED", "AllowInsecureGuestAuth"},
-	{"You can't access this shared folder because your organization's security policies block unauthenticated guest access", "topic ERROR_SMB_GUEST_LOGON_BLOCKED", "AllowInsecureGuestAuth"},
+	{
+		"You can't access this shared folder because your organization's security policies block unauthenticated " +
+			"guest access", "topic ERROR_SMB_GUEST_LOGON_BLOCKED", "AllowInsecureGuestAuth",
+	},
 	{"0x80070043", "topic STATUS_BAD_NETWORK_NAME", "no share of this name"},
 	{"system error 53", "topic STATUS_BAD_NETWORK_PATH", "found no server"},
 	{`net use \\server\ipc$ "" /user:""`, "topic net use null session", "null session by hand"},

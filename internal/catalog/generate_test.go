@@ -117,7 +117,8 @@ func literal(b *strings.Builder, v reflect.Value, typed bool) {
 
 func TestGeneratedIsCurrent(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("// Code generated from data/*.yaml by go generate; DO NOT EDIT.\n\n//go:build !generating\n\npackage catalog\n\nimport \"ipcguard/internal/model\"\n\n")
+	b.WriteString("// Code generated from data/*.yaml by go generate; DO NOT EDIT.\n\n//go:build " +
+		"!generating\n\npackage catalog\n\nimport \"ipcguard/internal/model\"\n\n")
 	c := reflect.ValueOf(fromYAML(t)).Elem()
 	b.WriteString("var generated = Catalog{")
 	for i := range c.NumField() {

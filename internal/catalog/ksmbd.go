@@ -68,7 +68,8 @@ func (k *ksmbd) tree(id model.Identity) cell {
 		return allowed(k.why("ksmbd:restrict anonymous"))
 	}
 	return unknown(
-		fmt.Sprintf("restrict anonymous is 0: ksmbd-tools %s let strangers to IPC$ then and %s do not; ksmbd.mountd --version tells which it is", toolsThatLetIn, toolsThatRefuse))
+		fmt.Sprintf("restrict anonymous is 0: ksmbd-tools %s let strangers to IPC$ then and %s do not; ksmbd.mountd "+
+			"--version tells which it is", toolsThatLetIn, toolsThatRefuse))
 }
 
 // ksmbdPipes are all pipes of ksmbd. [M]

@@ -43,7 +43,8 @@ func (s *samba) spoken() cell {
 		return allowed()
 	case !s.get("server min protocol").present && s.p.Version == "":
 		return unknown(s.why("server max protocol") +
-			": from Samba 4.11 on nothing is spoken that low unless server min protocol says so, and every client is refused; which release it is is not known")
+			": from Samba 4.11 on nothing is spoken that low unless server min protocol says so, and every client " +
+			"is refused; which release it is is not known")
 	}
 	return denied(s.why("server max protocol") + ", which lies below server min protocol, " + low +
 		": no dialect is left, and every client is refused")
@@ -190,7 +191,8 @@ func (s *samba) users(id model.Identity, sh *model.Share) cell {
 	switch {
 	case inInvalid && fold(account) == "nobody" && s.dc == yes: // whose database knows nobody [M]
 		return allowed("[" + sh.Name +
-			"] invalid users names the guest account, which a domain controller knows as a user, so that it does not meet strangers")
+			"] invalid users names the guest account, which a domain controller knows as a user, so that it does " +
+			"not meet strangers")
 	case inInvalid && usual:
 		return denied("[" + sh.Name + "] invalid users names the guest account")
 	case inInvalid:
@@ -613,7 +615,8 @@ func (s *samba) hidden() string {
 	if most, ok := s.number("usershare max shares"); ok && most <= 0 {
 		return ""
 	}
-	const notShown = ": users may make shares that take strangers, which are not shown here (net usershare list shows them)"
+	const notShown = ": users may make shares that take strangers, which are not shown here (net usershare list " +
+		"shows them)"
 	if guests, sure := s.flag("usershare allow guests"); sure && guests {
 		return s.why("usershare allow guests") + notShown
 	}

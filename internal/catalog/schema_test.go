@@ -61,7 +61,9 @@ func TestSources(t *testing.T) {
 		}
 		for _, e := range s.Ends {
 			for _, v := range e.Values {
-				if strings.HasPrefix(s.Type, "REG_") && !slices.ContainsFunc(c.Known(&s), func(k any) bool { return equal(k, v) }) {
+				if strings.HasPrefix(s.Type, "REG_") && !slices.ContainsFunc(c.Known(&s), func(k any) bool {
+					return equal(k, v)
+				}) {
 					t.Errorf("end of %s at %v: no plan may set a value that is not told", s.ID, v)
 				}
 			}
@@ -254,7 +256,8 @@ func (ref *references) settings() {
 		}
 		for _, e := range s.TakesEffect {
 			ref.scope(w, e.Scope)
-			ref.need(slices.Contains([]string{"now", "new-connections", "service-restart", "reboot", "unknown"}, e.When), w,
+			ref.need(slices.Contains([]string{"now", "new-connections", "service-restart", "reboot", "unknown"},
+				e.When), w,
 				e.When)
 		}
 		for _, b := range s.Breaks {

@@ -247,7 +247,8 @@ func (w *windows) listedBy(t *PipeTable, p *Pipe) cell {
 		case has(names, p.Name):
 			return allowed("NullSessionPipes lists it")
 		case unsure:
-			return unknown("NullSessionPipes does not list it; the documents disagree on whether this release opens it all the same")
+			return unknown("NullSessionPipes does not list it; the documents disagree on whether this release opens " +
+				"it all the same")
 		case has(t.Builtin, p.Name) && !t.Known:
 			return unknown(
 				"NullSessionPipes does not list it; whether this release opens it all the same is not documented")
@@ -257,7 +258,8 @@ func (w *windows) listedBy(t *PipeTable, p *Pipe) cell {
 		return unknown(w.why("NullSessionPipes"))
 	case has(t.Builtin, p.Name):
 		if unsure {
-			return unknown("this release opens it by default according to one document and not to another, or until a service pack")
+			return unknown("this release opens it by default according to one document and not to another, or until " +
+				"a service pack")
 		}
 		return allowed("this release opens it to anonymous callers by default")
 	case unsure:

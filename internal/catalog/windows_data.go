@@ -159,7 +159,8 @@ func (w *windows) legacyGroup() cell {
 			if sure && everyone == 1 {
 				return allowed("Everyone is in Pre-Windows 2000 Compatible Access and includes anonymous callers")
 			}
-			return unknown("Everyone is in Pre-Windows 2000 Compatible Access; whether that is enough while EveryoneIncludesAnonymous is not 1 is not settled")
+			return unknown("Everyone is in Pre-Windows 2000 Compatible Access; whether that is enough while " +
+				"EveryoneIncludesAnonymous is not 1 is not settled")
 		}
 	}
 	return denied("Pre-Windows 2000 Compatible Access has neither Everyone nor Anonymous Logon")
@@ -248,7 +249,8 @@ func (w *windows) sids(id model.Identity) cell {
 	case !ok:
 		return unknown(w.why("LSAAnonymousNameLookup"))
 	case lookup == 1 && policy.outcome == model.Denied:
-		return unknown("LSAAnonymousNameLookup is 1 while the block on anonymous policy calls is on; the documents do not say which wins")
+		return unknown("LSAAnonymousNameLookup is 1 while the block on anonymous policy calls is on; the documents " +
+			"do not say which wins")
 	case lookup == 1:
 		return all(policy, allowed(w.why("LSAAnonymousNameLookup")))
 	}

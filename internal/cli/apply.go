@@ -91,8 +91,10 @@ func (a *app) apply() *cobra.Command {
 	s.BoolVar(&f.dryRun, "dry-run", false, "show every write and make none")
 	s.BoolVarP(&f.yes, "yes", "y", false, "do not ask; make the writes that --dry-run shows")
 	s.StringVar(&f.madeFor, "made-for", "", "with --yes: accept a plan that was made for a host of this name")
-	s.Var((*fileName)(&f.trusted), "require-signature", "accept the plan only if it is signed with a key in this file of trusted keys")
-	s.DurationVar(&f.within, "confirm-within", 0, "undo everything unless it is confirmed within this time, such as 10m")
+	s.Var((*fileName)(&f.trusted), "require-signature",
+		"accept the plan only if it is signed with a key in this file of trusted keys")
+	s.DurationVar(&f.within, "confirm-within", 0,
+		"undo everything unless it is confirmed within this time, such as 10m")
 	f.checkFlags.register(s, ", before and after", 10*time.Second)
 	f.shareFlags.register(s)
 	s.StringVar(&f.address, "address", "", "HOST[:PORT] where the result is tested (default: where the target listens)")
@@ -118,7 +120,9 @@ func readPlan(name string) (*model.Plan, []byte, error) {
 	case errors.Is(err, plan.ErrNotAPlan):
 		return nil, nil, hinted{fmt.Errorf("%s: %w", name, err), makesPlan}
 	case err != nil:
-		return nil, nil, hinted{fmt.Errorf("%s: %w", name, err), "make a new plan with ipcguard plan; a policy file says what it must keep"}
+		return nil, nil, hinted{
+			fmt.Errorf("%s: %w", name, err), "make a new plan with ipcguard plan; a policy file says what it must keep",
+		}
 	}
 	return p, b, nil
 }
@@ -127,13 +131,18 @@ func readPlan(name string) (*model.Plan, []byte, error) {
 func fit(p *model.Plan) error {
 	switch {
 	case p.Question != "":
-		return hinted{errors.New("the plan asks a question and makes no changes: " + p.Question), "settle it, and plan again"}
+		return hinted{
+			errors.New("the plan asks a question and makes no changes: " + p.Question), "settle it, and plan again",
+		}
 	case p.Refused != "":
 		return errors.New("the plan makes no changes: " + p.Refused)
 	}
 	for _, c := range p.Changes {
 		if c.ExportOnly {
-			return hinted{fmt.Errorf("change %s (%s) is never made by this program", c.ID, c.Setting), "ipcguard export writes it for your own tools"}
+			return hinted{
+				fmt.Errorf("change %s (%s) is never made by this program", c.ID, c.Setting),
+				"ipcguard export writes it for your own tools",
+			}
 		}
 	}
 	return nil
@@ -289,7 +298,10 @@ func (r *applying) again(err error) error {
 	if j.Phase() == engine.PhaseWaiting {
 		hint = "ipcguard confirm " + j.ID + " keeps it, ipcguard rollback " + j.ID + " takes it back"
 	}
-	return hinted{fmt.Errorf("this plan was applied already, as %s at %s (%s)", j.ID, j.Started.Local().Format(time.DateTime), j.Phase()), hint}
+	return hinted{
+		fmt.Errorf("this plan was applied already, as %s at %s (%s)", j.ID, j.Started.Local().Format(time.DateTime),
+			j.Phase()), hint,
+	}
 }
 
 // resolve returns the writes, if the host is still as the plan expects.

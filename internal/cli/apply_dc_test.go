@@ -12,9 +12,9 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestApplyOnDomainController goes the whole way on a real domain controller, with the program itself: what closes it, and
-// what a plan that must keep NT 4.0 trusts leaves open. Members joined before and joining afterwards are the proof that
-// the domain goes on.
+// TestApplyOnDomainController goes the whole way on a real domain controller, with the program itself: what closes it,
+// and what a plan that must keep NT 4.0 trusts leaves open. Members joined before and joining afterwards are the proof
+// that the domain goes on.
 func TestApplyOnDomainController(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -86,7 +86,8 @@ func TestApplyOnDomainController(t *testing.T) {
 
 	t.Run("closed", func(t *testing.T) {
 		secret := at("alice")
-		if err := os.WriteFile(secret, []byte("username = alice\npassword = "+peer.Password+"\ndomain = "+peer.Domain+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(secret,
+			[]byte("username = alice\npassword = "+peer.Password+"\ndomain = "+peer.Domain+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		on(here, exitOK, append(evidence, at("plan.json"))...)
@@ -95,8 +96,10 @@ func TestApplyOnDomainController(t *testing.T) {
 			"--check", "pipe:samr", "--check", "pipe:lsarpc", "--check", "pipe:netlogon",
 		}, state...)...)
 		for _, want := range []string{
-			"passed       closed:anonymous-lists-accounts", "passed       closed:anonymous-reads-registry", "passed       control:user",
-			"passed       pipe:samr", "passed       pipe:lsarpc", "passed       pipe:netlogon", "passed       share:sysvol",
+			"passed       closed:anonymous-lists-accounts", "passed       closed:anonymous-reads-registry",
+			"passed       control:user",
+			"passed       pipe:samr", "passed       pipe:lsarpc", "passed       pipe:netlogon",
+			"passed       share:sysvol",
 		} {
 			if !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s", want, out)
@@ -135,7 +138,10 @@ func newMember(t *testing.T, dc *peer.DC, name string) member {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	lines := []string{"[global]", "netbios name = " + name, "realm = " + peer.Realm, "workgroup = " + peer.Domain, "security = ads", "server role = member server"}
+	lines := []string{
+		"[global]", "netbios name = " + name, "realm = " + peer.Realm, "workgroup = " + peer.Domain, "security = ads",
+		"server role = member server",
+	}
 	for _, d := range []string{"private dir", "lock directory", "state directory", "cache directory", "pid directory"} {
 		lines = append(lines, d+" = "+dir)
 	}

@@ -8,12 +8,16 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestApplyFindingsOnSamba takes the widest goal and a wish the whole way on a real server: signing, SMB1 and NTLMv1 are
-// set, seen from outside as far as they show, leave a signed-in user his share, and go back to the byte.
+// TestApplyFindingsOnSamba takes the widest goal and a wish the whole way on a real server: signing, SMB1 and NTLMv1
+// are set, seen from outside as far as they show, leave a signed-in user his share, and go back to the byte.
 func TestApplyFindingsOnSamba(t *testing.T) {
 	t.Parallel()
 	peer.Long(t, "a minute over what TestFindings of plan and TestApplyOnSamba prove apart")
-	s := peer.StartSamba(t, peer.Config{Address: "127.53.4.3", Global: []string{"map to guest = Bad User", "server min protocol = NT1", "ntlm auth = yes"}})
+	s := peer.StartSamba(t,
+		peer.Config{
+			Address: "127.53.4.3",
+			Global:  []string{"map to guest = Bad User", "server min protocol = NT1", "ntlm auth = yes"},
+		})
 	here := programOn(t, s)
 	at, secret := here.at, here.credentials(t, "alice")
 	run := func(want int, args ...string) string {
@@ -26,7 +30,8 @@ func TestApplyFindingsOnSamba(t *testing.T) {
 	}
 	target, state := "samba:"+s.ConfigFile, at("state")
 	run(3, "audit", s.ConfigFile, "--format", "json", "-o", at("audit.json"))
-	run(0, "plan", "--audit", at("audit.json"), "--goal", "findings", "--want", "server min protocol=SMB3_00", "--format", "json", "-o", at("plan.json"))
+	run(0, "plan", "--audit", at("audit.json"), "--goal", "findings", "--want", "server min protocol=SMB3_00",
+		"--format", "json", "-o", at("plan.json"))
 	out := run(0, "apply", at("plan.json"), "--yes", "--target", target, "--state", state,
 		"--credentials-file", secret, "--allow-unsigned-ntlm", "--check", "share:finance", "--probe-weak-logons")
 	for _, want := range []string{
@@ -51,7 +56,8 @@ func TestApplyFindingsOnSamba(t *testing.T) {
 	if got, err := os.ReadFile(s.ConfigFile); err != nil || string(got) != string(before) {
 		t.Errorf("rolled back to\n%s\nfrom\n%s (%v)", got, before, err)
 	}
-	if out := run(3, "verify", s.Addr(), "--plan", at("plan.json")); !strings.Contains(out, "failed       closed:smb1-enabled") {
+	if out := run(3, "verify", s.Addr(), "--plan", at("plan.json")); !strings.Contains(out,
+		"failed       closed:smb1-enabled") {
 		t.Errorf("SMB1 is back, and not seen:\n%s", out)
 	}
 }

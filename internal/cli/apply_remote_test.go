@@ -15,13 +15,14 @@ import (
 	"ipcguard/internal/plan"
 )
 
-// TestApplyFromAfar changes a real server's registry through its winreg pipe with the program itself. Samba keeps what is
-// written there and obeys none of it: that strangers are refused is its own configuration's doing.
+// TestApplyFromAfar changes a real server's registry through its winreg pipe with the program itself. Samba keeps what
+// is written there and obeys none of it: that strangers are refused is its own configuration's doing.
 func TestApplyFromAfar(t *testing.T) {
 	t.Parallel()
 	server := peer.StartSamba(t, peer.Config{
 		Address: "127.41.5.1", Users: []string{"root", "alice"}, Global: []string{"restrict anonymous = 2"},
-		Shares: []peer.Share{{Name: "public", Lines: []string{"guest ok = no"}}}, // the registry's values close no share of Samba's
+		// the registry's values close no share of Samba's
+		Shares: []peer.Share{{Name: "public", Lines: []string{"guest ok = no"}}},
 	})
 	here := programOn(t, server)
 	at, root := here.at, here.credentials(t, "root")
@@ -58,8 +59,10 @@ func TestApplyFromAfar(t *testing.T) {
 		run(0, "plan", "--audit", at("audit.json"), "--format", "json", "-o", at("plan.json"))
 		run(0, "apply", at("plan.json"), "--yes", "--target", url, "--dry-run")
 		same("after a dry run")
-		id := applied(t, run(0, "apply", at("plan.json"), "--yes", "--target", url, "--check", "logon:", "--share", "public", "--confirm-within", "1h"))
-		if after := stored(t, server.Addr()); after == before || !strings.Contains(after, "NullSessionPipes REG_MULTI_SZ []") {
+		id := applied(t, run(0, "apply", at("plan.json"), "--yes", "--target", url, "--check", "logon:", "--share",
+			"public", "--confirm-within", "1h"))
+		if after := stored(t, server.Addr()); after == before ||
+			!strings.Contains(after, "NullSessionPipes REG_MULTI_SZ []") {
 			t.Errorf("applied:\n%s", after)
 		}
 		run(0, "confirm", id)
@@ -74,12 +77,19 @@ func TestApplyFromAfar(t *testing.T) {
 	whole := func(n int) model.Value { return model.Value{Present: true, Type: "REG_DWORD", Data: n} }
 	every := seal(t, at("every.json"), server.Addr(), []model.Change{
 		{ID: "1", Setting: "RestrictAnonymous", Where: lsa + `\RestrictAnonymous`, From: whole(0), To: whole(1)},
-		{ID: "2", Setting: "RestrictRemoteSAM", Where: lsa + `\RestrictRemoteSAM`, From: text(sam), To: text("O:BAG:BAD:(A;;RC;;;BA)")},
-		{ID: "3", Setting: "NullSessionPipes", Where: lanman + `\NullSessionPipes`, From: list("samr", "Grüße"), To: list()},
+		{
+			ID: "2", Setting: "RestrictRemoteSAM", Where: lsa + `\RestrictRemoteSAM`, From: text(sam),
+			To: text("O:BAG:BAD:(A;;RC;;;BA)"),
+		},
+		{
+			ID: "3", Setting: "NullSessionPipes", Where: lanman + `\NullSessionPipes`, From: list("samr", "Grüße"),
+			To: list(),
+		},
 		{ID: "4", Setting: "NullSessionShares", Where: lanman + `\NullSessionShares`, From: list(), To: list("public")},
 		{ID: "5", Setting: "RestrictAnonymousSAM", Where: lsa + `\RestrictAnonymousSAM`, From: whole(0)}, // removed
 		{ID: "6", Setting: "EveryoneIncludesAnonymous", Where: lsa + `\EveryoneIncludesAnonymous`, To: whole(0)},
-		{ID: "7", Setting: "AllowNullSessionFallback", Where: lsa + `\MSV1_0\AllowNullSessionFallback`, To: whole(0)}, // below a new key
+		// below a new key
+		{ID: "7", Setting: "AllowNullSessionFallback", Where: lsa + `\MSV1_0\AllowNullSessionFallback`, To: whole(0)},
 	})
 	const wanted = `HKLM\SYSTEM\CurrentControlSet\Control\Lsa
   EveryoneIncludesAnonymous REG_DWORD 0
@@ -104,7 +114,8 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
 	t.Run("nobody confirms", func(t *testing.T) {
 		peer.Long(t, "the same guard as on a host of its own, twenty seconds")
 		id := unconfirmed(t, func(within string) (string, int) {
-			cmd := server.Command(t.Context(), here.program, "apply", every, "--yes", "--target", url, "--confirm-within", within, "--credentials-file", root, "--allow-unsigned-ntlm", "--state", at("state"))
+			cmd := server.Command(t.Context(), here.program, "apply", every, "--yes", "--target", url,
+				"--confirm-within", within, "--credentials-file", root, "--allow-unsigned-ntlm", "--state", at("state"))
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil {
 				t.Fatal(err)
@@ -129,7 +140,8 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
 	})
 	t.Run("stale", func(t *testing.T) {
 		storeValues(t, server.Addr(), registry.NewDWord(lsa, "RestrictAnonymous", 2))
-		if out := run(1, "apply", every, "--yes", "--target", url); !strings.Contains(out, "RestrictAnonymous") || !strings.Contains(out, "hint: audit the host again") {
+		if out := run(1, "apply", every, "--yes", "--target", url); !strings.Contains(out, "RestrictAnonymous") ||
+			!strings.Contains(out, "hint: audit the host again") {
 			t.Errorf("%s", out)
 		}
 	})
@@ -139,7 +151,8 @@ HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters
 func seal(t *testing.T, name, host string, changes []model.Change) string {
 	t.Helper()
 	p := &model.Plan{
-		Schema: model.SchemaPlan, Target: host, Platform: model.Platform{System: "windows", Product: "win2019", Role: model.Member},
+		Schema: model.SchemaPlan, Target: host,
+		Platform: model.Platform{System: "windows", Product: "win2019", Role: model.Member},
 		Strategy: "restrict", Changes: changes,
 	}
 	for i := range p.Changes {

@@ -13,8 +13,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestApplyOnSamba goes the whole way with the program itself, on the machine of a real server: scan, audit, plan, apply,
-// verify, confirm, roll back; and a second time without a confirmation.
+// TestApplyOnSamba goes the whole way with the program itself, on the machine of a real server: scan, audit, plan,
+// apply, verify, confirm, roll back; and a second time without a confirmation.
 func TestApplyOnSamba(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -24,7 +24,12 @@ func TestApplyOnSamba(t *testing.T) {
 	}{
 		{"smb.conf", peer.Config{Address: "127.53.4.1", Global: []string{"map to guest = Bad User"}}, ""},
 		// A value that is written down and equals the default is one that is there.
-		{"registry", peer.Config{Address: "127.53.4.2", Registry: true, Global: []string{"map to guest = Bad User", "restrict anonymous = 0"}}, "local"},
+		{
+			"registry", peer.Config{
+				Address: "127.53.4.2", Registry: true,
+				Global: []string{"map to guest = Bad User", "restrict anonymous = 0"},
+			}, "local",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.config.Registry {
@@ -43,7 +48,8 @@ func TestApplyOnSamba(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				stored, err := s.Command(t.Context(), "net", "--configfile="+s.ConfigFile, "conf", "list").CombinedOutput()
+				stored, err := s.Command(t.Context(), "net", "--configfile="+s.ConfigFile, "conf",
+					"list").CombinedOutput()
 				if err != nil {
 					t.Fatalf("%v: %s", err, stored)
 				}
@@ -58,24 +64,32 @@ func TestApplyOnSamba(t *testing.T) {
 			if configuration() != before {
 				t.Fatal("a dry run has written")
 			}
-			out := run(0, "apply", at("plan.json"), "--yes", "--target", target, "--state", state, "--confirm-within", "10m",
-				"--credentials-file", secret, "--allow-unsigned-ntlm", "--check", "share:finance", "--check", "pipe:srvsvc")
-			for _, want := range []string{"passed       share:finance", "passed       control:user", "passed       closed:anonymous-lists-accounts"} {
+			out := run(0, "apply", at("plan.json"), "--yes", "--target", target, "--state", state, "--confirm-within",
+				"10m",
+				"--credentials-file", secret, "--allow-unsigned-ntlm", "--check", "share:finance", "--check",
+				"pipe:srvsvc")
+			for _, want := range []string{
+				"passed       share:finance", "passed       control:user",
+				"passed       closed:anonymous-lists-accounts",
+			} {
 				if !strings.Contains(out, want) {
 					t.Errorf("no %q in\n%s", want, out)
 				}
 			}
 			id := applied(t, out)
-			if out := run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state); !strings.Contains(out, "applied already, as "+id) || !strings.Contains(out, "confirm "+id) {
+			if out := run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state",
+				state); !strings.Contains(out, "applied already, as "+id) || !strings.Contains(out, "confirm "+id) {
 				t.Errorf("a second apply while the first waits:\n%s", out)
 			}
 			run(0, "verify", s.Addr(), "--plan", at("plan.json"), "--credentials-file", secret, "--allow-unsigned-ntlm")
-			if out := run(4, "verify", s.Addr(), "--scan", at("scan.json")); !strings.Contains(out, "unchecked    closed:anonymous-reads-files") {
+			if out := run(4, "verify", s.Addr(), "--scan", at("scan.json")); !strings.Contains(out,
+				"unchecked    closed:anonymous-reads-files") {
 				t.Errorf("which share stood open is not known:\n%s", out)
 			}
 			run(0, "verify", s.Addr(), "--scan", at("scan.json"), "--share", "public")
 			run(0, "confirm", id, "--state", state)
-			if out := run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state); !strings.Contains(out, "applied already, as "+id) {
+			if out := run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state",
+				state); !strings.Contains(out, "applied already, as "+id) {
 				t.Errorf("a second apply:\n%s", out)
 			}
 			run(0, "rollback", id, "--state", state)
@@ -83,7 +97,9 @@ func TestApplyOnSamba(t *testing.T) {
 				t.Errorf("rolled back to\n%s\nfrom\n%s", got, before)
 			}
 			run(3, "scan", s.Addr())
-			run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state, "--check", "tcp:127.53.4.9:1") // never works
+			// never works
+			run(1, "apply", at("plan.json"), "--yes", "--target", target, "--state", state, "--check",
+				"tcp:127.53.4.9:1")
 			if out := run(0, "history", id, "--state", state); strings.Count(out, "signature good") != 3 {
 				t.Errorf("history:\n%s", out)
 			}

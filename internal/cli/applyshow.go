@@ -74,7 +74,8 @@ func (r *applying) rightHost(ctx context.Context) error {
 	case r.flags.yes && !r.flags.dryRun:
 		return hinted{
 			fmt.Errorf("the plan was made for %s, and this is %s: nothing was written", made, here),
-			fmt.Sprintf("if it is meant for this host too, --made-for %s says so beside --yes; else audit this host and plan for it", made),
+			fmt.Sprintf("if it is meant for this host too, --made-for %s says so beside --yes; else audit this host "+
+				"and plan for it", made),
 		}
 	default:
 		fmt.Fprintf(r.stdout, "It was made for %s, and this is %s: is that what was meant?\n", made, here)
@@ -114,7 +115,10 @@ func ownAddresses() []string {
 // agree asks once whether to make the changes.
 func (a *app) agree(ctx context.Context, spec string) error {
 	if !isTerminal(a.stdin) {
-		return hinted{errors.New("nothing was written: there is nobody to ask"), "--yes makes the changes without asking, --dry-run shows them"}
+		return hinted{
+			errors.New("nothing was written: there is nobody to ask"),
+			"--yes makes the changes without asking, --dry-run shows them",
+		}
 	}
 	yes, err := a.ask(ctx, fmt.Sprintf("Make these changes on %s?", spec))
 	if err == nil && !yes {
@@ -129,7 +133,10 @@ func trustedSigner(p *model.Plan, file string) (*plan.Key, error) {
 		return nil, nil
 	}
 	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return nil, hinted{fmt.Errorf("%s: others may write to it (mode %04o), and so say whom to trust", file, info.Mode().Perm()), "chmod go-w " + file}
+		return nil, hinted{
+			fmt.Errorf("%s: others may write to it (mode %04o), and so say whom to trust", file, info.Mode().Perm()),
+			"chmod go-w " + file,
+		}
 	}
 	const most = 1 << 20 // a thousand keys have a hundred kilobytes
 	b, err := readBounded(file, most)
@@ -153,7 +160,8 @@ func trustedSigner(p *model.Plan, file string) (*plan.Key, error) {
 func (a *app) showWrites(p *model.Plan, writes []apply.Write) {
 	for _, c := range p.Changes {
 		if c.Policy != "" {
-			a.hint("%s is written by a policy (%s), which takes the change back at its next refresh: change it there", report.Clean(c.Setting), report.Clean(c.Policy))
+			a.hint("%s is written by a policy (%s), which takes the change back at its next refresh: change it there",
+				report.Clean(c.Setting), report.Clean(c.Policy))
 		}
 	}
 	fmt.Fprintf(a.stdout, "%d change(s), %d write(s):\n", len(p.Changes), len(writes))
@@ -198,7 +206,8 @@ func (a *app) showApplied(j *engine.Journal, guard string, proof *verify.Proof) 
 		leaves = fmt.Sprintf(" Of its plan, %s: ipcguard history %s tells which, and why.", l, j.ID)
 	}
 	if d := j.Deadline(); d != nil {
-		fmt.Fprintf(a.stdout, "%s as %s.%s It waits for its confirmation until %s.\n", done, j.ID, leaves, d.At().Local().Format(time.DateTime))
+		fmt.Fprintf(a.stdout, "%s as %s.%s It waits for its confirmation until %s.\n", done, j.ID, leaves,
+			d.At().Local().Format(time.DateTime))
 		fmt.Fprintf(a.stdout, "  keep it:      ipcguard confirm %s\n  take it back: ipcguard rollback %s\n", j.ID, j.ID)
 		fmt.Fprintf(a.stderr, "guard: %s\n", guard)
 		return
@@ -224,7 +233,8 @@ func unproved(p *verify.Proof) string {
 		out = append(out, fmt.Sprintf("%d check(s) could not be made", asked))
 	}
 	if left > 0 {
-		out = append(out, fmt.Sprintf("%d thing(s) that the plan does not close are open to strangers, or not known (left:)", left))
+		out = append(out, fmt.Sprintf("%d thing(s) that the plan does not close are open to strangers, or not known "+
+			"(left:)", left))
 	}
 	return strings.Join(out, "; ")
 }
@@ -247,17 +257,28 @@ func explained(err error) error {
 	case errors.As(err, &unfinished):
 		switch unfinished.Phase {
 		case engine.PhaseWaiting:
-			return hinted{err, fmt.Sprintf("ipcguard confirm %s keeps it, ipcguard rollback %s takes it back", unfinished.ID, unfinished.ID)}
+			return hinted{
+				err, fmt.Sprintf("ipcguard confirm %s keeps it, ipcguard rollback %s takes it back", unfinished.ID,
+					unfinished.ID),
+			}
 		case engine.PhaseConflict:
-			return hinted{err, fmt.Sprintf("ipcguard history %s shows the difference, ipcguard rollback --force %s overwrites it", unfinished.ID, unfinished.ID)}
+			return hinted{
+				err, fmt.Sprintf("ipcguard history %s shows the difference, ipcguard rollback --force %s overwrites it",
+					unfinished.ID, unfinished.ID),
+			}
 		}
 		return hinted{err, "ipcguard recover finishes it"}
 	case errors.As(err, &damage):
-		return hinted{err, "look at it, then put it out of the way, with nothing restored from it: ipcguard recover --set-aside " + damage.ID}
+		return hinted{
+			err, "look at it, then put it out of the way, with nothing restored from it: ipcguard recover --set-aside " + damage.ID,
+		}
 	case errors.As(err, &open) && open.Mend != "":
 		return hinted{err, "once you know how that came about: " + open.Mend}
 	case errors.As(err, &unsealed):
-		return hinted{err, fmt.Sprintf("ipcguard history %s shows it, ipcguard rollback --unsealed %[1]s takes it back", unsealed.ID)}
+		return hinted{
+			err, fmt.Sprintf("ipcguard history %s shows it, ipcguard rollback --unsealed %[1]s takes it back",
+				unsealed.ID),
+		}
 	}
 	return err
 }

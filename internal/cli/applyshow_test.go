@@ -2,7 +2,8 @@ package cli
 
 import "testing"
 
-// A plan made for one host and taken for another is told; a file's name, and another spelling of the same host, are not.
+// A plan made for one host and taken for another is told; a file's name, and another spelling of the same host, are
+// not.
 func TestOther(t *testing.T) {
 	for _, tt := range []struct {
 		target string

@@ -80,15 +80,18 @@ func (a *app) audit() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringVar(&f.product, "product", "", "the product, instead of what the source says: win2019, win10-22H2, samba, or a release: samba-4.13 …")
-	s.StringVar(&f.role, "role", "", "the role, instead of what the source says: workstation, member, standalone, domain-controller")
+	s.StringVar(&f.product, "product", "",
+		"the product, instead of what the source says: win2019, win10-22H2, samba, or a release: samba-4.13 …")
+	s.StringVar(&f.role, "role", "",
+		"the role, instead of what the source says: workstation, member, standalone, domain-controller")
 	s.StringSliceVar(&f.scans, "scan", nil, "compare with the scans of the same hosts in this file")
 	s.BoolVar(&f.merge, "merge", false, "apply policies and .reg files in the order given, and audit the result")
 	s.StringVar(&f.from, "from", "", "the address of the caller, for rules about addresses (hosts allow and deny)")
 	s.IntVar(&f.jobs, "jobs", 0, "sources at a time; 0 is one for each processor")
 	f.credentialFlags.register(s, "log on", " to winreg:// hosts")
 	s.BoolVar(&f.unsignedSMB1, "allow-unsigned-smb1", false,
-		"also read winreg:// hosts that speak SMB1 and do not sign (NT 4.0 to 2003); their answers can be forged on the network")
+		"also read winreg:// hosts that speak SMB1 and do not sign (NT 4.0 to 2003); their answers can be forged on "+
+			"the network")
 	f.outputFlags.register(s, "results", report.AuditFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show every setting and the reasons")
 	return c
@@ -115,7 +118,10 @@ func (a *app) auditOptions(f *auditFlags, sources []string) (audit.Options, erro
 	}
 	o.Catalog = c
 	if p, _ := c.ProductRelease(f.product); f.product != "" && p == nil {
-		return o, hinted{usage("--product %q is not known", f.product), "try win2019, win2022, win10-22H2, samba, samba-4.13; ipcguard explain NAME finds others"}
+		return o, hinted{
+			usage("--product %q is not known", f.product),
+			"try win2019, win2022, win10-22H2, samba, samba-4.13; ipcguard explain NAME finds others",
+		}
 	}
 	if f.from != "" {
 		if o.Client, err = netip.ParseAddr(f.from); err != nil {

@@ -22,8 +22,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// What one command line may cost, whatever its files hold. Time is the processor's, which a loaded machine stretches less
-// than the clock's, and by as much as that of the yardstick.
+// What one command line may cost, whatever its files hold. Time is the processor's, which a loaded machine stretches
+// less than the clock's, and by as much as that of the yardstick.
 const (
 	bombMemory = 1 << 30 // bytes, at the peak
 	bombTime   = 10 * time.Second
@@ -62,7 +62,8 @@ type bomb struct {
 	long bool // with IPCGUARD_LONG alone
 }
 
-// file writes head, n times unit, and tail. The test itself holds little: its memory counts as a child's own at the start.
+// file writes head, n times unit, and tail. The test itself holds little: its memory counts as a child's own at the
+// start.
 func file(name, head string, n int, unit func(i int) string, tail string) func(*testing.T, string) {
 	return func(t *testing.T, dir string) {
 		writeFile(t, filepath.Join(dir, name), func(w io.Writer) error {
@@ -184,7 +185,8 @@ const (
 // instruction is one of registry.pol.
 func instruction(i int) string {
 	number := func(n uint32) string { return string(binary.LittleEndian.AppendUint32(nil, n)) }
-	return "[\x00" + wide("System\\CurrentControlSet\\Control\\Lsa\x00") + ";\x00" + wide(fmt.Sprintf("V%x\x00", i)) + ";\x00" +
+	return "[\x00" + wide("System\\CurrentControlSet\\Control\\Lsa\x00") + ";\x00" + wide(fmt.Sprintf("V%x\x00", i)) +
+		";\x00" +
 		number(4) + ";\x00" + number(4) + ";\x00" + number(1) + "]\x00"
 }
 
@@ -194,62 +196,218 @@ func sources() []bomb {
 	observe := func(name string) []string { return []string{"observe", name} }
 	laughs := "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
 	for i := range 8 {
-		laughs += strings.ReplaceAll(strings.ReplaceAll("aN: &aN [*aP,*aP,*aP,*aP,*aP,*aP,*aP,*aP,*aP]\n", "N", fmt.Sprint(i+1)), "P", fmt.Sprint(i))
+		laughs += strings.ReplaceAll(strings.ReplaceAll("aN: &aN [*aP,*aP,*aP,*aP,*aP,*aP,*aP,*aP,*aP]\n", "N",
+			fmt.Sprint(i+1)), "P", fmt.Sprint(i))
 	}
 	return []bomb{
-		{name: "smb.conf/lines", make: file("smb.conf", "[global]\n", 6<<20, same("a\n"), ""), args: audit("smb.conf"), want: exitExposed},
-		{name: "smb.conf/sections", make: file("smb.conf", "", 100_000, numbered("[s#]\n"), ""), args: audit("smb.conf")},
-		{name: "smb.conf/sections and shares", make: file("smb.conf", "guest ok = yes\n", 19_000, numbered("[s#]\npath = /x\n"), ""), args: audit("smb.conf"), want: exitExposed},
-		{name: "smb.conf/assignments", make: file("smb.conf", "[global]\n[s]\n", 290_000, numbered("a:#=\n"), ""), args: audit("smb.conf"), want: exitExposed},
+		{
+			name: "smb.conf/lines", make: file("smb.conf", "[global]\n", 6<<20, same("a\n"), ""),
+			args: audit("smb.conf"), want: exitExposed,
+		},
+		{
+			name: "smb.conf/sections", make: file("smb.conf", "", 100_000, numbered("[s#]\n"), ""),
+			args: audit("smb.conf"),
+		},
+		{
+			name: "smb.conf/sections and shares",
+			make: file("smb.conf", "guest ok = yes\n", 19_000, numbered("[s#]\npath = /x\n"), ""),
+			args: audit("smb.conf"), want: exitExposed,
+		},
+		{
+			name: "smb.conf/assignments", make: file("smb.conf", "[global]\n[s]\n", 290_000, numbered("a:#=\n"), ""),
+			args: audit("smb.conf"), want: exitExposed,
+		},
 		{name: "smb.conf/copy", make: file("smb.conf", "", 3000, func(i int) string {
 			return fmt.Sprintf("[c%d]\no:%d = 1\n", i, i) + strings.Repeat(fmt.Sprintf("copy = c%d\n", i-1), min(i, 1))
 		}, ""), args: audit("smb.conf")},
-		{name: "smb.conf/includes", make: all(file("smb.conf", "", 20, same("include = big.conf\n"), ""), file("big.conf", "", 7<<20, same("a\n"), "")), args: audit("smb.conf")},
-		{name: "smb.conf/itself", make: file("smb.conf", "", 2, same("include = smb.conf\n"), ""), args: audit("smb.conf"), want: exitPartial},
-		{name: "smb.conf/list", make: file("smb.conf", "[global]\nhosts allow =", 500_000, same(" a"), "\n"), args: audit("smb.conf"), want: exitExposed},
-		{name: "reg/keys", make: file("a.reg", regHead, 600_000, numbered("["+lsaKey+"\\#]\n\"a\"=dword:1\n"), ""), args: audit("a.reg"), want: exitPartial},
-		{name: "reg/all keys", make: file("a.reg", regHead, 1_300_000, numbered("["+lsaKey+"\\#]\n\"a\"=dword:1\n\"RestrictAnonymous\"=dword:0\n"), ""), args: audit("a.reg"), want: exitPartial, long: true},
-		{name: "reg/values", make: file("a.reg", regHead+"["+lsaKey+"]\n", 1_000_000, numbered("\"v#\"=dword:1\n"), ""), args: audit("a.reg"), want: exitPartial},
-		{name: "reg/digits", make: file("a.reg", regHead+"["+lsaKey+"]\n\"v\"=dword:", 8<<20, same("1"), "\n"), args: audit("a.reg"), want: exitPartial},
-		{name: "reg/levels", make: file("a.reg", regHead+"[HKEY_LOCAL_MACHINE", 8<<20, same(`\a`), "]\n"), args: audit("a.reg"), want: exitPartial},
-		{name: "reg/wide", make: file("a.reg", "\xff\xfe"+wide(regHead), 500_000, func(i int) string { return wide(fmt.Sprintf("[%s\\%d]\n", lsaKey, i)) }, ""), args: audit("a.reg"), want: exitPartial},
-		{name: "reg/hex", make: file("a.reg", regHead+"["+lsaKey+"]\n\"RestrictAnonymous\"=hex(7):", 500_000, same("61,00,61,00,61,00,61,00,\\\n  "), "00,00\n"), args: audit("a.reg"), want: exitExposed},
-		{name: "inf/values", make: file("GptTmpl.inf", infHead, 900_000, numbered("MACHINE\\System\\CurrentControlSet\\Control\\Lsa\\R#=4,1\n"), ""), args: audit("GptTmpl.inf"), want: exitPartial},
-		{name: "inf/mistakes", make: file("GptTmpl.inf", infHead, 2_000_000, same("x=y\n"), ""), args: audit("GptTmpl.inf"), want: exitPartial},
-		{name: "reg query/values", make: file("q.txt", lsaKey+"\n", 1_000_000, numbered("    v#    REG_DWORD    0x1\n"), ""), args: audit("q.txt"), want: exitPartial},
-		{name: "gpresult/elements", make: file("r.xml", gpresultHead, 4_000_000, same("<a/>"), ""), args: audit("r.xml"), want: exitPartial},
-		{name: "gpresult/levels", make: file("r.xml", gpresultHead, 4_000_000, same("<a>"), ""), args: audit("r.xml"), want: exitPartial},
-		{name: "LGPO/instructions", make: file("l.txt", "; PARSING Computer POLICY\n", 1_000_000, same("Computer\nA\\B\nC\nDWORD:1\n"), ""), args: audit("l.txt"), want: exitPartial},
-		{name: "auditpol/lines", make: file("a.csv", "", 700_000, same("a,System,b,{0CCE9224-69AE-11D9-BED3-505054503030},x,\n"), ""), args: audit("a.csv"), want: exitFailed},
-		{name: "PowerShell/levels", make: file("s.json", `{"EncryptData":true,"RejectUnencryptedAccess":`, 32<<20, same("["), ""), args: audit("s.json"), want: exitFailed},
-		{name: "PowerShell/objects", make: file("s.txt", "", 1_000_000, same("EncryptData : True\nRejectUnencryptedAccess : True\n"), ""), args: audit("s.txt"), want: exitFailed},
-		{name: "pol/instructions", make: file("registry.pol", "PReg\x01\x00\x00\x00", 527_000, instruction, ""), args: audit("registry.pol"), want: exitPartial},
-		{name: "gpo/merged", make: all(file("a.pol", "PReg\x01\x00\x00\x00", 90_000, instruction, ""), file("b.pol", "PReg\x01\x00\x00\x00", 90_000, instruction, "")), args: audit("a.pol", "b.pol", "--merge"), want: exitPartial},
+		{
+			name: "smb.conf/includes",
+			make: all(file("smb.conf", "", 20, same("include = big.conf\n"), ""),
+				file("big.conf", "", 7<<20, same("a\n"), "")), args: audit("smb.conf"),
+		},
+		{
+			name: "smb.conf/itself", make: file("smb.conf", "", 2, same("include = smb.conf\n"), ""),
+			args: audit("smb.conf"), want: exitPartial,
+		},
+		{
+			name: "smb.conf/list", make: file("smb.conf", "[global]\nhosts allow =", 500_000, same(" a"), "\n"),
+			args: audit("smb.conf"), want: exitExposed,
+		},
+		{
+			name: "reg/keys", make: file("a.reg", regHead, 600_000, numbered("["+lsaKey+"\\#]\n\"a\"=dword:1\n"), ""),
+			args: audit("a.reg"), want: exitPartial,
+		},
+		{
+			name: "reg/all keys",
+			make: file("a.reg", regHead, 1_300_000,
+				numbered("["+lsaKey+"\\#]\n\"a\"=dword:1\n\"RestrictAnonymous\"=dword:0\n"), ""), args: audit("a.reg"),
+			want: exitPartial, long: true,
+		},
+		{
+			name: "reg/values", make: file("a.reg", regHead+"["+lsaKey+"]\n", 1_000_000, numbered("\"v#\"=dword:1\n"),
+				""), args: audit("a.reg"), want: exitPartial,
+		},
+		{
+			name: "reg/digits", make: file("a.reg", regHead+"["+lsaKey+"]\n\"v\"=dword:", 8<<20, same("1"), "\n"),
+			args: audit("a.reg"), want: exitPartial,
+		},
+		{
+			name: "reg/levels", make: file("a.reg", regHead+"[HKEY_LOCAL_MACHINE", 8<<20, same(`\a`), "]\n"),
+			args: audit("a.reg"), want: exitPartial,
+		},
+		{name: "reg/wide", make: file("a.reg", "\xff\xfe"+wide(regHead), 500_000, func(i int) string {
+			return wide(fmt.Sprintf("[%s\\%d]\n", lsaKey, i))
+		}, ""), args: audit("a.reg"), want: exitPartial},
+		{
+			name: "reg/hex", make: file("a.reg", regHead+"["+lsaKey+"]\n\"RestrictAnonymous\"=hex(7):", 500_000,
+				same("61,00,61,00,61,00,61,00,\\\n  "), "00,00\n"), args: audit("a.reg"), want: exitExposed,
+		},
+		{
+			name: "inf/values", make: file("GptTmpl.inf", infHead, 900_000,
+				numbered("MACHINE\\System\\CurrentControlSet\\Control\\Lsa\\R#=4,1\n"), ""), args: audit("GptTmpl.inf"),
+			want: exitPartial,
+		},
+		{
+			name: "inf/mistakes", make: file("GptTmpl.inf", infHead, 2_000_000, same("x=y\n"), ""),
+			args: audit("GptTmpl.inf"), want: exitPartial,
+		},
+		{
+			name: "reg query/values",
+			make: file("q.txt", lsaKey+"\n", 1_000_000, numbered("    v#    REG_DWORD    0x1\n"), ""),
+			args: audit("q.txt"), want: exitPartial,
+		},
+		{
+			name: "gpresult/elements", make: file("r.xml", gpresultHead, 4_000_000, same("<a/>"), ""),
+			args: audit("r.xml"), want: exitPartial,
+		},
+		{
+			name: "gpresult/levels", make: file("r.xml", gpresultHead, 4_000_000, same("<a>"), ""),
+			args: audit("r.xml"), want: exitPartial,
+		},
+		{
+			name: "LGPO/instructions",
+			make: file("l.txt", "; PARSING Computer POLICY\n", 1_000_000, same("Computer\nA\\B\nC\nDWORD:1\n"), ""),
+			args: audit("l.txt"), want: exitPartial,
+		},
+		{
+			name: "auditpol/lines",
+			make: file("a.csv", "", 700_000, same("a,System,b,{0CCE9224-69AE-11D9-BED3-505054503030},x,\n"), ""),
+			args: audit("a.csv"), want: exitFailed,
+		},
+		{
+			name: "PowerShell/levels",
+			make: file("s.json", `{"EncryptData":true,"RejectUnencryptedAccess":`, 32<<20, same("["), ""),
+			args: audit("s.json"), want: exitFailed,
+		},
+		{
+			name: "PowerShell/objects",
+			make: file("s.txt", "", 1_000_000, same("EncryptData : True\nRejectUnencryptedAccess : True\n"), ""),
+			args: audit("s.txt"), want: exitFailed,
+		},
+		{
+			name: "pol/instructions", make: file("registry.pol", "PReg\x01\x00\x00\x00", 527_000, instruction, ""),
+			args: audit("registry.pol"), want: exitPartial,
+		},
+		{
+			name: "gpo/merged", make: all(file("a.pol", "PReg\x01\x00\x00\x00", 90_000, instruction, ""),
+				file("b.pol", "PReg\x01\x00\x00\x00", 90_000, instruction, "")),
+			args: audit("a.pol", "b.pol", "--merge"), want: exitPartial,
+		},
 		{name: "hive/packed zeros", make: packed("SYSTEM.gz", "regf", 2048), args: audit("SYSTEM.gz")},
-		{name: "hive/zeros", make: file("SYSTEM", "regf", 64, same(strings.Repeat("\x00", 1<<20)), ""), args: audit("SYSTEM")},
-		{name: "audit/a scan of empty objects", make: all(conf, file("scan.json", scan1, 2_000_000, same("{},"), "{}]}")), args: audit("smb.conf", "--scan", "scan.json")},
-		{name: "audit/a scan of findings", make: all(conf, file("scan.json", scan1, 400_000, same(`{"id":"aaaaaaaaaaaaaaaaaaaaaaaaa"},`), "{}]}")), args: audit("smb.conf", "--scan", "scan.json"), want: exitExposed},
+		{
+			name: "hive/zeros", make: file("SYSTEM", "regf", 64, same(strings.Repeat("\x00", 1<<20)), ""),
+			args: audit("SYSTEM"),
+		},
+		{
+			name: "audit/a scan of empty objects",
+			make: all(conf, file("scan.json", scan1, 2_000_000, same("{},"), "{}]}")),
+			args: audit("smb.conf", "--scan", "scan.json"),
+		},
+		{
+			name: "audit/a scan of findings",
+			make: all(conf, file("scan.json", scan1, 400_000, same(`{"id":"aaaaaaaaaaaaaaaaaaaaaaaaa"},`), "{}]}")),
+			args: audit("smb.conf", "--scan", "scan.json"), want: exitExposed,
+		},
 
 		{name: "observe/zip of many", make: members("a.zip", 60_000, "", 0), args: observe("a.zip"), want: exitPartial},
-		{name: "observe/zip of zeros", make: members("a.zip", 4, "{\"timestamp\":\"", 300<<20), args: observe("a.zip"), want: exitPartial, long: true},
-		{name: "observe/packed zeros", make: packed("a.pcap.gz", "\xa1\xb2\xc3\xd4\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x01", 2048), args: observe("a.pcap.gz")},
+		{
+			name: "observe/zip of zeros", make: members("a.zip", 4, "{\"timestamp\":\"", 300<<20),
+			args: observe("a.zip"), want: exitPartial, long: true,
+		},
+		{
+			name: "observe/packed zeros",
+			make: packed("a.pcap.gz",
+				"\xa1\xb2\xc3\xd4\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x01",
+				2048), args: observe("a.pcap.gz"),
+		},
 		{name: "observe/deep log", make: file("a.json", "", 200_000, same(`{"a":`), ""), args: observe("a.json")},
-		{name: "observe/many clients", make: file("a.json", "", 150_000, numbered(`{"timestamp":"2026-01-01T00:00:00Z","type":"Authentication","Authentication":{"version":{"major":1,"minor":2},"remoteAddress":"ipv4:10.0.0.1:#","clientAccount":"u#","status":"NT_STATUS_OK","serviceDescription":"SMB2","authDescription":null}}`+"\n"), ""), args: observe("a.json"), want: success},
-		{name: "observe/a result of empty uses", make: file("a.json", `{"schema":"ipcguard.observe/1","uses":[`, 3_000_000, same("{},"), "{}]}"), args: observe("a.json")},
-		{name: "observe/a result of many uses", make: file("a.json", "", 200_000, numbered(`{"schema":"ipcguard.use/1","client":"c#","server":"s","identity":"user","layer":"call","outcome":"allowed","count":1}`+"\n"), ""), args: observe("a.json"), want: success},
-		{name: "observe/sections", make: file("a.pcapng", "", 1_000_000, same("\x0a\x0d\x0d\x0a\x1c\x00\x00\x00\x4d\x3c\x2b\x1a\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x1c\x00\x00\x00"), ""), args: observe("a.pcapng"), want: exitPartial},
-		{name: "observe/audit policy", make: all(file("p.csv", "", 16<<20, same("\n"), ""), file("a.json", "{}", 0, nil, "")), args: []string{"observe", "a.json", "--audit", "p.csv"}},
-		{name: "observe/state", make: file("state/2026-01-01.json", `{"schema":"ipcguard.observe/1","uses":[`, 3_000_000, same("{},"), "{}]}"), args: []string{"observe", "--state", "state", "--show"}},
+		{
+			name: "observe/many clients",
+			make: file("a.json", "", 150_000,
+				numbered(`{"timestamp":"2026-01-01T00:00:00Z","type":"Authentication","Authentication":{"version":{"major":1,"minor":2},"remoteAddress":"ipv4:10.0.0.1:#","clientAccount":"u#","status":"NT_STATUS_OK","serviceDescription":"SMB2","authDescription":null}}`+"\n"), ""), args: observe("a.json"), want: success,
+		},
+		{
+			name: "observe/a result of empty uses",
+			make: file("a.json", `{"schema":"ipcguard.observe/1","uses":[`, 3_000_000, same("{},"), "{}]}"),
+			args: observe("a.json"),
+		},
+		{
+			name: "observe/a result of many uses",
+			make: file("a.json", "", 200_000,
+				numbered(`{"schema":"ipcguard.use/1","client":"c#","server":"s","identity":"user","layer":"call","outcome":"allowed","count":1}`+"\n"), ""), args: observe("a.json"), want: success,
+		},
+		{
+			name: "observe/sections",
+			make: file("a.pcapng", "", 1_000_000,
+				same("\x0a\x0d\x0d\x0a\x1c\x00\x00\x00\x4d\x3c\x2b\x1a\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x1c\x00\x00\x00"), ""), args: observe("a.pcapng"), want: exitPartial,
+		},
+		{
+			name: "observe/audit policy",
+			make: all(file("p.csv", "", 16<<20, same("\n"), ""), file("a.json", "{}", 0, nil, "")),
+			args: []string{"observe", "a.json", "--audit", "p.csv"},
+		},
+		{
+			name: "observe/state",
+			make: file("state/2026-01-01.json", `{"schema":"ipcguard.observe/1","uses":[`, 3_000_000, same("{},"),
+				"{}]}"), args: []string{"observe", "--state", "state", "--show"},
+		},
 
-		{name: "plan/aliases", make: all(conf, file("p.yaml", laughs, 1, same("needs: *a8\n"), "")), args: planOf("--policy", "p.yaml"), want: exitUsage},
-		{name: "plan/deep policy", make: all(conf, file("p.yaml", "needs: ", 60_000, same("["), "")), args: planOf("--policy", "p.yaml"), want: exitUsage},
-		{name: "plan/long policy", make: all(conf, file("p.yaml", "needs:\n", 1<<20, same(" - a\n"), "")), args: planOf("--policy", "p.yaml"), want: exitUsage},
-		{name: "gateway/aliases", make: file("p.yaml", laughs, 1, same("strangers: *a8\n"), ""), args: gatewayOf("--policy", "p.yaml"), want: exitUsage},
-		{name: "gateway/long policy", make: file("p.yaml", "strangers:\n", 1<<20, same(" - a\n"), ""), args: gatewayOf("--policy", "p.yaml"), want: exitUsage},
-		{name: "gateway/deep configuration", make: file("g.toml", "a = ", 200_000, same("["), ""), args: []string{"gateway", "--config", "g.toml"}, want: exitUsage},
-		{name: "gateway/dotted configuration", make: file("g.toml", "a", 120_000, same(".a"), " = 1\n"), args: []string{"gateway", "--config", "g.toml"}, want: exitUsage},
-		{name: "gateway/wide configuration", make: file("g.toml", "", 16_000, numbered("[a#.b]\n"), ""), args: []string{"gateway", "--config", "g.toml"}, want: exitUsage},
-		{name: "plan/wide policy", make: all(conf, file("p.yaml", "needs:\n", 12_000, same("- a\n"), "")), args: planOf("--policy", "p.yaml"), want: exitUsage},
+		{
+			name: "plan/aliases", make: all(conf, file("p.yaml", laughs, 1, same("needs: *a8\n"), "")),
+			args: planOf("--policy", "p.yaml"), want: exitUsage,
+		},
+		{
+			name: "plan/deep policy", make: all(conf, file("p.yaml", "needs: ", 60_000, same("["), "")),
+			args: planOf("--policy", "p.yaml"), want: exitUsage,
+		},
+		{
+			name: "plan/long policy", make: all(conf, file("p.yaml", "needs:\n", 1<<20, same(" - a\n"), "")),
+			args: planOf("--policy", "p.yaml"), want: exitUsage,
+		},
+		{
+			name: "gateway/aliases", make: file("p.yaml", laughs, 1, same("strangers: *a8\n"), ""),
+			args: gatewayOf("--policy", "p.yaml"), want: exitUsage,
+		},
+		{
+			name: "gateway/long policy", make: file("p.yaml", "strangers:\n", 1<<20, same(" - a\n"), ""),
+			args: gatewayOf("--policy", "p.yaml"), want: exitUsage,
+		},
+		{
+			name: "gateway/deep configuration", make: file("g.toml", "a = ", 200_000, same("["), ""),
+			args: []string{"gateway", "--config", "g.toml"}, want: exitUsage,
+		},
+		{
+			name: "gateway/dotted configuration", make: file("g.toml", "a", 120_000, same(".a"), " = 1\n"),
+			args: []string{"gateway", "--config", "g.toml"}, want: exitUsage,
+		},
+		{
+			name: "gateway/wide configuration", make: file("g.toml", "", 16_000, numbered("[a#.b]\n"), ""),
+			args: []string{"gateway", "--config", "g.toml"}, want: exitUsage,
+		},
+		{
+			name: "plan/wide policy", make: all(conf, file("p.yaml", "needs:\n", 12_000, same("- a\n"), "")),
+			args: planOf("--policy", "p.yaml"), want: exitUsage,
+		},
 	}
 }
 
@@ -277,8 +435,10 @@ func planOf(args ...string) []string {
 // documents are the bombs of the verbs that start from results, plans and journals.
 func documents() []bomb {
 	emptyFindings := file("scan.json", scan1, 2_000_000, same("{},"), "{}]}")
-	manyScans := file("scan.json", "", 60_000, same(strings.TrimSuffix(scan1, `"findings":[`)+`"findings":[]}`+"\n"), "")
-	emptyChanges := file("plan.json", `{"schema":"ipcguard.plan/1","hash":"sha256:00","changes":[`, 2_000_000, same("{},"), "{}]}")
+	manyScans := file("scan.json", "", 60_000, same(strings.TrimSuffix(scan1, `"findings":[`)+`"findings":[]}`+"\n"),
+		"")
+	emptyChanges := file("plan.json", `{"schema":"ipcguard.plan/1","hash":"sha256:00","changes":[`, 2_000_000,
+		same("{},"), "{}]}")
 	deepPlan := file("plan.json", `{"schema":"ipcguard.plan/1","hash":"sha256:00","changes":`, 4<<20, same("["), "")
 	uses := file("uses.json", `{"schema":"ipcguard.observe/1","uses":[`, 3_000_000, same("{},"), "{}]}")
 	journal := file("state/journal/20260101-120000-abcdef/before.json", `{"writes":[`, 2_000_000, same("{},"), "{}]}")
@@ -296,39 +456,119 @@ func documents() []bomb {
 		}
 	}
 	out := []bomb{
-		{name: "plan/a scan of empty objects", make: all(conf, emptyFindings), args: planOf("--scan", "scan.json"), want: exitUsage},
+		{
+			name: "plan/a scan of empty objects", make: all(conf, emptyFindings), args: planOf("--scan", "scan.json"),
+			want: exitUsage,
+		},
 		{name: "plan/many scans", make: all(conf, manyScans), args: planOf("--scan", "scan.json"), want: success},
-		{name: "plan/an audit of empty objects", make: file("audit.json", `{"schema":"ipcguard.audit/1","settings":[`, 2_000_000, same("{},"), "{}]}"), args: planOf(), want: exitUsage},
-		{name: "plan/an audit of many settings", make: file("audit.json", `{"schema":"ipcguard.audit/1","settings":[`, 300_000, same(`{"id":"RestrictAnonymous","where":"x"},`), "{}]}"), args: planOf(), want: success},
-		{name: "plan/many audits", make: file("audit.json", "", 200_000, same(`{"schema":"ipcguard.audit/1"}`+"\n"), ""), args: planOf(), want: exitUsage},
+		{
+			name: "plan/an audit of empty objects",
+			make: file("audit.json", `{"schema":"ipcguard.audit/1","settings":[`, 2_000_000, same("{},"), "{}]}"),
+			args: planOf(), want: exitUsage,
+		},
+		{
+			name: "plan/an audit of many settings",
+			make: file("audit.json", `{"schema":"ipcguard.audit/1","settings":[`, 300_000,
+				same(`{"id":"RestrictAnonymous","where":"x"},`), "{}]}"), args: planOf(), want: success,
+		},
+		{
+			name: "plan/many audits",
+			make: file("audit.json", "", 200_000, same(`{"schema":"ipcguard.audit/1"}`+"\n"), ""), args: planOf(),
+			want: exitUsage,
+		},
 		{name: "plan/uses", make: all(conf, uses), args: planOf("--observe", "uses.json"), want: exitUsage},
-		{name: "what-if/uses", make: all(conf, uses), args: []string{"what-if", "--setting", "restrict anonymous=2", "--audit", "audit.json", "--observe", "uses.json"}, want: exitUsage},
-		{name: "verify/a scan of empty objects", make: emptyFindings, args: []string{"verify", "127.0.0.1:1", "--scan", "scan.json"}, want: exitUsage},
-		{name: "scan/resumed from empty objects", make: all(emptyFindings, file("scan.jsonl", scan1, 2_000_000, same("{},"), "{}]}\n")), args: []string{"scan", "127.0.0.1:1", "--resume", "scan.jsonl"}, want: exitUsage},
-		{name: "scan/a line without an end", make: file("scan.jsonl", scan1, 70<<10, same(strings.Repeat(" ", 1<<10)), ""), args: []string{"scan", "127.0.0.1:1", "--resume", "scan.jsonl"}},
-		{name: "scan/targets", make: file("hosts", "", 1_000_000, same("127.0.0.1:1\n"), ""), args: []string{"scan", "@hosts", "--quick"}, want: exitPartial},
-		{name: "scan/too many targets", make: file("hosts", "", 2_000_000, same("127.0.0.1:1\n"), ""), args: []string{"scan", "@hosts", "--quick"}, want: exitUsage},
-		{name: "scan/a target without an end", make: file("hosts", "", 64<<10, same(strings.Repeat("a", 1<<10)), ""), args: []string{"scan", "@hosts"}, want: exitUsage},
-		{name: "scan/excludes", make: file("hosts", "", 400_000, func(i int) string { return fmt.Sprintf("10.%d.%d.%d\n", i>>16, i>>8&255, i&255) }, ""), args: []string{"scan", "127.0.0.1:1", "--exclude", "@hosts"}, want: exitPartial},
-		{name: "scan/credentials", make: file("user", "", 1<<20, same("username = a\n"), ""), args: []string{"scan", "127.0.0.1:1", "--credentials-file", "user"}},
-		{name: "history/writes without a seal", make: unsealed("before.json", "writes", 8_000_000, "{}"), args: []string{"history", "--state", "state"}},
-		{name: "recover/changes without a seal", make: unsealed("plan.json", "changes", 8_000_000, "{}"), args: []string{"recover", "--state", "state"}},
-		{name: "rollback/notes without a seal", make: unsealed("steps", "notes", 20_000_000, `""`), args: []string{"rollback", "--unsealed", "20260101-120000-abcdef", "--state", "state"}},
+		{
+			name: "what-if/uses", make: all(conf, uses),
+			args: []string{
+				"what-if", "--setting", "restrict anonymous=2", "--audit", "audit.json", "--observe", "uses.json",
+			}, want: exitUsage,
+		},
+		{
+			name: "verify/a scan of empty objects", make: emptyFindings,
+			args: []string{"verify", "127.0.0.1:1", "--scan", "scan.json"}, want: exitUsage,
+		},
+		{
+			name: "scan/resumed from empty objects",
+			make: all(emptyFindings, file("scan.jsonl", scan1, 2_000_000, same("{},"), "{}]}\n")),
+			args: []string{"scan", "127.0.0.1:1", "--resume", "scan.jsonl"}, want: exitUsage,
+		},
+		{
+			name: "scan/a line without an end",
+			make: file("scan.jsonl", scan1, 70<<10, same(strings.Repeat(" ", 1<<10)), ""),
+			args: []string{"scan", "127.0.0.1:1", "--resume", "scan.jsonl"},
+		},
+		{
+			name: "scan/targets", make: file("hosts", "", 1_000_000, same("127.0.0.1:1\n"), ""),
+			args: []string{"scan", "@hosts", "--quick"}, want: exitPartial,
+		},
+		{
+			name: "scan/too many targets", make: file("hosts", "", 2_000_000, same("127.0.0.1:1\n"), ""),
+			args: []string{"scan", "@hosts", "--quick"}, want: exitUsage,
+		},
+		{
+			name: "scan/a target without an end", make: file("hosts", "", 64<<10, same(strings.Repeat("a", 1<<10)), ""),
+			args: []string{"scan", "@hosts"}, want: exitUsage,
+		},
+		{name: "scan/excludes", make: file("hosts", "", 400_000, func(i int) string {
+			return fmt.Sprintf("10.%d.%d.%d\n", i>>16, i>>8&255, i&255)
+		}, ""), args: []string{"scan", "127.0.0.1:1", "--exclude", "@hosts"}, want: exitPartial},
+		{
+			name: "scan/credentials", make: file("user", "", 1<<20, same("username = a\n"), ""),
+			args: []string{"scan", "127.0.0.1:1", "--credentials-file", "user"},
+		},
+		{
+			name: "history/writes without a seal", make: unsealed("before.json", "writes", 8_000_000, "{}"),
+			args: []string{"history", "--state", "state"},
+		},
+		{
+			name: "recover/changes without a seal", make: unsealed("plan.json", "changes", 8_000_000, "{}"),
+			args: []string{"recover", "--state", "state"},
+		},
+		{
+			name: "rollback/notes without a seal", make: unsealed("steps", "notes", 20_000_000, `""`),
+			args: []string{"rollback", "--unsealed", "20260101-120000-abcdef", "--state", "state"},
+		},
 		{name: "history/journal", make: journal, args: []string{"history", "--state", "state"}},
 		{name: "recover/journal", make: journal, args: []string{"recover", "--state", "state"}},
-		{name: "confirm/journal", make: journal, args: []string{"confirm", "20260101-120000-abcdef", "--state", "state"}},
-		{name: "rollback/journal", make: journal, args: []string{"rollback", "20260101-120000-abcdef", "--state", "state"}},
-		{name: "verify/journal", make: journal, args: []string{"verify", "--apply", "20260101-120000-abcdef", "--state", "state"}},
-		{name: "plan/key", make: all(conf, file("key", "", 64<<10, same(strings.Repeat("a", 1<<10)), "")), args: planOf("--sign", "key")},
-		{name: "apply/trusted keys", make: all(emptyChanges, file("trust", "", 4<<20, same("ed25519 AAAA a\n"), "")), args: []string{"apply", "plan.json", "--dry-run", "--state", "state", "--require-signature", "trust"}},
-		{name: "serve restore/backup", make: file("backup.db", "SQLite format 3\x00", 64, same(strings.Repeat("\xff", 1<<20)), ""), args: []string{"serve", "restore", "backup.db", "--state", "state"}},
-		{name: "serve rekey/key", make: file("key", "", 64, same(strings.Repeat("AGE-SECRET-KEY-1\n", 1<<16)), ""), args: []string{"serve", "rekey", "--state", "state", "--key", "key"}},
-		{name: "worker/key", make: file("key", "", 64, same(strings.Repeat("AGE-SECRET-KEY-1\n", 1<<16)), ""), args: []string{"worker", "--database", "postgres://a@127.0.0.1:1/b", "--key", "key"}},
+		{
+			name: "confirm/journal", make: journal,
+			args: []string{"confirm", "20260101-120000-abcdef", "--state", "state"},
+		},
+		{
+			name: "rollback/journal", make: journal,
+			args: []string{"rollback", "20260101-120000-abcdef", "--state", "state"},
+		},
+		{
+			name: "verify/journal", make: journal,
+			args: []string{"verify", "--apply", "20260101-120000-abcdef", "--state", "state"},
+		},
+		{
+			name: "plan/key", make: all(conf, file("key", "", 64<<10, same(strings.Repeat("a", 1<<10)), "")),
+			args: planOf("--sign", "key"),
+		},
+		{
+			name: "apply/trusted keys", make: all(emptyChanges, file("trust", "", 4<<20, same("ed25519 AAAA a\n"), "")),
+			args: []string{"apply", "plan.json", "--dry-run", "--state", "state", "--require-signature", "trust"},
+		},
+		{
+			name: "serve restore/backup",
+			make: file("backup.db", "SQLite format 3\x00", 64, same(strings.Repeat("\xff", 1<<20)), ""),
+			args: []string{"serve", "restore", "backup.db", "--state", "state"},
+		},
+		{
+			name: "serve rekey/key", make: file("key", "", 64, same(strings.Repeat("AGE-SECRET-KEY-1\n", 1<<16)), ""),
+			args: []string{"serve", "rekey", "--state", "state", "--key", "key"},
+		},
+		{
+			name: "worker/key", make: file("key", "", 64, same(strings.Repeat("AGE-SECRET-KEY-1\n", 1<<16)), ""),
+			args: []string{"worker", "--database", "postgres://a@127.0.0.1:1/b", "--key", "key"},
+		},
 	}
 	return slices.Concat(out, plans("empty changes", emptyChanges), plans("levels", deepPlan), plans("no end", endless))
 }
 
-// unsealed writes a whole journal of a version that did not seal them, with a list of n values more in one of its files.
+// unsealed writes a whole journal of a version that did not seal them, with a list of n values more in one of its
+// files.
 func unsealed(name, list string, n int, value string) func(*testing.T, string) {
 	const id = "20260101-120000-abcdef"
 	return func(t *testing.T, dir string) {
@@ -378,7 +618,8 @@ func unsealed(name, list string, n int, value string) func(*testing.T, string) {
 
 // withoutFiles are the verbs that read no file of others.
 var withoutFiles = map[string]string{
-	"version": "reads nothing", "key": "writes what it made", "demo": "reads what it wrote itself", "explain": "reads the catalog in the program",
+	"version": "reads nothing", "key": "writes what it made", "demo": "reads what it wrote itself",
+	"explain": "reads the catalog in the program",
 }
 
 // TestBombs runs the command line over files that were made to cost much, each in a process of its own, and holds its
@@ -445,7 +686,8 @@ func (b *bomb) run(t *testing.T) {
 	}
 	if used > bombTime {
 		if factor := slower(t, self); used.Seconds() > bombTime.Seconds()*factor {
-			t.Errorf("%v on the processor, more than %v, and this machine takes %.2f times as long for other work", used, bombTime, factor)
+			t.Errorf("%v on the processor, more than %v, and this machine takes %.2f times as long for other work",
+				used, bombTime, factor)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestClaimsOnSamba: on real Samba nothing is called closed that nobody asked for. Each step is a report of a user, with
-// smbclient's word for how it is.
+// TestClaimsOnSamba: on real Samba nothing is called closed that nobody asked for. Each step is a report of a user,
+// with smbclient's word for how it is.
 func TestClaimsOnSamba(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd")
@@ -59,20 +59,28 @@ func TestClaimsOnSamba(t *testing.T) {
 	configure(func(c *peer.Config) { c.Global = []string{"restrict anonymous = 2"} })
 	opens("public")
 	expect(command(t, exitOK, "scan", s.Addr()), "CLOSED", "no disk share was tried")
-	expect(command(t, exitExposed, "scan", s.Addr(), "--share", "PUBLIC"), "EXPOSED", "1 disk share tried", "anonymous opened the root folder of 1 disk share")
-	expect(command(t, exitExposed, "verify", s.Addr(), "--scan", file("names")), "failed       closed:anonymous-reads-files", "passed       closed:anonymous-lists-accounts")
-	expect(command(t, exitPartial, "verify", s.Addr(), "--scan", file("counts")), "unchecked    closed:anonymous-reads-files", "--share NAME")
-	expect(command(t, exitExposed, "verify", s.Addr(), "--scan", file("counts"), "--share", "public"), "failed       closed:anonymous-reads-files")
-	expect(command(t, exitExposed, "verify", s.Addr(), "--plan", file("plan")), "failed       closed:anonymous-reads-files")
+	expect(command(t, exitExposed, "scan", s.Addr(), "--share", "PUBLIC"), "EXPOSED", "1 disk share tried",
+		"anonymous opened the root folder of 1 disk share")
+	expect(command(t, exitExposed, "verify", s.Addr(), "--scan", file("names")),
+		"failed       closed:anonymous-reads-files", "passed       closed:anonymous-lists-accounts")
+	expect(command(t, exitPartial, "verify", s.Addr(), "--scan", file("counts")),
+		"unchecked    closed:anonymous-reads-files", "--share NAME")
+	expect(command(t, exitExposed, "verify", s.Addr(), "--scan", file("counts"), "--share", "public"),
+		"failed       closed:anonymous-reads-files")
+	expect(command(t, exitExposed, "verify", s.Addr(), "--plan", file("plan")),
+		"failed       closed:anonymous-reads-files")
 
 	// Shut as well, it is proved under the name that the plan carries. A check that was named and cannot be made is not
 	// passed over; one that the plan proposes is a note.
 	shares := func(lines ...string) []peer.Share { return []peer.Share{{Name: "public", Lines: lines}} }
 	configure(func(c *peer.Config) { c.Shares = shares("guest ok = no") })
-	expect(command(t, exitOK, "verify", s.Addr(), "--plan", file("plan")), "passed       closed:anonymous-reads-files: every share", "unchecked    logon:user")
-	expect(command(t, exitPartial, "verify", s.Addr(), "--plan", file("plan"), "--check", "share:finance"), "unchecked    share:finance")
+	expect(command(t, exitOK, "verify", s.Addr(), "--plan", file("plan")),
+		"passed       closed:anonymous-reads-files: every share", "unchecked    logon:user")
+	expect(command(t, exitPartial, "verify", s.Addr(), "--plan", file("plan"), "--check", "share:finance"),
+		"unchecked    share:finance")
 	expect(command(t, exitOK, "verify", s.Addr(), "--scan", file("names")), "passed       closed:anonymous-reads-files")
-	expect(command(t, exitPartial, "verify", s.Addr(), "--scan", file("counts")), "unchecked    closed:anonymous-reads-files")
+	expect(command(t, exitPartial, "verify", s.Addr(), "--scan", file("counts")),
+		"unchecked    closed:anonymous-reads-files")
 
 	// guest only opens a share by itself, and the plan takes it away too.
 	configure(func(c *peer.Config) { c.Global, c.Shares = nil, shares("guest ok = no", "guest only = yes") })
@@ -88,7 +96,8 @@ func TestClaimsOnSamba(t *testing.T) {
 		for i := range 260 {
 			c.Shares = append(c.Shares, peer.Share{Name: fmt.Sprintf("a%03d", i), Lines: []string{"path = " + s.Dir}})
 		}
-		c.Shares = append(c.Shares, peer.Share{Name: "zz-open", Lines: []string{"guest ok = yes"}}, peer.Share{Name: "public", Lines: []string{"guest ok = no"}})
+		c.Shares = append(c.Shares, peer.Share{Name: "zz-open", Lines: []string{"guest ok = yes"}},
+			peer.Share{Name: "public", Lines: []string{"guest ok = no"}})
 	})
 	opens("zz-open")
 	out := command(t, exitExposed, "scan", s.Addr())

@@ -52,7 +52,8 @@ func (a *app) confirm() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s is confirmed and stays. ipcguard rollback %s takes it back at any later time.\n", id, id)
+			fmt.Fprintf(a.stdout, "%s is confirmed and stays. ipcguard rollback %s takes it back at any later time.\n",
+				id, id)
 			return nil
 		},
 	}

@@ -106,7 +106,10 @@ func (a *app) prompt(name string) (account, error) {
 	c := split(name)
 	f, ok := a.stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return c, hinted{usage("--user asks for the password, and there is no terminal"), "use --credentials-file, or IPCGUARD_USER and IPCGUARD_PASSWORD"}
+		return c, hinted{
+			usage("--user asks for the password, and there is no terminal"),
+			"use --credentials-file, or IPCGUARD_USER and IPCGUARD_PASSWORD",
+		}
 	}
 	fmt.Fprintf(a.stderr, "Password of %s: ", name)
 	password, err := term.ReadPassword(int(f.Fd()))
@@ -135,7 +138,10 @@ func readAccount(name string) (account, error) {
 		return c, fmt.Errorf("credentials file: %w", err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return c, hinted{fmt.Errorf("credentials file %s: others may read it (mode %04o)", name, info.Mode().Perm()), "chmod 600 " + name}
+		return c, hinted{
+			fmt.Errorf("credentials file %s: others may read it (mode %04o)", name, info.Mode().Perm()),
+			"chmod 600 " + name,
+		}
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxAccountFile {
 		return c, fmt.Errorf("credentials file %s: not a small regular file", name)

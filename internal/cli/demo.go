@@ -162,24 +162,49 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 	}
 	inside := &app{stdin: strings.NewReader(""), stdout: a.stdout, stderr: a.stderr, screen: a.screen, practice: p}
 	address, state := server.Address(), at("journal")
-	fmt.Fprintf(a.stdout, "A practice server that behaves as Samba with its defaults, on %s. It is no Samba: make demo shows a real one.\n", address)
+	fmt.Fprintf(a.stdout,
+		"A practice server that behaves as Samba with its defaults, on %s. It is no Samba: make demo shows a real "+
+			"one.\n", address)
 	steps := []struct {
 		says string
 		want int
 		args []string
 	}{
 		{"What a stranger is given:", exitExposed, []string{"scan", address}},
-		{"The same as files, with what the configuration says, for a plan:", exitExposed, []string{"scan", address, "--format", "json", "-o", at("scan.json")}},
+		{
+			"The same as files, with what the configuration says, for a plan:", exitExposed,
+			[]string{"scan", address, "--format", "json", "-o", at("scan.json")},
+		},
 		{"", exitExposed, []string{"audit", p.config, "--format", "json", "-o", at("audit.json")}},
-		{"What to change, what that stops, and what stays open:", exitOK, []string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json")}},
-		{"", exitOK, []string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json"), "--format", "json", "-o", at("plan.json")}},
-		{"The change, with a way back, a proof from outside, and a guard that takes it back unless it is confirmed:", exitOK, []string{
-			"apply", at("plan.json"), "--yes", "--target", "samba:" + p.config, "--state", state, "--confirm-within", "2m",
-			"--credentials-file", at("anna"), "--allow-unsigned-ntlm", "--check", "share:finance", "--check", "pipe:srvsvc",
-		}},
+		{
+			"What to change, what that stops, and what stays open:", exitOK,
+			[]string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json")},
+		},
+		{
+			"", exitOK, []string{
+				"plan", "--audit", at("audit.json"), "--scan", at("scan.json"), "--format", "json", "-o",
+				at("plan.json"),
+			},
+		},
+		{
+			"The change, with a way back, a proof from outside, and a guard that takes it back unless it is confirmed:",
+			exitOK,
+			[]string{
+				"apply", at("plan.json"), "--yes", "--target", "samba:" + p.config, "--state", state,
+				"--confirm-within",
+				"2m",
+				"--credentials-file", at("anna"), "--allow-unsigned-ntlm", "--check", "share:finance", "--check",
+				"pipe:srvsvc",
+			},
+		},
 		{"", exitOK, []string{"confirm", "ID", "--state", state}},
 		{"What a stranger is given now, and whether anna still works:", exitOK, []string{"scan", address}},
-		{"", exitOK, []string{"verify", address, "--plan", at("plan.json"), "--credentials-file", at("anna"), "--allow-unsigned-ntlm", "--check", "pipe:srvsvc"}},
+		{
+			"", exitOK, []string{
+				"verify", address, "--plan", at("plan.json"), "--credentials-file", at("anna"), "--allow-unsigned-ntlm",
+				"--check", "pipe:srvsvc",
+			},
+		},
 		{"And back:", exitOK, []string{"rollback", "ID", "--state", state}},
 		{"", exitExposed, []string{"scan", address}},
 	}

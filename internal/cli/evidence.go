@@ -27,8 +27,10 @@ func (f *evidenceFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.audit, "audit", "", "what ipcguard audit said of the host (json or jsonl)")
 	s.StringVar(&f.host, "host", "", "if that file has several audits, use the one of this host or source")
 	s.StringVar(&f.observe, "observe", "", "what ipcguard observe said (json or jsonl), or its directory of days")
-	s.StringSliceVar(&f.servers, "server", nil, "the host's addresses and names in the observation; needed if it has several servers")
-	s.StringSliceVar(&f.needs, "needs", nil, "services that must go on working, and pipe:NAME or share:NAME that stay open to strangers")
+	s.StringSliceVar(&f.servers, "server", nil,
+		"the host's addresses and names in the observation; needed if it has several servers")
+	s.StringSliceVar(&f.needs, "needs", nil,
+		"services that must go on working, and pipe:NAME or share:NAME that stay open to strangers")
 	s.StringVar(&f.policy, "policy", "", "a YAML file with what is needed and wanted")
 	s.StringVar(&f.role, "role", "", "the host's role, if the audit does not say")
 	s.Float64Var(&f.minDays, "min-days", 0, "days of observation after which it counts that nothing was seen; 0 is 7")
@@ -39,10 +41,14 @@ func (f *evidenceFlags) evidence() (*plan.Evidence, error) {
 	if f.audit == "" {
 		return nil, hinted{
 			usage("--audit is missing"),
-			"ipcguard audit SOURCE --format json -o audit.json makes one; for a server that cannot be configured, --means gateway makes a policy",
+			"ipcguard audit SOURCE --format json -o audit.json makes one; for a server that cannot be configured, " +
+				"--means gateway makes a policy",
 		}
 	}
-	e := &plan.Evidence{Tool: strings.TrimPrefix(buildLine(debug.ReadBuildInfo()), "ipcguard "), By: planner(), Made: time.Now().UTC().Truncate(time.Second)}
+	e := &plan.Evidence{
+		Tool: strings.TrimPrefix(buildLine(debug.ReadBuildInfo()), "ipcguard "), By: planner(),
+		Made: time.Now().UTC().Truncate(time.Second),
+	}
 	var err error
 	if e.Policy, err = f.wanted(); err != nil {
 		return nil, err
@@ -109,7 +115,9 @@ func (f *evidenceFlags) wanted() (p plan.Policy, err error) {
 
 // roles returns the names of the roles.
 func roles() []string {
-	return []string{string(model.Workstation), string(model.Member), string(model.Standalone), string(model.DomainController)}
+	return []string{
+		string(model.Workstation), string(model.Member), string(model.Standalone), string(model.DomainController),
+	}
 }
 
 // oneAudit returns the requested audit.
@@ -125,7 +133,9 @@ func oneAudit(list []*model.Audit, host, file string) (*model.Audit, error) {
 	case host != "":
 		return nil, hinted{usage("%s has no audit of %s", file, host), "it has " + strings.Join(names, ", ")}
 	case len(list) > 1:
-		return nil, hinted{usage("%s has %d audits", file, len(list)), "--host NAME picks one: " + strings.Join(names, ", ")}
+		return nil, hinted{
+			usage("%s has %d audits", file, len(list)), "--host NAME picks one: " + strings.Join(names, ", "),
+		}
 	}
 	return list[0], nil
 }
@@ -175,12 +185,18 @@ func checkServers(o *plan.Observed) error {
 		if !slices.ContainsFunc(all, func(s string) bool {
 			return slices.ContainsFunc(o.Servers, func(n string) bool { return strings.EqualFold(n, s) })
 		}) {
-			return hinted{usage("--server %s: nothing was observed of it", strings.Join(o.Servers, ",")), fmt.Sprintf("observed were %s", strings.Join(all[:min(len(all), 20)], ", "))}
+			return hinted{
+				usage("--server %s: nothing was observed of it", strings.Join(o.Servers, ",")),
+				fmt.Sprintf("observed were %s", strings.Join(all[:min(len(all), 20)], ", ")),
+			}
 		}
 		return nil
 	}
 	if len(all) > 1 {
-		return hinted{usage("%d servers were observed, and it is not said which of them is this host", len(all)), "--server ADDRESS names it: " + strings.Join(all[:min(len(all), 20)], ", ")}
+		return hinted{
+			usage("%d servers were observed, and it is not said which of them is this host", len(all)),
+			"--server ADDRESS names it: " + strings.Join(all[:min(len(all), 20)], ", "),
+		}
 	}
 	return nil
 }

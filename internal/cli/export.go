@@ -52,7 +52,8 @@ func (a *app) export() *cobra.Command {
 	s.StringVar(&f.form, "as", "", strings.Join(export.Forms(), ", "))
 	s.StringVarP(&f.folder, "output", "o", ".", "the folder for the files; existing files are not overwritten")
 	s.StringVar(&f.source, "source", "", "for smbconf: the smb.conf to copy and edit")
-	s.Var((*fileName)(&f.trusted), "require-signature", "accept the plan only if it is signed with a key in this file of trusted keys")
+	s.Var((*fileName)(&f.trusted), "require-signature",
+		"accept the plan only if it is signed with a key in this file of trusted keys")
 	return c
 }
 

@@ -53,7 +53,8 @@ const unasked = -1
 
 func (f *weakFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.probe, "probe-weak-logons", false,
-		"test weak logons with the given account, NTLMv1 among them; use an account made for this, see docs/weak-logons.md")
+		"test weak logons with the given account, NTLMv1 among them; use an account made for this, see "+
+			"docs/weak-logons.md")
 	s.IntVar(&f.threshold, "lockout-threshold", unasked,
 		"number of wrong passwords that lock the account, 0 for never; by default scan asks the server")
 }
@@ -106,7 +107,8 @@ func (f *outputFlags) check() error { return oneOf("--format", f.format, f.forma
 type targetFiles struct{ files []string }
 
 func (f *targetFiles) register(s *pflag.FlagSet) {
-	s.StringArrayVar(&f.files, "targets", nil, "a file of targets, one a line, as @FILE (which PowerShell needs in quotes)")
+	s.StringArrayVar(&f.files, "targets", nil,
+		"a file of targets, one a line, as @FILE (which PowerShell needs in quotes)")
 }
 
 // all returns every target that was named.
@@ -167,12 +169,15 @@ func (f *probeFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.noUnknown, "no-unknown-user", false, "do not log on as the made-up user")
 	s.BoolVar(&f.noGuest, "no-guest", false, "do not log on as guest")
 	s.BoolVar(&f.oneConnection, "one-connection", false,
-		"use one connection to a host at a time, and one request at a time; scan does this by itself for a host that was cut off")
+		"use one connection to a host at a time, and one request at a time; scan does this by itself for a host "+
+			"that was cut off")
 	s.BoolVar(&f.gentle, "gentle", false,
 		"--one-connection with a pause before every pipe, for very small servers")
-	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency, "hosts at a time; the site of a fleet may set less")
+	s.IntVar(&f.concurrency, "concurrency", scan.DefaultConcurrency,
+		"hosts at a time; the site of a fleet may set less")
 	s.StringSliceVar(&f.timeout, "timeout", nil,
-		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration bounds them all (host is 2m0s by default)")
+		"waits as LAYER=DURATION: connect, negotiate, session, tree, open, call, host; a bare duration bounds them "+
+			"all (host is 2m0s by default)")
 	s.IntVar(&f.retries, "retries", 1,
 		"retries for a host that was cut off; a silent address is tried once")
 }
@@ -251,7 +256,10 @@ func (f *shareFlags) check() error {
 			return usage("--share: a share has a name")
 		case strings.EqualFold(name, "IPC$"):
 			return hinted{usage("--share: IPC$ is no disk share"), "every scan asks for it"}
-		case utf8.RuneCountInString(name) > longestShare || strings.ContainsAny(name, `/\`) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }):
+		case utf8.RuneCountInString(name) > longestShare || strings.ContainsAny(name, `/\`) ||
+			strings.ContainsFunc(name, func(r rune) bool {
+				return r < ' '
+			}):
 			return hinted{usage("--share: no share is called %q", name), "the name alone, as in --share public"}
 		}
 	}

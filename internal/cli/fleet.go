@@ -46,10 +46,14 @@ func (f *logFlags) register(s *pflag.FlagSet) {
 }
 
 func (f *fleetFlags) register(s *pflag.FlagSet) {
-	s.StringVar(&f.database, "database", "", "postgres://USER@HOST/NAME, or sqlite:FILE; also from "+databaseVariable+". Passwords: PGPASSFILE, or in the variable")
-	s.StringVar(&f.key, "key", "", "the key file that opens stored credentials (default fleet.key in the state directory)")
+	s.StringVar(&f.database, "database", "",
+		"postgres://USER@HOST/NAME, or sqlite:FILE; also from "+databaseVariable+
+			". Passwords: PGPASSFILE, or in the variable")
+	s.StringVar(&f.key, "key", "",
+		"the key file that opens stored credentials (default fleet.key in the state directory)")
 	s.StringVar(&f.site, "site", fleet.DefaultSite, "the site whose targets this process scans")
-	s.StringVar(&f.name, "name", "", "name of this process among all workers (default: host name, process and a random part)")
+	s.StringVar(&f.name, "name", "",
+		"name of this process among all workers (default: host name, process and a random part)")
 	f.probeFlags.register(s)
 	registerUnsigned(s, &f.unsigned)
 	f.logFlags.register(s)
@@ -137,7 +141,9 @@ type logons struct {
 	unsigned bool // NTLM also goes to servers that do not require signing
 }
 
-func (l logons) authenticate(_ context.Context, c store.Credential, opened []byte, _ store.Target) (fleet.Logon, error) {
+func (l logons) authenticate(
+	_ context.Context, c store.Credential, opened []byte, _ store.Target,
+) (fleet.Logon, error) {
 	logon, err := storedLogon(c, opened, l.unsigned)
 	if err != nil {
 		return fleet.Logon{}, err
@@ -158,7 +164,8 @@ func storedLogon(c store.Credential, opened []byte, unsigned bool) (logonMaker, 
 		return who.logons(unsigned), nil
 	case "hash":
 		var hash ntlm.Hash
-		if n, err := hex.Decode(hash[:], opened[:min(len(opened), 2*len(hash))]); err != nil || n != len(hash) || len(opened) != 2*len(hash) {
+		if n, err := hex.Decode(hash[:], opened[:min(len(opened), 2*len(hash))]); err != nil || n != len(hash) ||
+			len(opened) != 2*len(hash) {
 			return nil, fmt.Errorf("credential %s: an NT hash has 32 hexadecimal digits", c.Name)
 		}
 		return logonsOf(who.user, who.domain, hash, unsigned), nil

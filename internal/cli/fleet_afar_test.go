@@ -16,25 +16,32 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestFleetFromAfar has the fleet read a real server's registry, and scan it, with a stored credential; with a wrong one it
-// says so. What is stored is told nowhere.
+// TestFleetFromAfar has the fleet read a real server's registry, and scan it, with a stored credential; with a wrong
+// one it says so. What is stored is told nowhere.
 func TestFleetFromAfar(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd")
 	dir := t.TempDir()
 	program := buildProgram(t, dir)
-	server := peer.StartSamba(t, peer.Config{Address: "127.48.3.1", Users: []string{"root", "alice"}, Global: []string{"server signing = mandatory"}})
-	storeValues(t, server.Addr(), registry.NewDWord(lsa, "RestrictAnonymous", 1), registry.NewStrings(lanman, "NullSessionPipes", []string{"samr"}))
+	server := peer.StartSamba(t,
+		peer.Config{
+			Address: "127.48.3.1", Users: []string{"root", "alice"}, Global: []string{"server signing = mandatory"},
+		})
+	storeValues(t, server.Addr(), registry.NewDWord(lsa, "RestrictAnonymous", 1),
+		registry.NewStrings(lanman, "NullSessionPipes", []string{"samr"}))
 
 	s := startServer(t, program, dir, filepath.Join(dir, "fleet.db"))
 	p := s.page(t)
 	p.setUp(t, s.token)
 	const wrong = "this-is-not-it-77"
-	p.fields(t, "/credentials", map[string]string{"name": "reader", "kind": "password", "account": "alice", "value": peer.Password})
-	p.fields(t, "/credentials", map[string]string{"name": "stale", "kind": "password", "account": "alice", "value": wrong})
+	p.fields(t, "/credentials",
+		map[string]string{"name": "reader", "kind": "password", "account": "alice", "value": peer.Password})
+	p.fields(t, "/credentials",
+		map[string]string{"name": "stale", "kind": "password", "account": "alice", "value": wrong})
 	target := func(credential string) url.Values {
 		return url.Values{
-			"spec": {server.Addr()}, "site": {"default"}, "criticality": {"normal"}, "enabled": {"on"}, "credential": {credential},
+			"spec": {server.Addr()}, "site": {"default"}, "criticality": {"normal"}, "enabled": {"on"},
+			"credential":   {credential},
 			"audit_source": {"winreg://" + server.Addr()},
 		}
 	}
@@ -52,7 +59,9 @@ func TestFleetFromAfar(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.get(t, host+"/documents/audit")), &a); err != nil {
 		t.Fatal(err)
 	}
-	if a.Source.Kind != "winreg" || !slices.ContainsFunc(a.Platform.Why, func(s string) bool { return strings.Contains(s, "as user, encrypted") }) {
+	if a.Source.Kind != "winreg" || !slices.ContainsFunc(a.Platform.Why, func(s string) bool {
+		return strings.Contains(s, "as user, encrypted")
+	}) {
 		t.Errorf("read from %+v, %q", a.Source, a.Platform.Why)
 	}
 	if x := find(t, &a, "RestrictAnonymous"); !x.Present || fmt.Sprint(x.Configured) != "1" {
@@ -75,7 +84,8 @@ func TestFleetFromAfar(t *testing.T) {
 		t.Errorf("the run's page does not say why:\n%s", page)
 	}
 	for _, secret := range []string{peer.Password, wrong} {
-		if strings.Contains(s.log(), secret) || strings.Contains(p.get(t, "/acts"), secret) || strings.Contains(p.get(t, r), secret) {
+		if strings.Contains(s.log(), secret) || strings.Contains(p.get(t, "/acts"), secret) ||
+			strings.Contains(p.get(t, r), secret) {
 			t.Error("a stored password is told")
 		}
 	}

@@ -29,8 +29,9 @@ import (
 )
 
 // TestFleet is the whole of it on real servers: a closed Samba server that answers on many addresses, one that is made
-// weak while it is watched, and a domain controller in a network of its own that only a second worker reaches. The event,
-// the notification, the page and the plan tell of it; the plan is applied with the program, and the page says closed.
+// weak while it is watched, and a domain controller in a network of its own that only a second worker reaches. The
+// event, the notification, the page and the plan tell of it; the plan is applied with the program, and the page says
+// closed.
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -54,7 +55,8 @@ func TestFleet(t *testing.T) {
 	p.post(t, "/sites", url.Values{"name": {"headquarters"}})
 	w := insider(t, s, p, dc.Client, program)
 	p.post(t, "/channels", url.Values{
-		"kind": {"webhook"}, "name": {"hook"}, "url": {hook.url}, "key": {hook.key}, "loopback": {"on"}, "enabled": {"on"}, "least": {"info"},
+		"kind": {"webhook"}, "name": {"hook"}, "url": {hook.url}, "key": {hook.key}, "loopback": {"on"},
+		"enabled": {"on"}, "least": {"info"},
 	})
 	var table strings.Builder
 	table.WriteString("spec,site,tags,owner,audit_source\n")
@@ -113,7 +115,8 @@ func TestFleet(t *testing.T) {
 	if err := os.WriteFile(plan, []byte(p.get(t, host+"/plan.json")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := watched.Command(t.Context(), program, "apply", plan, "--yes", "--target", "samba:"+watched.ConfigFile, "--state", filepath.Join(watched.Dir, "state"))
+	cmd := watched.Command(t.Context(), program, "apply", plan, "--yes", "--target", "samba:"+watched.ConfigFile,
+		"--state", filepath.Join(watched.Dir, "state"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("apply: %v\n%s", err, out)
 	}
@@ -134,9 +137,11 @@ func TestFleet(t *testing.T) {
 // programs asks the API what the page shows, with a token that the page made.
 func programs(t *testing.T, s *fleetServer, p *visitor) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/account/tokens", strings.NewReader(url.Values{
-		"name": {"test"}, "scope": {"read"}, "until": {time.Now().Add(48 * time.Hour).Format(time.DateOnly)}, "proof": {"correct horse battery"},
-	}.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/account/tokens",
+		strings.NewReader(url.Values{
+			"name": {"test"}, "scope": {"read"}, "until": {time.Now().Add(48 * time.Hour).Format(time.DateOnly)},
+			"proof": {"correct horse battery"},
+		}.Encode()))
 	if err == nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -210,7 +215,10 @@ func (s *fleetServer) log() string {
 // startServer starts a server with a listener for workers; further flags count more than its own.
 func startServer(t *testing.T, program, dir, database string, flags ...string) *fleetServer {
 	t.Helper()
-	args := append([]string{"serve", "--state", filepath.Join(dir, "serve"), "--listen", "127.48.0.2:0", "--workers", "127.48.0.2:0", "--no-unknown-user", "--concurrency", "2"}, flags...)
+	args := append([]string{
+		"serve", "--state", filepath.Join(dir, "serve"), "--listen", "127.48.0.2:0", "--workers", "127.48.0.2:0",
+		"--no-unknown-user", "--concurrency", "2",
+	}, flags...)
 	s := &fleetServer{cmd: exec.CommandContext(t.Context(), program, args...)}
 	s.cmd.Env = append(os.Environ(), databaseVariable+"="+database)
 	errs, err := s.cmd.StderrPipe()
@@ -236,7 +244,8 @@ func startServer(t *testing.T, program, dir, database string, flags ...string) *
 			if _, token, ok := strings.Cut(line, "/setup?token="); ok {
 				s.token = token
 			}
-			if rest, ok := strings.CutPrefix(line, "ipcguard: workers: ipcguard worker join "); ok { // the last that it says
+			// the last that it says
+			if rest, ok := strings.CutPrefix(line, "ipcguard: workers: ipcguard worker join "); ok {
 				s.workers = rest
 				told()
 			}
@@ -296,7 +305,8 @@ func insider(t *testing.T, s *fleetServer, p *visitor, inside *peer.Machine, pro
 		return c.CombinedOutput()
 	}
 	said, err := join()
-	for tries := 0; err != nil && tries < 1000 && strings.Contains(string(said), "refused"); tries++ { // the relay is not there yet
+	// the relay is not there yet
+	for tries := 0; err != nil && tries < 1000 && strings.Contains(string(said), "refused"); tries++ {
 		time.Sleep(100 * time.Millisecond)
 		said, err = join()
 	}

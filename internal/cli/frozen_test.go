@@ -14,8 +14,8 @@ import (
 	"ipcguard/internal/plan"
 )
 
-// TestFrozen reads documents that an earlier version wrote, and keeps reading them for ever: testdata/frozen holds scans,
-// audits, observations, plans and journals of November 2026, all of made-up hosts. They are never written again.
+// TestFrozen reads documents that an earlier version wrote, and keeps reading them for ever: testdata/frozen holds
+// scans, audits, observations, plans and journals of November 2026, all of made-up hosts. They are never written again.
 func TestFrozen(t *testing.T) {
 	dir := filepath.Join("testdata", "frozen")
 	read := func(t *testing.T, name string) []byte {
@@ -70,9 +70,11 @@ func TestFrozen(t *testing.T) {
 			"TurnOffAnonymousBlock":    {Present: true, Type: "REG_QWORD", Data: make(model.Hex, 8)},
 			"RequireSecuritySignature": {Present: true, Type: "REG_DWORD_BIG_ENDIAN", Data: model.Hex{0, 0, 0, 1}},
 			"SrvsvcShareFileInfo":      {Present: true, Type: "REG_BINARY", Data: model.Hex{1, 2, 3}},
-			"SrvsvcSessionInfo":        {Present: true, Type: "REG_BINARY", Data: "O:SYG:SYD:(A;;RCSDWDWOCCDCRP;;;BA)(A;;CC;;;AN)(A;;CC;;;AU)"},
-			"AutoShareWks":             {Present: true, Type: "REG_DWORD"},
-			"PipeFirewallActive":       {},
+			"SrvsvcSessionInfo": {
+				Present: true, Type: "REG_BINARY", Data: "O:SYG:SYD:(A;;RCSDWDWOCCDCRP;;;BA)(A;;CC;;;AN)(A;;CC;;;AU)",
+			},
+			"AutoShareWks":       {Present: true, Type: "REG_DWORD"},
+			"PipeFirewallActive": {},
 		} {
 			if got := values[id]; !got.Equal(want) {
 				t.Errorf("%s is %#v, want %#v", id, got, want)
@@ -122,7 +124,8 @@ func TestFrozen(t *testing.T) {
 				continue
 			}
 			var out bytes.Buffer
-			if code := Main([]string{"history", all[0].ID, "--state", state}, strings.NewReader(""), &out, &out); code == exitUsage || !strings.Contains(out.String(), all[0].ID) {
+			if code := Main([]string{"history", all[0].ID, "--state", state}, strings.NewReader(""), &out,
+				&out); code == exitUsage || !strings.Contains(out.String(), all[0].ID) {
 				t.Errorf("%s: exit status %d: %s", name, code, out.String())
 			}
 		}

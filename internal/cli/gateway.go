@@ -70,15 +70,18 @@ func (a *app) gateway() *cobra.Command {
 	s.StringVar(&f.listen, "listen", "", "address and port that clients connect to")
 	s.StringVar(&f.to, "to", "", "the server, HOST or HOST:PORT (445, or 139 behind a listener at 139)")
 	s.BoolVar(&f.transparent, "transparent", false,
-		"on Linux, instead of --to: take connections for any server that the firewall leads here (TPROXY), in the client's name")
+		"on Linux, instead of --to: take connections for any server that the firewall leads here (TPROXY), in the "+
+			"client's name")
 	s.StringVar(&f.policy, "policy", "", "YAML file that says which strangers may pass; without it none may")
 	s.BoolVar(&f.observeOnly, "observe-only", false, "refuse nothing; count what would be refused")
 	s.StringVar(&f.config, "config", "",
 		"TOML file with several listeners, instead of --listen, --to, --transparent, --policy and --observe-only")
 	s.StringVar(&f.state, "state", "", "keep every logon in this directory, in observe's rows")
 	s.DurationVar(&f.drain, "drain", 30*time.Second, "how long open connections go on after an interrupt")
-	s.DurationVar(&f.report, "report", time.Minute, "how often the counts are logged, and --metrics is written; 0 is never")
-	s.StringVar(&f.metrics, "metrics", "", "write the counts to this file, for node_exporter's textfile collector (NAME.prom)")
+	s.DurationVar(&f.report, "report", time.Minute,
+		"how often the counts are logged, and --metrics is written; 0 is never")
+	s.StringVar(&f.metrics, "metrics", "",
+		"write the counts to this file, for node_exporter's textfile collector (NAME.prom)")
 	s.IntVar(&f.limits.Connections, "connections", 0, "connections at once (default 16384)")
 	s.IntVar(&f.limits.PerClient, "per-client", 0, "connections of one address at once (default 1024)")
 	f.logFlags.register(s)
@@ -307,7 +310,8 @@ func (r *gatewayRun) listen(ctx context.Context, address string, route gateway.R
 	ctx, stop := context.WithCancel(ctx)
 	r.listeners[address] = listening{way, l, stop}
 	r.log.Info("listening", "address", l.Addr().String(), "to", route.To, "transparent", route.Transparent,
-		"observe_only", route.ObserveOnly, "exceptions", len(route.Policy.Strangers), "denied_to_users", len(route.Policy.Users))
+		"observe_only", route.ObserveOnly, "exceptions", len(route.Policy.Strangers), "denied_to_users",
+		len(route.Policy.Users))
 	go func() {
 		if err := r.Serve(ctx, l, way); ctx.Err() == nil {
 			select {

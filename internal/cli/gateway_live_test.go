@@ -118,11 +118,13 @@ func TestGatewayScan(t *testing.T) {
 	}
 	state := o.at("state")
 	metrics := o.at("counts.prom")
-	g := o.startGateway(t, "--listen", way+":445", "--to", server, "--state", state, "--drain", "100ms", "--metrics", metrics, "-v")
+	g := o.startGateway(t, "--listen", way+":445", "--to", server, "--state", state, "--drain", "100ms", "--metrics",
+		metrics, "-v")
 	before := o.at("before.json")
 	o.run(t, exitExposed, "scan", "--format", "json", "-o", before, "--retries", "0", server)
 	o.run(t, exitFailed, "verify", way, "--scan", before)
-	if proof := o.run(t, exitOK, "verify", way, "--scan", before, "--before", server, "--credentials-file", user); !strings.Contains(proof, "verified") {
+	if proof := o.run(t, exitOK, "verify", way, "--scan", before, "--before", server, "--credentials-file",
+		user); !strings.Contains(proof, "verified") {
 		t.Errorf("the proof:\n%s", proof)
 	}
 	if proof := o.run(t, exitExposed, "verify", server, "--scan", before); strings.Contains(proof, " verified") {
@@ -149,7 +151,8 @@ func TestGatewayScan(t *testing.T) {
 	}
 	ways := o.run(t, exitExposed, "gateway", "check", "--gateway", way, "--server", server)
 	for _, want := range []string{
-		`denied       "` + way + `:445"`, `allowed      "` + server + `:445"`, `denied       "` + server + `:135"`, "STATUS_ACCESS_DENIED",
+		`denied       "` + way + `:445"`, `allowed      "` + server + `:445"`, `denied       "` + server + `:135"`,
+		"STATUS_ACCESS_DENIED",
 		"one channel",
 	} {
 		if !strings.Contains(ways, want) {
@@ -157,7 +160,8 @@ func TestGatewayScan(t *testing.T) {
 		}
 	}
 	// As a user it asks for the server's own list, which Samba has where it offers several channels.
-	ways = o.run(t, exitExposed, "gateway", "check", "--gateway", way, "--server", server, "--credentials-file", user, "--allow-unsigned-ntlm")
+	ways = o.run(t, exitExposed, "gateway", "check", "--gateway", way, "--server", server, "--credentials-file", user,
+		"--allow-unsigned-ntlm")
 	for _, want := range []string{`denied       "` + way + `:445"`, "the server's list of its own addresses"} {
 		if !strings.Contains(ways, want) {
 			t.Errorf("no %s in the check:\n%s", want, ways)
@@ -179,7 +183,9 @@ func TestGatewayScan(t *testing.T) {
 		}
 	}
 	rows := o.run(t, exitOK, "observe", "--state", state, "--show", "--format", "jsonl")
-	for _, want := range []string{`"identity":"anonymous"`, `"outcome":"denied"`, `"identity":"user"`, `"source":"gateway"`} {
+	for _, want := range []string{
+		`"identity":"anonymous"`, `"outcome":"denied"`, `"identity":"user"`, `"source":"gateway"`,
+	} {
 		if !strings.Contains(rows, want) {
 			t.Errorf("no %s in the rows:\n%s", want, rows)
 		}
@@ -208,7 +214,8 @@ func TestGatewayReload(t *testing.T) {
 	if a := null.RPC(t, way, "srvinfo"); a.Status != "STATUS_ACCESS_DENIED" {
 		t.Errorf("without an exception: %v", a)
 	}
-	write(policy, "strangers:\n- allow: everything\n  clients: [127.0.0.0/8]\n  as: [anonymous]\n  why: the old scanner\n")
+	write(policy, "strangers:\n- allow: everything\n  clients: [127.0.0.0/8]\n  as: [anonymous]\n  why: the old "+
+		"scanner\n")
 	g.signal(t, syscall.SIGHUP)
 	g.await(t, `"msg":"reloaded"`)
 	if a := null.RPC(t, way, "srvinfo"); !a.OK() {
@@ -361,7 +368,8 @@ func TestGatewayTransparent(t *testing.T) {
 		t.Errorf("a user: %v", a)
 	}
 	logs := s.Command(t.Context(), "sh", "-c", "cat "+s.Dir+"/log/*.log")
-	if b, err := logs.Output(); err != nil || !strings.Contains(string(b), `ipv4:10.21.1.2:`) || strings.Contains(string(b), `ipv4:10.21.2.1:`) {
+	if b, err := logs.Output(); err != nil || !strings.Contains(string(b), `ipv4:10.21.1.2:`) ||
+		strings.Contains(string(b), `ipv4:10.21.2.1:`) {
 		t.Errorf("the server did not see the client's own address: %v\n%s", err, b)
 	}
 }

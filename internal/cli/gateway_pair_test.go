@@ -60,7 +60,8 @@ func TestGatewayPair(t *testing.T) {
 	start := func(n, priority int) *half {
 		h := &half{machine: peer.NewMachine(t, peer.MachineOptions{Network: true})}
 		plug(h.machine, n)
-		h.machine.Do(t, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_nonlocal_bind") // it listens on the address before it has it
+		// it listens on the address before it has it
+		h.machine.Do(t, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_nonlocal_bind")
 		h.gateway = o.startGatewayOn(t, h.machine, "--listen", "10.21.3.10:445", "--to", "10.21.3.2")
 		config := filepath.Join(h.machine.Dir, "keepalived.conf")
 		if err := os.WriteFile(config, fmt.Appendf(nil, pairConfig, priority), 0o600); err != nil {
@@ -72,7 +73,8 @@ func TestGatewayPair(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer out.Close()
-		cmd := h.machine.Command(t.Context(), "keepalived", "--dont-fork", "--log-console", "--vrrp", "--use-file", config)
+		cmd := h.machine.Command(t.Context(), "keepalived", "--dont-fork", "--log-console", "--vrrp", "--use-file",
+			config)
 		cmd.Stdout, cmd.Stderr = out, out
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -43,8 +43,10 @@ func TestGatewayUnit(t *testing.T) {
 		do("sh", "-c", "printf '"+text+"' > /run/gateway/policy.yaml")
 	}
 	policy("")
-	do("sh", "-c", fmt.Sprintf("printf '[[listener]]\\nlisten = \"%s:445\"\\nto = \"%s\"\\npolicy = \"policy.yaml\"\\n' > /run/gateway/gateway.toml", way, server))
-	unit := strings.NewReplacer("/usr/local/bin/ipcguard", "/run/gateway/ipcguard", "/etc/ipcguard/gateway.toml", "/run/gateway/gateway.toml",
+	do("sh", "-c", fmt.Sprintf("printf '[[listener]]\\nlisten = \"%s:445\"\\nto = \"%s\"\\npolicy = "+
+		"\"policy.yaml\"\\n' > /run/gateway/gateway.toml", way, server))
+	unit := strings.NewReplacer("/usr/local/bin/ipcguard", "/run/gateway/ipcguard", "/etc/ipcguard/gateway.toml",
+		"/run/gateway/gateway.toml",
 		"[Install]", "StandardError=append:/run/gateway/log\n[Install]").Replace(string(text)) // there is no journal
 	if err := os.WriteFile(filepath.Join(system.Units, "ipcguard-gateway.service"), []byte(unit), 0o600); err != nil {
 		t.Fatal(err)
@@ -76,7 +78,10 @@ func TestGatewayUnit(t *testing.T) {
 	}
 	serves("at first")
 	status := do("cat", fmt.Sprintf("/proc/%s/status", show("MainPID")))
-	for _, want := range []string{"CapEff:\t0000000000000400", "CapBnd:\t0000000000000400", "NoNewPrivs:\t1", "Seccomp:\t2"} { // CAP_NET_BIND_SERVICE
+	// CAP_NET_BIND_SERVICE
+	for _, want := range []string{
+		"CapEff:\t0000000000000400", "CapBnd:\t0000000000000400", "NoNewPrivs:\t1", "Seccomp:\t2",
+	} {
 		if !strings.Contains(status, want) {
 			t.Errorf("the process has not %q:\n%s", want, status)
 		}

@@ -30,8 +30,8 @@ strangers:
       calls: [LsarClose, LsarOpenPolicy2, LsarQueryInformationPolicy]
 `
 
-// TestGatewayVerify holds a gateway before a real server against policies: against its own it is verified, and told what
-// that leaves open; against one that closes more it fails.
+// TestGatewayVerify holds a gateway before a real server against policies: against its own it is verified, and told
+// what that leaves open; against one that closes more it fails.
 func TestGatewayVerify(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd", "namespaces")
@@ -47,13 +47,16 @@ func TestGatewayVerify(t *testing.T) {
 	user := o.credentials(t, "labadmin")
 	policy, none := write("policy.yaml", keepsPolicy), write("none.yaml", "strangers: []\n")
 	narrower := write("narrower.yaml", strings.ReplaceAll(keepsPolicy, ", LsarQueryInformationPolicy", ""))
-	config := write("gateway.toml", fmt.Sprintf("[[listener]]\nlisten = %q\nto = %q\npolicy = \"policy.yaml\"\n", way+":445", server))
-	watches := write("watches.toml", fmt.Sprintf("[[listener]]\nlisten = %q\nto = %q\nobserve-only = true\n", way+":445", server))
+	config := write("gateway.toml",
+		fmt.Sprintf("[[listener]]\nlisten = %q\nto = %q\npolicy = \"policy.yaml\"\n", way+":445", server))
+	watches := write("watches.toml",
+		fmt.Sprintf("[[listener]]\nlisten = %q\nto = %q\nobserve-only = true\n", way+":445", server))
 	o.startGateway(t, "--config", config)
 
 	mine := o.run(t, exitOK, "verify", way, "--gateway", config, "--credentials-file", user)
 	for _, want := range []string{
-		"verified", "open         policy: over SMB 3.1.1 anonymous: left open", "lsarpc: LsarQueryInformationPolicy", "passed       policy: over SMB 3.1.1 anonymous: open samr",
+		"verified", "open         policy: over SMB 3.1.1 anonymous: left open", "lsarpc: LsarQueryInformationPolicy",
+		"passed       policy: over SMB 3.1.1 anonymous: open samr",
 		"passed       policy: over SMB 3.1.1 guest: log on", "unchecked    policy: the rest",
 	} {
 		if !strings.Contains(mine, want) {
@@ -63,7 +66,8 @@ func TestGatewayVerify(t *testing.T) {
 	o.run(t, exitUsage, "verify", way, "--gateway", policy) // which server is it?
 	o.run(t, exitOK, "verify", way, "--gateway", policy, "--before", server)
 	wrong := o.run(t, exitExposed, "verify", way, "--gateway", narrower, "--before", server)
-	if !strings.Contains(wrong, "NOT VERIFIED") || !strings.Contains(wrong, "failed       policy: over SMB 3.1.1 anonymous: lsarpc: LsarQueryInformationPolicy") {
+	if !strings.Contains(wrong, "NOT VERIFIED") ||
+		!strings.Contains(wrong, "failed       policy: over SMB 3.1.1 anonymous: lsarpc: LsarQueryInformationPolicy") {
 		t.Errorf("against a policy that closes more:\n%s", wrong)
 	}
 	o.run(t, exitExposed, "verify", way, "--gateway", none)    // the gateway lets a null session in
@@ -71,7 +75,8 @@ func TestGatewayVerify(t *testing.T) {
 	o.run(t, exitFailed, "verify", way, "--gateway", watches)  // it closes nothing
 }
 
-// TestGatewayFleet brings the rows of a gateway to the fleet: the server's page shows them, and a weak logon is an event.
+// TestGatewayFleet brings the rows of a gateway to the fleet: the server's page shows them, and a weak logon is an
+// event.
 func TestGatewayFleet(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd", "namespaces", "rpcclient")
@@ -83,7 +88,9 @@ func TestGatewayFleet(t *testing.T) {
 	if a := (peer.Client{From: s.Machine}).RPC(t, way, "srvinfo"); a.Status != "STATUS_ACCESS_DENIED" {
 		t.Errorf("a null session: %v", a)
 	}
-	old := peer.Client{From: s.Machine, User: "labadmin", Password: peer.Password, Options: []string{"client ntlmv2 auth = no"}}
+	old := peer.Client{
+		From: s.Machine, User: "labadmin", Password: peer.Password, Options: []string{"client ntlmv2 auth = no"},
+	}
 	if a := old.RPC(t, way, "srvinfo"); !a.OK() {
 		t.Errorf("a user with NTLMv1: %v", a)
 	}
@@ -117,17 +124,20 @@ func TestGatewayFleet(t *testing.T) {
 		t.Fatalf("hosts: %+v", list)
 	}
 	var kept model.Observation
-	if err := json.Unmarshal([]byte(p.get(t, fmt.Sprintf("/hosts/%d/documents/observe", list[0].ID))), &kept); err != nil {
+	if err := json.Unmarshal([]byte(p.get(t, fmt.Sprintf("/hosts/%d/documents/observe", list[0].ID))),
+		&kept); err != nil {
 		t.Fatal(err)
 	}
 	refused := false
 	for _, u := range kept.Uses {
-		refused = refused || u.Identity == model.Anonymous && u.Outcome == model.Denied && u.Source == model.SourceGateway
+		refused = refused ||
+			u.Identity == model.Anonymous && u.Outcome == model.Denied && u.Source == model.SourceGateway
 	}
 	if !refused {
 		t.Errorf("the refused null session is not kept: %+v", kept.Uses)
 	}
-	if page := p.get(t, fmt.Sprintf("/hosts/%d", list[0].ID)); !strings.Contains(page, "Who called what over IPC$") || !strings.Contains(page, "labadmin") {
+	if page := p.get(t, fmt.Sprintf("/hosts/%d", list[0].ID)); !strings.Contains(page, "Who called what over IPC$") ||
+		!strings.Contains(page, "labadmin") {
 		t.Error("the host's page does not show the rows")
 	}
 	if events := p.events(t); !events[store.EventWeakLogon] {

@@ -52,7 +52,8 @@ func (a *app) gatewayCheck() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringVar(&f.gateway, "gateway", "", "the gateway's address, HOST or HOST:PORT; leave it out if the gateway is transparent")
+	s.StringVar(&f.gateway, "gateway", "",
+		"the gateway's address, HOST or HOST:PORT; leave it out if the gateway is transparent")
 	s.StringArrayVar(&f.servers, "server", nil, "the server, by name or address; repeat it for its other addresses")
 	s.Uint16Var(&f.port, "port", 445, "the port of SMB at the server")
 	s.DurationVar(&f.wait, "timeout", 5*time.Second, "how long each answer may take")

@@ -86,7 +86,8 @@ func (f *gatewayFlags) read() (*gatewayConfig, error) {
 			return nil, hinted{usage("--listen and --to are needed"), "or --config with a file that has them"}
 		}
 		c := &gatewayConfig{f.limits, map[string]gateway.Route{}}
-		return c, c.add(f.listen, f.policy, gateway.Route{To: f.to, ObserveOnly: f.observeOnly, Transparent: f.transparent})
+		return c, c.add(f.listen, f.policy,
+			gateway.Route{To: f.to, ObserveOnly: f.observeOnly, Transparent: f.transparent})
 	}
 	if f.listen != "" || f.to != "" || f.policy != "" || f.observeOnly || f.transparent {
 		return nil, usage("--config stands instead of --listen, --to, --transparent, --policy and --observe-only")
@@ -117,8 +118,10 @@ func (f *gatewayFlags) fromFile(file *gatewayFile) (*gatewayConfig, error) {
 	if c.Limits.PerClient == 0 {
 		c.Limits.PerClient = file.Limits.PerClient
 	}
-	c.Limits.Logon, c.Limits.Stranger, c.Limits.User, c.Limits.Dial = file.Limits.Logon, file.Limits.Stranger, file.Limits.User, file.Limits.Dial
-	if l := c.Limits; l.Connections < 0 || l.PerClient < 0 || l.Logon < 0 || l.Stranger < 0 || l.User < 0 || l.Dial < 0 {
+	c.Limits.Logon, c.Limits.Stranger, c.Limits.User, c.Limits.Dial = file.Limits.Logon, file.Limits.Stranger,
+		file.Limits.User, file.Limits.Dial
+	if l := c.Limits; l.Connections < 0 || l.PerClient < 0 || l.Logon < 0 || l.Stranger < 0 || l.User < 0 ||
+		l.Dial < 0 {
 		return nil, usage("%s: a limit below zero", f.config)
 	}
 	if len(file.Listeners) == 0 {
@@ -175,7 +178,8 @@ func (c *gatewayConfig) add(listen, policy string, r gateway.Route) error {
 func toItself(host, port, to string) bool {
 	toHost, toPort, _ := net.SplitHostPort(to)
 	at, err := netip.ParseAddr(toHost)
-	if anywhere, herr := netip.ParseAddr(host); err != nil || toPort != port || host != "" && (herr != nil || !anywhere.IsUnspecified()) {
+	if anywhere, herr := netip.ParseAddr(host); err != nil || toPort != port ||
+		host != "" && (herr != nil || !anywhere.IsUnspecified()) {
 		return false
 	}
 	own, err := net.InterfaceAddrs()

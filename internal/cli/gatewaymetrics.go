@@ -21,11 +21,14 @@ var (
 	gatewayOpen        = gatewayDesc("connections_open", "Connections now.")
 	gatewayConnections = gatewayDesc("connections_total", "Connections that were taken.")
 	gatewaySessions    = gatewayDesc("sessions_total", "Sessions that came in, by identity.", "identity")
-	gatewayEncrypted   = gatewayDesc("sessions_encrypted_total", "Of the sessions, those that the server encrypts from the logon on.")
-	gatewayUnread      = gatewayDesc("sessions_unread_total", "Sessions of users who are denied something that could not be read.")
-	gatewayRefused     = gatewayDesc("refused_total", "Refusals by reason; with --observe-only what would have been refused.", "reason")
-	gatewayAdded       = gatewayDesc("added_seconds", "How long bytes stayed in the gateway, each way.")
-	gatewaySince       = gatewayDesc("start_time_seconds", "When the counts began, in seconds since 1970.")
+	gatewayEncrypted   = gatewayDesc("sessions_encrypted_total",
+		"Of the sessions, those that the server encrypts from the logon on.")
+	gatewayUnread = gatewayDesc("sessions_unread_total",
+		"Sessions of users who are denied something that could not be read.")
+	gatewayRefused = gatewayDesc("refused_total",
+		"Refusals by reason; with --observe-only what would have been refused.", "reason")
+	gatewayAdded = gatewayDesc("added_seconds", "How long bytes stayed in the gateway, each way.")
+	gatewaySince = gatewayDesc("start_time_seconds", "When the counts began, in seconds since 1970.")
 )
 
 // Describe implements prometheus.Collector.

@@ -42,8 +42,10 @@ func (a *app) gatewayPolicy() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringArrayVar(&f.observed, "observe", nil, "a result of ipcguard observe, or its state directory; may be repeated")
-	s.StringSliceVar(&f.needs, "needs", nil, "pipes that stay open to all strangers: services of the catalog, or pipe:NAME")
+	s.StringArrayVar(&f.observed, "observe", nil,
+		"a result of ipcguard observe, or its state directory; may be repeated")
+	s.StringSliceVar(&f.needs, "needs", nil,
+		"pipes that stay open to all strangers: services of the catalog, or pipe:NAME")
 	s.StringSliceVar(&f.servers, "server", nil, "only uses of this server, by its names and addresses in the result")
 	s.StringVarP(&f.output, "output", "o", "", "write the policy to this file")
 	return c
@@ -64,14 +66,18 @@ func keepNeeds(p *gateway.Policy, needs []string) error {
 		}
 		s := c.Service(need)
 		if s == nil {
-			return hinted{usage("--needs %s: no service of the catalog", need), "ipcguard explain lists them; pipe:NAME keeps a single pipe"}
+			return hinted{
+				usage("--needs %s: no service of the catalog", need),
+				"ipcguard explain lists them; pipe:NAME keeps a single pipe",
+			}
 		}
 		var errs []error
 		for _, pipe := range s.Pipes {
 			errs = append(errs, p.Keep(pipe, s.Interfaces, "declared: "+s.Title))
 		}
 		if len(errs) == 0 || !slices.Contains(errs, nil) {
-			return usage("--needs %s: no pipe with a known interface: name it in the policy: %w", need, errors.Join(errs...))
+			return usage("--needs %s: no pipe with a known interface: name it in the policy: %w", need,
+				errors.Join(errs...))
 		}
 	}
 	return nil
@@ -99,8 +105,12 @@ func (f *gatewayPolicyFlags) make() (*gatewayMade, error) {
 		m.uses = slices.DeleteFunc(m.uses, func(u model.Use) bool { return !slices.Contains(f.servers, u.Server) })
 	}
 	m.policy, m.left = gateway.Observed(m.uses)
-	if len(m.uses) > 0 && !slices.ContainsFunc(m.uses, func(u model.Use) bool { return u.Source != model.SourceGateway }) {
-		m.left = append(m.left, "what strangers call: these rows are a gateway's, which hold logons and refusals. Calls are seen in captures alone")
+	if len(m.uses) > 0 && !slices.ContainsFunc(m.uses, func(u model.Use) bool {
+		return u.Source != model.SourceGateway
+	}) {
+		m.left = append(m.left,
+			"what strangers call: these rows are a gateway's, which hold logons and refusals. Calls are seen in "+
+				"captures alone")
 	}
 	return m, keepNeeds(&m.policy, f.needs)
 }
@@ -131,7 +141,8 @@ func (a *app) writeGatewayPolicy(f *gatewayPolicyFlags, m *gatewayMade) error {
 	}
 	err = a.writeTo(f.output, func(w io.Writer, _ bool) error {
 		w = model.VisibleWriter{Writer: w}
-		says := append([]string{fmt.Sprintf("%d exceptions, from %d rows. Take out what should stop.", len(m.policy.Strangers), len(m.uses))}, m.says...)
+		says := append([]string{fmt.Sprintf("%d exceptions, from %d rows. Take out what should stop.",
+			len(m.policy.Strangers), len(m.uses))}, m.says...)
 		for _, line := range says {
 			if _, err := fmt.Fprintf(w, "# %s\n", strings.ReplaceAll(line, "\n", " ")); err != nil {
 				return err

@@ -38,7 +38,8 @@ func (a *app) gatewayWhatIf() *cobra.Command {
 	}
 	s := c.Flags()
 	s.SortFlags = false
-	s.StringArrayVar(&f.observed, "observe", nil, "a result of ipcguard observe, or its state directory; may be repeated")
+	s.StringArrayVar(&f.observed, "observe", nil,
+		"a result of ipcguard observe, or its state directory; may be repeated")
 	s.StringVar(&f.policy, "policy", "", "the gateway's policy")
 	s.StringVar(&f.to, "to", "", "the server as the listener names it, HOST:PORT; without it port 445 of each server")
 	f.outputFlags.register(s, "the answer", []string{"text", "json"})
@@ -83,7 +84,9 @@ func (a *app) runGatewayWhatIf(f *gatewayWhatIfFlags) error {
 			return enc.Encode(list)
 		}
 		w = model.VisibleWriter{Writer: w}
-		if _, err := fmt.Fprintf(w, "Of %d uses that were observed, %d were refused already, %d would be, %d are not known, %d go on by the policy. Users' go on where nothing is said.\n",
+		if _, err := fmt.Fprintf(w,
+			"Of %d uses that were observed, %d were refused already, %d would be, %d are not known, %d go on by the "+
+				"policy. Users' go on where nothing is said.\n",
 			len(uses), already, count[model.Denied], count[model.Inconclusive], count[model.Allowed]); err != nil {
 			return err
 		}

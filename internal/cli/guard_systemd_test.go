@@ -14,14 +14,15 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestGuardOfSystemd arms the guard where systemd is the first process, with a real Samba server as one of its services,
-// and pulls the plug: the guard comes back with the next boot, and takes back what nobody confirmed.
+// TestGuardOfSystemd arms the guard where systemd is the first process, with a real Samba server as one of its
+// services, and pulls the plug: the guard comes back with the next boot, and takes back what nobody confirmed.
 func TestGuardOfSystemd(t *testing.T) {
 	t.Parallel()
 	samba := peer.StartSamba(t, peer.Config{Address: "127.41.3.1"})
 	samba.Stop(t) // systemd starts it from here on
 	system := peer.StartSystem(t, samba.Machine, map[string]string{
-		"smbd.service": "[Unit]\nDescription=Samba\n[Service]\nExecStart=/usr/sbin/smbd --foreground --no-process-group --configfile=" + samba.ConfigFile + "\n",
+		"smbd.service": "[Unit]\nDescription=Samba\n[Service]\nExecStart=/usr/sbin/smbd --foreground " +
+			"--no-process-group --configfile=" + samba.ConfigFile + "\n",
 	})
 	program := buildProgram(t, samba.Dir)
 	dir := filepath.Join(samba.Dir, "work")
@@ -74,9 +75,12 @@ func TestGuardOfSystemd(t *testing.T) {
 	state := []string{"--state", at("state")}
 	start := func(within string) string {
 		t.Helper()
-		out := run(0, append([]string{"apply", at("plan.json"), "--yes", "--target", "samba:" + samba.ConfigFile, "--confirm-within", within}, state...)...)
+		out := run(0, append([]string{
+			"apply", at("plan.json"), "--yes", "--target", "samba:" + samba.ConfigFile, "--confirm-within", within,
+		}, state...)...)
 		id := applied(t, out)
-		if !strings.Contains(out, "guard: systemd's service ipcguard-"+id+".service, which outlives this terminal and a reboot") {
+		if !strings.Contains(out,
+			"guard: systemd's service ipcguard-"+id+".service, which outlives this terminal and a reboot") {
 			t.Errorf("no service for the guard:\n%s", out)
 		}
 		return id
@@ -88,13 +92,15 @@ func TestGuardOfSystemd(t *testing.T) {
 		if a, e := systemctl("is-active", unit), systemctl("is-enabled", unit); a != "active" || e != "enabled" {
 			t.Errorf("the guard is %s and %s", a, e)
 		}
-		if out, err := system.Command(t.Context(), "systemd-analyze", "verify", "/etc/systemd/system/"+unit).CombinedOutput(); err != nil || strings.Contains(string(out), unit) {
+		if out, err := system.Command(t.Context(), "systemd-analyze", "verify",
+			"/etc/systemd/system/"+unit).CombinedOutput(); err != nil || strings.Contains(string(out), unit) {
 			t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 		}
 		first := systemctl("show", "--property=MainPID", unit)
 		systemctl("kill", "--signal=SIGKILL", unit)
 		until(t, func() error {
-			if now := systemctl("show", "--property=MainPID", unit); now == first || now == "MainPID=0" || systemctl("is-active", unit) != "active" {
+			if now := systemctl("show", "--property=MainPID", unit); now == first || now == "MainPID=0" ||
+				systemctl("is-active", unit) != "active" {
 				return fmt.Errorf("killed, the guard is not started again: %s", now)
 			}
 			return nil
@@ -123,7 +129,11 @@ func TestGuardOfSystemd(t *testing.T) {
 	t.Run("the time passes while the power is off", func(t *testing.T) {
 		peer.Long(t, "a second power cut")
 		id := unconfirmed(t, func(within string) (string, int) {
-			cmd := system.Command(t.Context(), program, append([]string{"apply", at("plan.json"), "--yes", "--target", "samba:" + samba.ConfigFile, "--confirm-within", within}, state...)...)
+			cmd := system.Command(t.Context(), program,
+				append([]string{
+					"apply", at("plan.json"), "--yes", "--target", "samba:" + samba.ConfigFile, "--confirm-within",
+					within,
+				}, state...)...)
 			out, err := cmd.CombinedOutput()
 			if cmd.ProcessState == nil {
 				t.Fatal(err)
@@ -131,7 +141,8 @@ func TestGuardOfSystemd(t *testing.T) {
 			return string(out), cmd.ProcessState.ExitCode()
 		})
 		var list []engine.Journal
-		if err := json.Unmarshal([]byte(run(0, append([]string{"history", id, "--format", "json"}, state...)...)), &list); err != nil || len(list) != 1 {
+		if err := json.Unmarshal([]byte(run(0, append([]string{"history", id, "--format", "json"}, state...)...)),
+			&list); err != nil || len(list) != 1 {
 			t.Fatalf("%v: %d journals", err, len(list))
 		}
 		end := list[0].Deadline().At()
@@ -154,7 +165,8 @@ func TestGuardOfSystemd(t *testing.T) {
 			t.Errorf("after the boot: %v\n%s\nwant\n%s", err, now, before)
 		}
 		strangers(model.Exposed)
-		if out := run(0, append([]string{"history", id}, state...)...); !strings.Contains(out, "no confirmation came in time") || !strings.Contains(out, "the guard of "+id) {
+		if out := run(0, append([]string{"history", id}, state...)...); !strings.Contains(out,
+			"no confirmation came in time") || !strings.Contains(out, "the guard of "+id) {
 			t.Errorf("history:\n%s", out)
 		}
 		if out := run(1, append([]string{"confirm", id}, state...)...); !strings.Contains(out, "too late") {
@@ -163,8 +175,8 @@ func TestGuardOfSystemd(t *testing.T) {
 	})
 }
 
-// unconfirmed applies with a time that is over before long, and gives its id. A busy machine may need longer than that to
-// come so far, which is taken back like any apply that nobody confirms: then there is more time.
+// unconfirmed applies with a time that is over before long, and gives its id. A busy machine may need longer than that
+// to come so far, which is taken back like any apply that nobody confirms: then there is more time.
 func unconfirmed(t *testing.T, apply func(within string) (out string, code int)) string {
 	t.Helper()
 	var out string
@@ -173,7 +185,8 @@ func unconfirmed(t *testing.T, apply func(within string) (out string, code int))
 		if out, code = apply(within); code == 0 {
 			return applied(t, out)
 		}
-		if !strings.Contains(out, "everything was rolled back") || !strings.Contains(out, "deadline") && !strings.Contains(out, "time for the confirmation") {
+		if !strings.Contains(out, "everything was rolled back") ||
+			!strings.Contains(out, "deadline") && !strings.Contains(out, "time for the confirmation") {
 			break
 		}
 	}

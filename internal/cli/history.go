@@ -71,7 +71,9 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 		if err != nil {
 			return err
 		}
-		x := entry{Before: j.Before, Phase: j.Phase(), Sealed: j.Sealed, Ended: j.Ended(), Steps: j.Steps, Records: records}
+		x := entry{
+			Before: j.Before, Phase: j.Phase(), Sealed: j.Sealed, Ended: j.Ended(), Steps: j.Steps, Records: records,
+		}
 		if x.Outlook, err = e.Outlook(j); err != nil {
 			return explained(err)
 		}
@@ -87,7 +89,8 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 		}
 		if format == "text" {
 			a := a.plainly()
-			fmt.Fprintf(a.stdout, "%s  %-8s %s  %s  by %s%s\n", j.ID, j.Phase(), j.Started.Local().Format(time.DateTime), j.Target, j.Who, seal)
+			fmt.Fprintf(a.stdout, "%s  %-8s %s  %s  by %s%s\n", j.ID, j.Phase(),
+				j.Started.Local().Format(time.DateTime), j.Target, j.Who, seal)
 			if x.Outlook != nil {
 				fmt.Fprintf(a.stdout, "  %s\n", x.Outlook)
 			}
@@ -141,6 +144,7 @@ func (a *app) showJournal(j *engine.Journal, records []*engine.Record) {
 		}
 	}
 	for _, r := range records {
-		fmt.Fprintf(a.stdout, "record: %s by %s at %s, signature good\n", r.Action, r.Who, r.Time.Local().Format(time.DateTime))
+		fmt.Fprintf(a.stdout, "record: %s by %s at %s, signature good\n", r.Action, r.Who,
+			r.Time.Local().Format(time.DateTime))
 	}
 }

@@ -30,14 +30,20 @@ func hivesUnderWine(t *testing.T, w *wineHost, server string) {
 		name, product, role string
 		open                func(t *testing.T) string
 	}{
-		{"made, Windows 2000", "win2000", "member", func(*testing.T) string { return filepath.Join("testdata", "hives", "w2k", "SYSTEM.xz") }},
+		{"made, Windows 2000", "win2000", "member", func(*testing.T) string {
+			return filepath.Join("testdata", "hives", "w2k", "SYSTEM.xz")
+		}},
 		{"made, Server 2003", "win2003", "member", func(t *testing.T) string {
 			peer.Long(t, longer)
 			return filepath.Join("testdata", "hives", "w2003", "SYSTEM.xz")
 		}},
 		{"real, Windows 7", "win7", "workstation", func(t *testing.T) string { return real(t, "hives/SYSTEM.xz") }},
-		{"real, not cleanly closed", "win10-1607", "workstation", func(t *testing.T) string { return real(t, "hives/SYSTEM_B.xz") }},
-		{"real, Windows 10 1709", "win10-1709", "workstation", func(t *testing.T) string { return peer.Shared(t, "hives/SYSTEM_WIN_10_1709.xz") }},
+		{"real, not cleanly closed", "win10-1607", "workstation", func(t *testing.T) string {
+			return real(t, "hives/SYSTEM_B.xz")
+		}},
+		{"real, Windows 10 1709", "win10-1709", "workstation", func(t *testing.T) string {
+			return peer.Shared(t, "hives/SYSTEM_WIN_10_1709.xz")
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := c.open(t)
@@ -45,7 +51,8 @@ func hivesUnderWine(t *testing.T, w *wineHost, server string) {
 			before := w.dump(t)
 			platform := []string{"--product", c.product, "--role", c.role}
 			fromHive, _ := audited(t, append(platform, path)...)
-			w.ipcguard(t, exitExposed, append([]string{"audit", "local", "--format", "json", "-o", "hive.json"}, platform...)...)
+			w.ipcguard(t, exitExposed,
+				append([]string{"audit", "local", "--format", "json", "-o", "hive.json"}, platform...)...)
 			sameValues(t, w, fromHive)
 
 			b, err := json.Marshal(fromHive)
@@ -56,10 +63,12 @@ func hivesUnderWine(t *testing.T, w *wineHost, server string) {
 				t.Fatal(err)
 			}
 			// the server that stands in for Windows' own does not sign because of the registry
-			w.ipcguard(t, 0, "plan", "--audit", "offline.json", "--goal", "findings", "--avoid", "RequireSecuritySignature", "--target", server, "--format", "json", "-o", "hive-plan.json")
+			w.ipcguard(t, 0, "plan", "--audit", "offline.json", "--goal", "findings", "--avoid",
+				"RequireSecuritySignature", "--target", server, "--format", "json", "-o", "hive-plan.json")
 			w.ipcguard(t, 0, "apply", "hive-plan.json", "--address", server, "--dry-run")
 			cmd, said := w.start(t, "apply", "hive-plan.json", "--address", server, "--yes", "--patience", "20s")
-			_ = cmd.Wait() // its code is looked at: which share a stranger could open is not in the hive, and not asked then
+			// its code is looked at: which share a stranger could open is not in the hive, and not asked then
+			_ = cmd.Wait()
 			if code := cmd.ProcessState.ExitCode(); code != exitOK && code != exitPartial {
 				t.Fatalf("apply: exit %d\n%s", code, said())
 			}
@@ -87,7 +96,10 @@ func (w *wineHost) load(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	const services = `HKLM\SYSTEM\CurrentControlSet\Services\`
-	keys := []string{services + `LanmanServer\DefaultSecurity`, services + `LanmanServer\Shares`, services + `LanmanServer\Shares\Security`}
+	keys := []string{
+		services + `LanmanServer\DefaultSecurity`, services + `LanmanServer\Shares`,
+		services + `LanmanServer\Shares\Security`,
+	}
 	f := &regfile.File{Version: 5}
 	for _, key := range []string{lsa, services + "LanmanServer"} {
 		f.Ops = append(f.Ops, regfile.Op{Kind: regfile.DeleteKey, Value: registry.Value{Key: key}})

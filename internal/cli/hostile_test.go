@@ -120,12 +120,15 @@ func FuzzPolicy(f *testing.F) {
 
 // FuzzEvidence gives any file to the verbs that start from results: they end, with an exit status that says how.
 func FuzzEvidence(f *testing.F) {
-	f.Add([]byte(`{"schema":"ipcguard.audit/1","platform":{"system":"samba","product":"samba"},"settings":[{"id":"restrict anonymous","present":true,"configured":0}]}`))
+	f.Add([]byte(
+		`{"schema":"ipcguard.audit/1","platform":{"system":"samba","product":"samba"},"settings":[{"id":"restrict anonymous","present":true,"configured":0}]}`))
 	f.Add([]byte(scanDocument + "]}\n"))
 	f.Add([]byte(`{"schema":"ipcguard.observe/1","uses":[{"server":"a"},{"server":"b"}]}`))
 	dir := f.TempDir()
 	audit, fuzzed, out := filepath.Join(dir, "audit.json"), filepath.Join(dir, "fuzzed"), filepath.Join(dir, "out")
-	if err := os.WriteFile(audit, []byte(`{"schema":"ipcguard.audit/1","platform":{"system":"windows","product":"win2019"},"settings":[]}`), 0o600); err != nil {
+	if err := os.WriteFile(audit,
+		[]byte(`{"schema":"ipcguard.audit/1","platform":{"system":"windows","product":"win2019"},"settings":[]}`),
+		0o600); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

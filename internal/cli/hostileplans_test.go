@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestHostilePlans: every crafted plan is refused with the change named, before a dry run, an apply and every export, and
-// nothing of its text reaches the terminal but characters.
+// TestHostilePlans: every crafted plan is refused with the change named, before a dry run, an apply and every export,
+// and nothing of its text reaches the terminal but characters.
 func TestHostilePlans(t *testing.T) {
 	root := peer.Shared(t, "cases/hostile")
 	const conf = "[global]\n\tserver role = standalone server\n[public]\n\tpath = /srv\n\tguest ok = yes\n"
@@ -36,13 +36,16 @@ func TestHostilePlans(t *testing.T) {
 			apply := []string{"apply", plan, "--target", "samba:" + path, "--state", filepath.Join(dir, "state")}
 			runs := [][]string{append(apply, "--dry-run"), append(apply, "--yes")}
 			for _, form := range export.Forms() {
-				runs = append(runs, []string{"export", plan, "--as", form, "--source", path, "-o", filepath.Join(dir, form)})
+				runs = append(runs, []string{
+					"export", plan, "--as", form, "--source", path, "-o", filepath.Join(dir, form),
+				})
 			}
 			for _, args := range runs {
 				var out bytes.Buffer
 				code := Main(args, strings.NewReader(""), &out, &out)
 				if said := out.String(); code == exitOK || args[0] == "apply" && !strings.Contains(said, want) ||
-					args[0] == "export" && want != "why" && (code != exitFailed || !strings.Contains(said, "is refused") || !strings.Contains(said, want)) {
+					args[0] == "export" && want != "why" &&
+						(code != exitFailed || !strings.Contains(said, "is refused") || !strings.Contains(said, want)) {
 					t.Errorf("%s: exit status %d: %q", args[:4], code, said)
 				}
 				if strings.ContainsAny(out.String(), "\x1b\a\u009b") {

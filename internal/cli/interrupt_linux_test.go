@@ -69,8 +69,9 @@ func findingsOf(s *model.Scan) (out []string) {
 	return out
 }
 
-// TestCtrlC types Ctrl-C in the middle of a real host, whose answers stopped coming. What anonymous was given by then stays,
-// as partial; --resume asks that host alone again, and the file has each host once, as if nobody had come between.
+// TestCtrlC types Ctrl-C in the middle of a real host, whose answers stopped coming. What anonymous was given by then
+// stays, as partial; --resume asks that host alone again, and the file has each host once, as if nobody had come
+// between.
 func TestCtrlC(t *testing.T) {
 	t.Parallel()
 	done := peer.StartSamba(t, peer.Config{Address: "127.76.2.1", Global: []string{"restrict anonymous = 2"}})
@@ -93,7 +94,8 @@ func TestCtrlC(t *testing.T) {
 	}
 
 	keyboard, child := openTerminal(t)
-	cmd := exec.Command("ipcguard", append([]string{"scan", "--format", "jsonl", "-o", file, done.Addr(), through}, wait...)...)
+	cmd := exec.Command("ipcguard",
+		append([]string{"scan", "--format", "jsonl", "-o", file, done.Addr(), through}, wait...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = child, child, child
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // its terminal is its standard input
 	if err := cmd.Start(); err != nil {
@@ -130,7 +132,8 @@ func TestCtrlC(t *testing.T) {
 		t.Errorf("after Ctrl-C: %v", err)
 	}
 	<-read
-	if !strings.Contains(screen.String(), "interrupted: 1 of 2 hosts done, 1 left") || !strings.Contains(screen.String(), "--resume") {
+	if !strings.Contains(screen.String(), "interrupted: 1 of 2 hosts done, 1 left") ||
+		!strings.Contains(screen.String(), "--resume") {
 		t.Errorf("the screen says:\n%s", screen.String())
 	}
 	results := resultsIn(t, file)
@@ -143,7 +146,8 @@ func TestCtrlC(t *testing.T) {
 	}
 	half := results[i]
 	t.Logf("interrupted: %s, %d findings: %s", half.Verdict, len(half.Findings), half.Reason)
-	if half.Verdict != model.Exposed || !half.Partial || len(half.Findings) == 0 || !strings.Contains(half.Reason, "interrupted") {
+	if half.Verdict != model.Exposed || !half.Partial || len(half.Findings) == 0 ||
+		!strings.Contains(half.Reason, "interrupted") {
 		t.Errorf("%s, partial %v, %d findings: %s", half.Verdict, half.Partial, len(half.Findings), half.Reason)
 	}
 	if other := results[1-i]; other.Partial || other.Verdict != model.Closed {
@@ -168,7 +172,8 @@ func TestCtrlC(t *testing.T) {
 	run("--format", "jsonl", "-o", fresh, through)
 	want := resultsIn(t, fresh)[0]
 	if whole.Verdict != model.Exposed || whole.Partial || !slices.Equal(findingsOf(&whole), findingsOf(&want)) {
-		t.Errorf("%s, partial %v: %s\n%q\nwant\n%q", whole.Verdict, whole.Partial, whole.Reason, findingsOf(&whole), findingsOf(&want))
+		t.Errorf("%s, partial %v: %s\n%q\nwant\n%q", whole.Verdict, whole.Partial, whole.Reason, findingsOf(&whole),
+			findingsOf(&want))
 	}
 	for _, f := range findingsOf(&half) {
 		if !slices.Contains(findingsOf(&want), f) {

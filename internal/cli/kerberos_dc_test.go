@@ -13,8 +13,9 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestKerberosFirstOnDomainController scans and verifies a real domain controller with credentials, and reads in its log what
-// they were given in: a ticket where the controller was named, NTLM where its address was, and a wrong password once.
+// TestKerberosFirstOnDomainController scans and verifies a real domain controller with credentials, and reads in its
+// log what they were given in: a ticket where the controller was named, NTLM where its address was, and a wrong
+// password once.
 func TestKerberosFirstOnDomainController(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -31,7 +32,8 @@ func TestKerberosFirstOnDomainController(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("krb5.conf", "[libdefaults]\n default_realm = "+peer.Realm+"\n dns_lookup_kdc = false\n[realms]\n "+peer.Realm+" = {\n  kdc = "+peer.DCAddress+"\n }\n")
+	write("krb5.conf", "[libdefaults]\n default_realm = "+peer.Realm+"\n dns_lookup_kdc = false\n[realms]\n "+
+		peer.Realm+" = {\n  kdc = "+peer.DCAddress+"\n }\n")
 	write("alice", "username = alice@"+peer.Realm+"\npassword = "+peer.Password+"\n")
 	write("wrong", "username = bob@"+peer.Realm+"\npassword = wrong\n")
 	run := func(args ...string) (string, int) {
@@ -47,14 +49,17 @@ func TestKerberosFirstOnDomainController(t *testing.T) {
 	scan := func(target, account string) *model.IdentityResult {
 		t.Helper()
 		file := at("scan.json")
-		if out, code := run("scan", target, "--credentials-file", at(account), "--format", "json", "-o", file); code == exitFailed || code == exitUsage {
+		if out, code := run("scan", target, "--credentials-file", at(account), "--format", "json", "-o",
+			file); code == exitFailed || code == exitUsage {
 			t.Fatalf("scan %s as %s: exit %d\n%s", target, account, code, out)
 		}
 		scans, err := readScans(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		i := slices.IndexFunc(scans[0].Identities, func(id model.IdentityResult) bool { return id.Identity == model.User })
+		i := slices.IndexFunc(scans[0].Identities, func(id model.IdentityResult) bool {
+			return id.Identity == model.User
+		})
 		if i < 0 {
 			t.Fatalf("%s was not asked as a user: %+v", target, scans[0])
 		}
@@ -66,11 +71,17 @@ func TestKerberosFirstOnDomainController(t *testing.T) {
 		t.Errorf("by name: %+v", id)
 	}
 	// Strangers were given nothing before, so nothing was to be closed; the logon is what counts here.
-	if out, code := run("verify", peer.DCName, "--scan", at("scan.json"), "--credentials-file", at("alice")); code != exitPartial || !strings.Contains(out, "passed       control:user: the user logs on and reaches IPC$, and the server's answers are proved by the logon's key") {
+	if out, code := run("verify", peer.DCName, "--scan", at("scan.json"), "--credentials-file",
+		at("alice")); code != exitPartial ||
+		!strings.Contains(out,
+			"passed       control:user: the user logs on and reaches IPC$, and the server's answers are proved by "+
+				"the logon's key") {
 		t.Errorf("verify: exit %d\n%s", code, out)
 	}
 	byName := logonsIn(t, log)[len(from):]
-	if !slices.Contains(byName, "alice krb5 NT_STATUS_OK") || slices.ContainsFunc(byName, func(s string) bool { return strings.HasPrefix(s, "alice NTLM") }) {
+	if !slices.Contains(byName, "alice krb5 NT_STATUS_OK") || slices.ContainsFunc(byName, func(s string) bool {
+		return strings.HasPrefix(s, "alice NTLM")
+	}) {
 		t.Errorf("by name the controller saw %q", byName)
 	}
 
@@ -85,7 +96,9 @@ func TestKerberosFirstOnDomainController(t *testing.T) {
 	if id := scan(peer.DCName, "wrong"); id.Session.Outcome == model.Allowed {
 		t.Errorf("a wrong password: %+v", id)
 	}
-	tries := slices.DeleteFunc(logonsIn(t, log)[len(from):], func(s string) bool { return !strings.HasPrefix(s, "bob ") })
+	tries := slices.DeleteFunc(logonsIn(t, log)[len(from):], func(s string) bool {
+		return !strings.HasPrefix(s, "bob ")
+	})
 	if len(tries) != 1 || !strings.HasSuffix(tries[0], "NT_STATUS_WRONG_PASSWORD") {
 		t.Errorf("a wrong password was given %d times: %q", len(tries), tries)
 	}

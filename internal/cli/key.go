@@ -32,7 +32,8 @@ func (a *app) key() *cobra.Command {
 	}
 	var name, output string
 	mk := &cobra.Command{
-		Use: "make -o FILE", Short: "Make a key: the private part into a file, the public part to the standard output", Args: noArguments,
+		Use: "make -o FILE", Short: "Make a key: the private part into a file, the public part to the standard output",
+		Args: noArguments,
 		Long: keyHelp + exitHelp, Example: `  ipcguard key make -o anna.key --name "Anna, night shift" >> trusted-keys`,
 		RunE: func(*cobra.Command, []string) error { return a.makeKey(output, name) },
 	}
@@ -58,7 +59,8 @@ func (a *app) makeKey(output, name string) error {
 		return fmt.Errorf("key: %w", err)
 	}
 	key := plan.Key{Public: public, Name: name}
-	if again, err := plan.ReadTrust([]byte(key.String())); err != nil || len(again) != 1 || again[0].String() != key.String() ||
+	if again, err := plan.ReadTrust([]byte(key.String())); err != nil || len(again) != 1 ||
+		again[0].String() != key.String() ||
 		strings.ContainsFunc(name, model.Hidden) {
 		return usage("--name %q cannot stand on one line", name)
 	}
@@ -71,7 +73,8 @@ func (a *app) makeKey(output, name string) error {
 		return errors.Join(fmt.Errorf("key: %w", err), os.Remove(output))
 	}
 	fmt.Fprintln(a.stdout, key)
-	fmt.Fprintf(a.stderr, "%s is the private key, %s. The line above goes into the file of trusted keys.\n", output, key.Fingerprint())
+	fmt.Fprintf(a.stderr, "%s is the private key, %s. The line above goes into the file of trusted keys.\n", output,
+		key.Fingerprint())
 	return nil
 }
 
@@ -85,7 +88,10 @@ func signingKey(name string) (ed25519.PrivateKey, error) {
 		return nil, fmt.Errorf("--sign: %w", err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, hinted{fmt.Errorf("--sign: others may read %s (mode %04o)", name, info.Mode().Perm()), "chmod 600 " + name + ", and make a new key if somebody may have read it"}
+		return nil, hinted{
+			fmt.Errorf("--sign: others may read %s (mode %04o)", name, info.Mode().Perm()),
+			"chmod 600 " + name + ", and make a new key if somebody may have read it",
+		}
 	}
 	b, err := readBounded(name, maxKey)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// measured FILE PROGRAM ARGUMENT… runs a program, writes the most memory that it had, in bytes, into FILE, and ends as the
-// program does. Linux counts for a process what its parent had when it started it, too: the tests' own process has far more
-// than the program, and this one has less.
+// measured FILE PROGRAM ARGUMENT… runs a program, writes the most memory that it had, in bytes, into FILE, and ends as
+// the program does. Linux counts for a process what its parent had when it started it, too: the tests' own process has
+// far more than the program, and this one has less.
 func measured() {
 	cmd := exec.Command(os.Args[2], os.Args[3:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

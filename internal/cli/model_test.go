@@ -32,8 +32,10 @@ var knobs = []knob{
 	{"global", []string{"", "restrict anonymous = 1", "restrict anonymous = 2"}},
 	{"global", []string{"", "map to guest = Bad User", "map to guest = Bad Password"}},
 	{"IPC$", []string{
-		"", "guest ok = no", "guest ok = yes", "available = no", "path = /nonexistent", "hosts deny = ALL", "hosts allow = 10.0.0.0/8\nhosts deny = ALL",
-		"hosts deny = 10.0.0.0/8", "valid users = bob", "invalid users = nobody", "invalid users = alice", "smb encrypt = required",
+		"", "guest ok = no", "guest ok = yes", "available = no", "path = /nonexistent", "hosts deny = ALL",
+		"hosts allow = 10.0.0.0/8\nhosts deny = ALL",
+		"hosts deny = 10.0.0.0/8", "valid users = bob", "invalid users = nobody", "invalid users = alice",
+		"smb encrypt = required",
 	}},
 	{"global", []string{"", "server smb encrypt = required"}},
 	{"global", []string{"", "nt pipe support = no"}},
@@ -81,9 +83,11 @@ func configurations(n int) []peer.Config {
 	return out
 }
 
-// hold audits the configuration file of a running server, scans the server, and says in which cells that the model knows
-// the scan saw something else; how many were compared, and how many kinds of data the model left open.
-func hold(t *testing.T, file, address string, client netip.Addr, o scan.Options) (different []string, compared, open int) {
+// hold audits the configuration file of a running server, scans the server, and says in which cells that the model
+// knows the scan saw something else; how many were compared, and how many kinds of data the model left open.
+func hold(
+	t *testing.T, file, address string, client netip.Addr, o scan.Options,
+) (different []string, compared, open int) {
 	t.Helper()
 	results, err := audit.Options{Client: client}.Source(t.Context(), file)
 	if err != nil {
@@ -114,7 +118,9 @@ func hold(t *testing.T, file, address string, client netip.Addr, o scan.Options)
 	}
 	cells, compared := audit.Compare(k, access, results[0].Shares, seen)
 	for _, d := range cells {
-		different = append(different, fmt.Sprintf("%s %s: predicted %s because %v; the scan saw %s %s", d.Identity, d.What, d.Predicted, access[d.Identity].Why[d.What], d.Seen, d.Status))
+		different = append(different,
+			fmt.Sprintf("%s %s: predicted %s because %v; the scan saw %s %s", d.Identity, d.What, d.Predicted,
+				access[d.Identity].Why[d.What], d.Seen, d.Status))
 	}
 	for _, a := range access {
 		for _, outcome := range a.Discloses {
@@ -127,8 +133,8 @@ func hold(t *testing.T, file, address string, client netip.Addr, o scan.Options)
 }
 
 // The access model held against real Samba: generated configurations, each loaded into a running server, which is
-// scanned and compared cell by cell. Two servers share the work. A server that still answers by the configuration before
-// (its helpers take a signal when they come to it) is started anew and asked again: that answer counts.
+// scanned and compared cell by cell. Two servers share the work. A server that still answers by the configuration
+// before (its helpers take a signal when they come to it) is started anew and asked again: that answer counts.
 func TestModelAgainstSamba(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd")
@@ -188,7 +194,8 @@ func TestModelAgainstSamba(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d configurations: %d cells compared, %d kinds of data left open by the model, %d servers started anew for a stale answer", len(all), cells, left, restarts)
+	t.Logf("%d configurations: %d cells compared, %d kinds of data left open by the model, %d servers started anew "+
+		"for a stale answer", len(all), cells, left, restarts)
 }
 
 func helpless(c peer.Config) bool {
@@ -233,7 +240,8 @@ func TestModelAgainstDomainController(t *testing.T) {
 			if c.global != "" {
 				dc.Restart(t, c.global)
 			}
-			different, compared, open := hold(t, dc.ConfigFile, dc.Addr(), netip.MustParseAddr(peer.ClientAddress), scan.Options{Dial: dc.Client.Dial})
+			different, compared, open := hold(t, dc.ConfigFile, dc.Addr(), netip.MustParseAddr(peer.ClientAddress),
+				scan.Options{Dial: dc.Client.Dial})
 			for _, d := range different {
 				t.Error(d)
 			}

@@ -19,7 +19,8 @@ func narrow(f *os.File) error {
 		return nil
 	}
 	if err := f.Chmod(mode.Perm() & 0o600); err != nil {
-		return fmt.Errorf("%s: others may read it (mode %04o), and that cannot be changed: %w", f.Name(), mode.Perm(), err)
+		return fmt.Errorf("%s: others may read it (mode %04o), and that cannot be changed: %w", f.Name(), mode.Perm(),
+			err)
 	}
 	return nil
 }

@@ -13,7 +13,8 @@ import (
 	"ipcguard/internal/plan"
 )
 
-// signedNetlogon calls Netlogon as a computer account, over its secure channel, signed and not encrypted, as an old NAS does.
+// signedNetlogon calls Netlogon as a computer account, over its secure channel, signed and not encrypted, as an old NAS
+// does.
 const signedNetlogon = `
 import sys, time
 from impacket.dcerpc.v5 import nrpc, transport
@@ -48,9 +49,9 @@ nrpc.hNetrServerTrustPasswordsGet(second, NULL, account + "\0", nrpc.NETLOGON_SE
 print("served")
 `
 
-// TestNetlogonExceptionsOnDC has two computers that do not encrypt come to a real domain controller. Its log names them; the plan that
-// insists on encryption excepts the one whose log was seen; after apply and a restart that one goes on and the other one is
-// refused, and after the rollback both work.
+// TestNetlogonExceptionsOnDC has two computers that do not encrypt come to a real domain controller. Its log names
+// them; the plan that insists on encryption excepts the one whose log was seen; after apply and a restart that one goes
+// on and the other one is refused, and after the rollback both work.
 func TestNetlogonExceptionsOnDC(t *testing.T) {
 	t.Parallel()
 	peer.Long(t, "a domain controller and two restarts of it take a minute")
@@ -58,7 +59,9 @@ func TestNetlogonExceptionsOnDC(t *testing.T) {
 	const seal = "server schannel require seal"
 	d := peer.StartDC(t, seal+" = no", "reject md5 clients = no", "restrict anonymous = 2")
 	for _, name := range []string{"NAS2", "NAS3"} {
-		for _, step := range [][]string{{"computer", "create", name}, {"user", "setpassword", name + "$", "--newpassword=" + peer.Password}} {
+		for _, step := range [][]string{
+			{"computer", "create", name}, {"user", "setpassword", name + "$", "--newpassword=" + peer.Password},
+		} {
 			if out, err := d.Command(t.Context(), "samba-tool", step...).CombinedOutput(); err != nil {
 				t.Fatalf("samba-tool %s: %v: %s", step, err, out)
 			}
@@ -67,7 +70,8 @@ func TestNetlogonExceptionsOnDC(t *testing.T) {
 	served := func(when string, want map[string]bool) {
 		t.Helper()
 		for account, ok := range want {
-			a, err := peer.Run(d.Client.Command(t.Context(), "/usr/bin/python3", "-I", "-c", signedNetlogon, peer.DCAddress, account, peer.Password))
+			a, err := peer.Run(d.Client.Command(t.Context(), "/usr/bin/python3", "-I", "-c", signedNetlogon,
+				peer.DCAddress, account, peer.Password))
 			if err != nil || a.OK() != ok || !ok && a.Status != "STATUS_ACCESS_DENIED" {
 				t.Errorf("%s %s is served: %t, want %t: %v %v", when, account, a.OK(), ok, a, err)
 			}
@@ -95,7 +99,8 @@ func TestNetlogonExceptionsOnDC(t *testing.T) {
 	served("before", map[string]bool{"NAS2$": true})
 	on(exitPartial, "observe", filepath.Join(d.Dir, "log"), "--format", "json", "-o", at("uses.json"))
 	on(exitOK, "audit", "local", "--format", "json", "-o", at("audit.json"))
-	on(exitOK, "plan", "--audit", at("audit.json"), "--observe", at("uses.json"), "--want", seal+"=yes", "--format", "json", "-o", at("plan.json"))
+	on(exitOK, "plan", "--audit", at("audit.json"), "--observe", at("uses.json"), "--want", seal+"=yes", "--format",
+		"json", "-o", at("plan.json"))
 	b, err := os.ReadFile(at("plan.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -86,8 +86,11 @@ func (a *app) observe() *cobra.Command {
 	s.BoolVar(&f.logons, "logons", false, "show how clients log on, the weakest logons first")
 	s.BoolVar(&f.merge, "merge", false, "join results of observe")
 	s.StringVar(&f.server, "server", "", "name of the host whose logs these are, for logs that do not name it")
-	s.StringArrayVar(&f.audits, "audit", nil, "audit policy of the host whose logs these are (auditpol /get /category:* /r, audit.csv), or a result of ipcguard audit; may be repeated")
-	s.StringVar(&f.memory, "memory", "", "memory limit (default 64MiB, live 200MiB); idle connections are dropped first")
+	s.StringArrayVar(&f.audits, "audit", nil,
+		"audit policy of the host whose logs these are (auditpol /get /category:* /r, audit.csv), or a result of "+
+			"ipcguard audit; may be repeated")
+	s.StringVar(&f.memory, "memory", "",
+		"memory limit (default 64MiB, live 200MiB); idle connections are dropped first")
 	f.outputFlags.register(s, "the result", report.UseFormats())
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show how each identity was recognised, and the source")
 	return c
@@ -116,7 +119,8 @@ func newObserving(f *observeFlags, args []string) (*observing, error) {
 		return nil, err
 	}
 	if f.logons && !slices.Contains(report.LogonFormats(), f.format) {
-		return nil, usage("--logons with --format %s: want one of %s", f.format, strings.Join(report.LogonFormats(), ", "))
+		return nil, usage("--logons with --format %s: want one of %s", f.format,
+			strings.Join(report.LogonFormats(), ", "))
 	}
 	run := &observing{agg: observe.NewAggregator(0), cov: new(observe.Coverage)}
 	var err error
@@ -167,7 +171,9 @@ func (a *app) runObserve(ctx context.Context, f *observeFlags, args []string) er
 	case f.show:
 		err = observe.LoadState(f.state, run.agg, run.cov)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = hinted{fmt.Errorf("%s holds no observation yet", f.state), "a result is saved some seconds after the start"}
+			err = hinted{
+				fmt.Errorf("%s holds no observation yet", f.state), "a result is saved some seconds after the start",
+			}
 		}
 	case len(run.live) > 0:
 		err = a.watch(ctx, run, f.state)
@@ -259,7 +265,8 @@ func (a *app) showUses(f *observeFlags, o *model.Observation) error {
 // observed maps a result to an exit code.
 func observed(o *model.Observation) error {
 	for _, u := range o.Uses {
-		if u.Layer == model.LayerCall && u.Outcome == model.Allowed && (u.Identity == model.Anonymous || u.Identity == model.Guest) {
+		if u.Layer == model.LayerCall && u.Outcome == model.Allowed &&
+			(u.Identity == model.Anonymous || u.Identity == model.Guest) {
 			return outcome{exitExposed}
 		}
 	}

@@ -25,7 +25,9 @@ func watched(t *testing.T, m *peer.Machine, state string) (stop func()) {
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() {
 		done <- m.InNetwork(func() error {
-			return traffic.Live(ctx, observe.LiveOptions{Interfaces: []string{"lo"}, State: state, Ready: func() { close(ready) }})
+			return traffic.Live(ctx, observe.LiveOptions{Interfaces: []string{"lo"}, State: state, Ready: func() {
+				close(ready)
+			}})
 		})
 	}()
 	select {
@@ -45,18 +47,23 @@ func watched(t *testing.T, m *peer.Machine, state string) (stop func()) {
 func sums(uses []model.Use) map[string]int64 {
 	m := map[string]int64{}
 	for _, u := range uses {
-		m[fmt.Sprintf("%s %q %s %s|%s|%s %s %s", u.Identity, u.Account, u.Layer, u.Pipe, u.Interface, u.Call, u.Outcome, u.Status)] += u.Count
+		m[fmt.Sprintf("%s %q %s %s|%s|%s %s %s", u.Identity, u.Account, u.Layer, u.Pipe, u.Interface, u.Call, u.Outcome,
+			u.Status)] += u.Count
 	}
 	return m
 }
 
-// TestLiveEverybody watches a real server while rpcclient, smbclient, impacket and our own scan use it, with a restart in the
-// middle over which two connections stay open. What was seen on the wire is what the packets in a file give when they are read
-// in one go, row by row; and tshark counts as many.
+// TestLiveEverybody watches a real server while rpcclient, smbclient, impacket and our own scan use it, with a restart
+// in the middle over which two connections stay open. What was seen on the wire is what the packets in a file give when
+// they are read in one go, row by row; and tshark counts as many.
 func TestLiveEverybody(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
-	s := peer.StartSamba(t, peer.Config{Address: "127.43.1.1", Network: true, Global: []string{"map to guest = bad user", "server min protocol = NT1"}})
+	s := peer.StartSamba(t,
+		peer.Config{
+			Address: "127.43.1.1", Network: true,
+			Global: []string{"map to guest = bad user", "server min protocol = NT1"},
+		})
 	file, stopDump := peer.Dumpcap(t, s)
 	state := t.TempDir()
 	stop := watched(t, s.Machine, state)
@@ -82,7 +89,8 @@ func TestLiveEverybody(t *testing.T) {
 		alice.Share(t, s.Addr(), "finance", "ls")
 		old.RPC(t, s.Addr(), "lsaquery")
 		for _, who := range [][]string{{"-no-pass", s.Address}, {"alice:" + peer.Password + "@" + s.Address}} {
-			cmd := s.Command(t.Context(), "/usr/bin/python3", append([]string{"/usr/share/doc/python3-impacket/examples/samrdump.py"}, who...)...)
+			cmd := s.Command(t.Context(), "/usr/bin/python3",
+				append([]string{"/usr/share/doc/python3-impacket/examples/samrdump.py"}, who...)...)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("samrdump: %v: %s", err, out)
 			}
@@ -141,10 +149,13 @@ func TestLiveEverybody(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the wire's rows are not the file's (-file +wire):\n%s", diff)
 	}
-	if cov.Read[model.ReadLive] == 0 || cov.Unreadable[model.LostLive] != 0 || cov.Bytes.Lost != 0 || cov.Read["connections known from before a restart"] != 2 {
+	if cov.Read[model.ReadLive] == 0 || cov.Unreadable[model.LostLive] != 0 || cov.Bytes.Lost != 0 ||
+		cov.Read["connections known from before a restart"] != 2 {
 		t.Errorf("coverage %+v, bytes %+v", cov, cov.Bytes)
 	}
-	says := observetest.Tshark(func(filter string, names ...string) [][]string { return peer.Fields(t, file, filter, names...) })
+	says := observetest.Tshark(func(filter string, names ...string) [][]string {
+		return peer.Fields(t, file, filter, names...)
+	})
 	for _, line := range observetest.Disagree(whole.Rows(), says) {
 		t.Error(line)
 	}
@@ -173,7 +184,9 @@ func TestLiveEverybody(t *testing.T) {
 	}
 	// A frame of the scan has many messages: tshark joins what it tells of each with commas.
 	tshark := map[model.Layer]int64{}
-	for _, f := range peer.Fields(t, file, "(smb2.flags.response==0 || smb.flags.response==0) && (smb2.cmd==3 || smb.cmd==0x75 || dcerpc.pkt_type==0 || ntlmssp.messagetype==3 || smb.cmd==0x73)",
+	for _, f := range peer.Fields(t, file,
+		"(smb2.flags.response==0 || smb.flags.response==0) && (smb2.cmd==3 || smb.cmd==0x75 || dcerpc.pkt_type==0 "+
+			"|| ntlmssp.messagetype==3 || smb.cmd==0x73)",
 		"smb2.cmd", "smb2.tree", "smb.path", "dcerpc.pkt_type", "ntlmssp.messagetype", "smb.cmd", "smb.wct") {
 		trees := strings.Split(f[1], ",")
 		for i, command := range strings.Split(f[0], ",") {
@@ -189,7 +202,8 @@ func TestLiveEverybody(t *testing.T) {
 				tshark[model.LayerCall]++
 			}
 		}
-		if f[4] == "0x00000003" || strings.HasPrefix(f[5], "0x73") && f[6] == "13" { // the older form of SMB1 has no NTLMSSP
+		// the older form of SMB1 has no NTLMSSP
+		if f[4] == "0x00000003" || strings.HasPrefix(f[5], "0x73") && f[6] == "13" {
 			tshark[model.LayerSession]++
 		}
 	}

@@ -49,7 +49,8 @@ func TestObserveMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := filepath.Join(dir, "peak")
-	cmd := exec.CommandContext(t.Context(), measure, told, program, "observe", path, "--format", "json", "-o", filepath.Join(dir, "uses.json"))
+	cmd := exec.CommandContext(t.Context(), measure, told, program, "observe", path, "--format", "json", "-o",
+		filepath.Join(dir, "uses.json"))
 	cmd.Env = append(os.Environ(), "NO_COLOR=1", "HOME="+dir, "GOGC=", "GOMEMLIMIT=")
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {

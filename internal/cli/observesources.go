@@ -61,7 +61,8 @@ func (f *observeFlags) check(s useSources, args []string) error {
 	case s.local && f.length != "":
 		return usage("--for is for live:IFACE; run eventlog: again for what is new")
 	case live && len(s.files) > 0:
-		return usage("the wire and files do not go together: observe them one after the other, and join the results with --merge")
+		return usage("the wire and files do not go together: observe them one after the other, and join the results " +
+			"with --merge")
 	case !live && !f.show && !s.local && (f.state != "" || f.length != ""):
 		return usage("--state and --for are for live:IFACE")
 	case len(f.audits) > 0 && (f.show || f.merge || live):
@@ -220,7 +221,9 @@ func (a *app) observeStream(ctx context.Context, run *observing, f *observeFlags
 }
 
 // observeHead reads a stream that begins with head.
-func (a *app) observeHead(ctx context.Context, run *observing, f *observeFlags, name string, b *bufio.Reader, head []byte) error {
+func (a *app) observeHead(
+	ctx context.Context, run *observing, f *observeFlags, name string, b *bufio.Reader, head []byte,
+) error {
 	switch schema := model.Schema(head); {
 	case ctx.Err() != nil && len(head) == 0:
 		return context.Cause(ctx)
@@ -230,9 +233,14 @@ func (a *app) observeHead(ctx context.Context, run *observing, f *observeFlags, 
 			return nil
 		})
 	case schema != "":
-		return hinted{fmt.Errorf("%w: it is %s", observe.ErrNotResult, model.SchemaKind(schema)), "ipcguard observe takes captures, logs, and its own results"}
+		return hinted{
+			fmt.Errorf("%w: it is %s", observe.ErrNotResult, model.SchemaKind(schema)),
+			"ipcguard observe takes captures, logs, and its own results",
+		}
 	case f.merge:
-		return hinted{notResult(head), "--merge takes results alone; without it ipcguard observe reads captures and logs too"}
+		return hinted{
+			notResult(head), "--merge takes results alone; without it ipcguard observe reads captures and logs too",
+		}
 	case observe.IsCapture(head):
 		run.packets = true
 		return run.traffic.Read(ctx, name, b)
@@ -243,7 +251,9 @@ func (a *app) observeHead(ctx context.Context, run *observing, f *observeFlags, 
 	if what, hint := source.Describe(head); what != "" {
 		return hinted{errors.New("it is " + what), cmp.Or(hint, "ipcguard observe --help lists what is read")}
 	}
-	return hinted{errors.New("neither a capture nor a log nor a result of observe"), "ipcguard observe --help lists what is read"}
+	return hinted{
+		errors.New("neither a capture nor a log nor a result of observe"), "ipcguard observe --help lists what is read",
+	}
 }
 
 // notResult returns an error that says what a file is, if not a result.

@@ -22,8 +22,8 @@ type oddRound struct {
 	values []registry.Value
 }
 
-// oddRounds are the forms that were met in the field, on settings that a plan rests on and on such that it changes. All of
-// them leave strangers what RestrictNullSessAccess 0 gives.
+// oddRounds are the forms that were met in the field, on settings that a plan rests on and on such that it changes. All
+// of them leave strangers what RestrictNullSessAccess 0 gives.
 func oddRounds() []oddRound {
 	at := func(key, name string, typ registry.Type, data []byte) registry.Value {
 		return registry.Value{Key: key, Name: name, Type: typ, Data: data}
@@ -35,40 +35,50 @@ func oddRounds() []oddRound {
 		}
 	}
 	weak := []registry.Value{
-		registry.NewDWord(lsa, "RestrictAnonymous", 0), registry.NewDWord(lsa, "RestrictAnonymousSAM", 0), registry.NewDWord(lsa, "EveryoneIncludesAnonymous", 1),
-		registry.NewDWord(lanman, "RestrictNullSessAccess", 0), registry.NewStrings(lanman, "NullSessionPipes", []string{"samr", "srvsvc", "lsarpc"}),
+		registry.NewDWord(lsa, "RestrictAnonymous", 0), registry.NewDWord(lsa, "RestrictAnonymousSAM", 0),
+		registry.NewDWord(lsa, "EveryoneIncludesAnonymous", 1),
+		registry.NewDWord(lanman, "RestrictNullSessAccess", 0),
+		registry.NewStrings(lanman, "NullSessionPipes", []string{"samr", "srvsvc", "lsarpc"}),
 	}
 	round := func(name string, more ...registry.Value) oddRound {
 		return oddRound{name, append(slices.Clone(weak), more...)}
 	}
 	return []oddRound{
 		round("what a plan rests on",
-			at(defaultSecurity, "SrvsvcSessionInfo", registry.Binary, sd), at(defaultSecurity, "SrvsvcConfigInfo", registry.Binary, []byte{1, 2, 3}),
-			registry.NewText(lsa, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA) "), at(lsa, "TurnOffAnonymousBlock", registry.QWord, make([]byte, 8)),
-			at(lanman, "RequireSecuritySignature", registry.DWordBigEndian, []byte{0, 0, 0, 1}), at(lanman, "EnableSecuritySignature", registry.None, make([]byte, 4)),
-			at(lanman, "AutoShareServer", registry.DWord, []byte{0}), at(lanman, "AutoShareWks", registry.DWord, []byte{}),
+			at(defaultSecurity, "SrvsvcSessionInfo", registry.Binary, sd),
+			at(defaultSecurity, "SrvsvcConfigInfo", registry.Binary, []byte{1, 2, 3}),
+			registry.NewText(lsa, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA) "),
+			at(lsa, "TurnOffAnonymousBlock", registry.QWord, make([]byte, 8)),
+			at(lanman, "RequireSecuritySignature", registry.DWordBigEndian, []byte{0, 0, 0, 1}),
+			at(lanman, "EnableSecuritySignature", registry.None, make([]byte, 4)),
+			at(lanman, "AutoShareServer", registry.DWord, []byte{0}),
+			at(lanman, "AutoShareWks", registry.DWord, []byte{}),
 			at(lanman, "NullSessionShares", registry.MultiSZ, u16("pub\x00   \x00x\x00\x00")),
 		),
 		round("what a plan changes: other types",
-			at(lsa, "RestrictAnonymous", registry.QWord, make([]byte, 8)), at(lsa, "RestrictAnonymousSAM", registry.None, make([]byte, 4)),
-			at(lsa, "EveryoneIncludesAnonymous", registry.Binary, []byte{1, 0, 0, 0}), registry.NewText(lanman, "NullSessionShares", "pub"),
+			at(lsa, "RestrictAnonymous", registry.QWord, make([]byte, 8)),
+			at(lsa, "RestrictAnonymousSAM", registry.None, make([]byte, 4)),
+			at(lsa, "EveryoneIncludesAnonymous", registry.Binary, []byte{1, 0, 0, 0}),
+			registry.NewText(lanman, "NullSessionShares", "pub"),
 			at(lanman, "NullSessionPipes", registry.Binary, u16("samr\x00lsarpc\x00\x00")),
 		),
 		round("what a plan changes: odd bytes",
-			at(lsa, "RestrictAnonymous", registry.DWord, []byte{0}), at(lsa, "RestrictAnonymousSAM", registry.DWordBigEndian, make([]byte, 4)),
+			at(lsa, "RestrictAnonymous", registry.DWord, []byte{0}),
+			at(lsa, "RestrictAnonymousSAM", registry.DWordBigEndian, make([]byte, 4)),
 			at(lanman, "NullSessionPipes", registry.MultiSZ, u16("samr\x00\x00alertmanager\x00\x00")),
 			at(lanman, "NullSessionShares", registry.MultiSZ, u16("pub\x00x")),
 		),
 	}
 }
 
-// oddValuesUnderWine takes the program for Windows through the whole way with every round: audit, plan, dry run, apply with
-// its proof, rollback, and the exports; Windows' own reg says that the bytes are as they were.
+// oddValuesUnderWine takes the program for Windows through the whole way with every round: audit, plan, dry run, apply
+// with its proof, rollback, and the exports; Windows' own reg says that the bytes are as they were.
 func oddValuesUnderWine(t *testing.T, w *wineHost, server string) {
 	for _, round := range oddRounds() {
 		t.Run(round.name, func(t *testing.T) {
 			if !strings.HasSuffix(round.name, "odd bytes") { // which has every form of export
-				peer.Long(t, "each round starts some twenty programs, for which Wine takes its time; from afar another round goes the whole way")
+				peer.Long(t, "each round starts some twenty programs, for which Wine takes its time; from afar "+
+					"another round goes the whole way")
 			}
 			f := &regfile.File{Version: 5}
 			for _, v := range round.values {
@@ -85,11 +95,14 @@ func oddValuesUnderWine(t *testing.T, w *wineHost, server string) {
 					t.Errorf("%s the registry is\n%s\nwant\n%s", when, utf16Text(now), utf16Text(before))
 				}
 			}
-			w.ipcguard(t, 3, "audit", "local", "--product", "win2003", "--role", "member", "--format", "json", "-o", "odd.json")
+			w.ipcguard(t, 3, "audit", "local", "--product", "win2003", "--role", "member", "--format", "json", "-o",
+				"odd.json")
 			w.ipcguard(t, 0, "plan", "--audit", "odd.json", "--format", "json", "-o", "odd-plan.json")
 			w.ipcguard(t, 0, "apply", "odd-plan.json", "--address", server, "--dry-run")
-			// which share stood open is not known by name, so that one check cannot be made: the changes stay all the same
-			id := idOf(t, w.ipcguard(t, exitPartial, "apply", "odd-plan.json", "--address", server, "--yes", "--patience", "20s"))
+			// which share stood open is not known by name, so that one check cannot be made: the changes stay all the
+			// same
+			id := idOf(t, w.ipcguard(t, exitPartial, "apply", "odd-plan.json", "--address", server, "--yes",
+				"--patience", "20s"))
 			if w.dump(t) == before {
 				t.Error("nothing was written")
 			}
@@ -109,7 +122,8 @@ func oddValuesUnderWine(t *testing.T, w *wineHost, server string) {
 				cmd, said := w.start(t, "export", "odd-plan.json", "--as", form, "-o", folder)
 				_ = cmd.Wait() // its code is looked at
 				odd := strings.Contains(round.name, "changes")
-				if code := cmd.ProcessState.ExitCode(); code != exitOK && (code != exitPartial || form == "reg" || !odd || !strings.Contains(said(), "left out: ")) {
+				if code := cmd.ProcessState.ExitCode(); code != exitOK &&
+					(code != exitPartial || form == "reg" || !odd || !strings.Contains(said(), "left out: ")) {
 					t.Errorf("as %s: exit %d\n%s", form, code, said())
 				}
 				if form == "reg" {
@@ -132,11 +146,15 @@ func oddValuesUnderWine(t *testing.T, w *wineHost, server string) {
 	}
 }
 
-// TestOddValuesFromAfar does the same through the winreg pipe of a real Samba server, which keeps what is written there and
-// obeys none of it: that strangers are refused is its own configuration's doing.
+// TestOddValuesFromAfar does the same through the winreg pipe of a real Samba server, which keeps what is written there
+// and obeys none of it: that strangers are refused is its own configuration's doing.
 func TestOddValuesFromAfar(t *testing.T) {
 	t.Parallel()
-	server := peer.StartSamba(t, peer.Config{Address: "127.41.6.1", Users: []string{"root"}, Global: []string{"restrict anonymous = 2", "server smb encrypt = required"}})
+	server := peer.StartSamba(t,
+		peer.Config{
+			Address: "127.41.6.1", Users: []string{"root"},
+			Global: []string{"restrict anonymous = 2", "server smb encrypt = required"},
+		})
 	here := programOn(t, server)
 	at, root := here.at, here.credentials(t, "root")
 	url := "winreg://" + server.Addr()

@@ -52,7 +52,9 @@ func openAnew(name string) (*os.File, error) {
 // goOn opens the file of an earlier run after its last complete line.
 func goOn(name string, e *earlier) (*output, error) {
 	if e.recoded {
-		return nil, hinted{usage("%s: not the UTF-8 that was written: it cannot be gone on with", name), "-o another file"}
+		return nil, hinted{
+			usage("%s: not the UTF-8 that was written: it cannot be gone on with", name), "-o another file",
+		}
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {

@@ -8,11 +8,13 @@ import (
 	"testing"
 )
 
-// TestOutputIsNarrow writes results over files of every mode: they are the owner's alone afterwards, and no wider than they
-// were.
+// TestOutputIsNarrow writes results over files of every mode: they are the owner's alone afterwards, and no wider than
+// they were.
 func TestOutputIsNarrow(t *testing.T) {
 	var a app
-	for was, want := range map[os.FileMode]os.FileMode{0o644: 0o600, 0o666: 0o600, 0o640: 0o600, 0o600: 0o600, 0o200: 0o200, 0o755: 0o600} {
+	for was, want := range map[os.FileMode]os.FileMode{
+		0o644: 0o600, 0o666: 0o600, 0o640: 0o600, 0o600: 0o600, 0o200: 0o200, 0o755: 0o600,
+	} {
 		for how, write := range map[string]func(path string) error{
 			"create": func(path string) error {
 				o, err := a.create(path)
@@ -45,7 +47,8 @@ func TestOutputIsNarrow(t *testing.T) {
 			}
 			info, err := os.Stat(path)
 			if err != nil || info.Mode().Perm() != want || info.Size() != 3 {
-				t.Errorf("%s over %04o: mode %v, %d bytes, %v; want %04o", how, was, info.Mode(), info.Size(), err, want)
+				t.Errorf("%s over %04o: mode %v, %d bytes, %v; want %04o", how, was, info.Mode(), info.Size(), err,
+					want)
 			}
 		}
 	}

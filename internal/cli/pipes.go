@@ -94,7 +94,10 @@ func open(ctx context.Context, t targets.Target, logon logonMaker, unsignedSMB1 
 			return nil, hinted{err, "Kerberos needs no such promise; --allow-unsigned-ntlm answers all the same"}
 		}
 		if c.Negotiated().Dialect == smb.SMB1 && !c.Negotiated().SigningEnabled && logon != nil && !unsignedSMB1 {
-			return nil, hinted{err, "this release signs only when it is told to (EnableSecuritySignature = 1); audit --allow-unsigned-smb1 reads what anybody on the way may have changed"}
+			return nil, hinted{
+				err, "this release signs only when it is told to (EnableSecuritySignature = 1); audit " +
+					"--allow-unsigned-smb1 reads what anybody on the way may have changed",
+			}
 		}
 		return nil, err
 	}

@@ -68,7 +68,8 @@ type planFlags struct {
 func (a *app) plan() *cobra.Command {
 	f := &planFlags{}
 	c := &cobra.Command{
-		Use: "plan --audit FILE", Short: "Say what to change, and what it would stop", Long: planHelp, Example: planExamples, Args: noArguments,
+		Use: "plan --audit FILE", Short: "Say what to change, and what it would stop", Long: planHelp,
+		Example: planExamples, Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return a.runPlan(c.Context(), f) },
 	}
 	s := c.Flags()
@@ -76,13 +77,17 @@ func (a *app) plan() *cobra.Command {
 	f.evidenceFlags.register(s)
 	s.StringSliceVar(&f.scans, "scan", nil, "what ipcguard scan said of the host (json or jsonl)")
 	s.StringSliceVar(&f.avoid, "avoid", nil, "settings not to touch")
-	s.StringSliceVar(&f.allow, "allow", nil, "values that plan sets only if you allow them, such as RestrictAnonymous=2 on Windows 2000")
+	s.StringSliceVar(&f.allow, "allow", nil,
+		"values that plan sets only if you allow them, such as RestrictAnonymous=2 on Windows 2000")
 	s.StringVar(&f.target, "target", "", "name of the host in the plan")
 	s.StringVar(&f.strategy, "strategy", "", "restrict (the default) or block")
 	s.StringVar(&f.goal, "goal", "", "for restrict, how far it goes: strangers (the default), harden, findings")
 	s.StringArrayVar(&f.want, "want", nil, "also set this setting, NAME=VALUE; may be repeated")
-	s.BoolVar(&f.listen, "listen", false, "if it is not known whom a setting refuses, make the host log it first, and close in the next plan")
-	s.StringVar(&f.means, "means", "", "for block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, encryption, restrict-anonymous, host-firewall; and gateway")
+	s.BoolVar(&f.listen, "listen", false,
+		"if it is not known whom a setting refuses, make the host log it first, and close in the next plan")
+	s.StringVar(&f.means, "means", "",
+		"for block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, "+
+			"encryption, restrict-anonymous, host-firewall; and gateway")
 	s.BoolVar(&f.accept, "accept-breakage", false, "block although something in use will stop")
 	s.Var((*fileName)(&f.sign), "sign", "sign the plan with this key (ipcguard key make)")
 	f.outputFlags.register(s, "the plan", report.PlanFormats())

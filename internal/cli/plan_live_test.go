@@ -60,7 +60,12 @@ func TestPlanClosesSamba(t *testing.T) {
 	}{
 		{"by default", nil, nil, []string{"guest ok", "restrict anonymous"}},
 		{"restrict anonymous 1", []string{"restrict anonymous = 1"}, nil, []string{"guest ok", "restrict anonymous"}},
-		{"guests", []string{"map to guest = Bad User"}, []string{"guest ok = no"}, []string{"guest ok", "restrict anonymous"}},
+		{
+			"guests",
+			[]string{"map to guest = Bad User"},
+			[]string{"guest ok = no"},
+			[]string{"guest ok", "restrict anonymous"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.name == "restrict anonymous 1" {
@@ -75,8 +80,10 @@ func TestPlanClosesSamba(t *testing.T) {
 				t.Fatal(err)
 			}
 			command(t, exitExposed, "scan", "--format", "jsonl", "-o", file("scan"), server.Addr())
-			command(t, exitExposed, "audit", server.ConfigFile, "--from", "127.0.0.1", "--format", "json", "-o", file("audit"))
-			command(t, exitOK, "plan", "--audit", file("audit"), "--scan", file("scan"), "--format", "json", "-o", file("plan"))
+			command(t, exitExposed, "audit", server.ConfigFile, "--from", "127.0.0.1", "--format", "json", "-o",
+				file("audit"))
+			command(t, exitOK, "plan", "--audit", file("audit"), "--scan", file("scan"), "--format", "json", "-o",
+				file("plan"))
 			b, err := os.ReadFile(file("plan"))
 			if err != nil {
 				t.Fatal(err)
@@ -93,7 +100,8 @@ func TestPlanClosesSamba(t *testing.T) {
 			if !slices.Equal(settings, c.settings) {
 				t.Errorf("the plan changes %q, want %q", settings, c.settings)
 			}
-			command(t, exitOK, "export", file("plan"), "--as", "smbconf", "--source", server.ConfigFile, "-o", file("out"))
+			command(t, exitOK, "export", file("plan"), "--as", "smbconf", "--source", server.ConfigFile, "-o",
+				file("out"))
 			edited, err := os.ReadFile(filepath.Join(file("out"), filepath.Base(server.ConfigFile)))
 			if err != nil {
 				t.Fatal(err)
@@ -123,8 +131,8 @@ func TestPlanClosesSamba(t *testing.T) {
 	}
 }
 
-// On a real domain controller: restrict anonymous 1 leaves samr open and the plan goes to 2; a policy backup is taken by
-// samba-tool and lies in SYSVOL as it was exported.
+// On a real domain controller: restrict anonymous 1 leaves samr open and the plan goes to 2; a policy backup is taken
+// by samba-tool and lies in SYSVOL as it was exported.
 func TestPlanOnDomainController(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "samba-dc")
@@ -159,7 +167,8 @@ func TestPlanOnDomainController(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Question != "" || len(p.Changes) != 1 || p.Changes[0].Setting != "restrict anonymous" || model.Text(p.Changes[0].To.Data) != "2" {
+		if p.Question != "" || len(p.Changes) != 1 || p.Changes[0].Setting != "restrict anonymous" ||
+			model.Text(p.Changes[0].To.Data) != "2" {
 			t.Fatalf("question %q, changes %+v", p.Question, p.Changes)
 		}
 		dc.Restart(t, "restrict anonymous = "+model.Text(p.Changes[0].To.Data))
@@ -173,11 +182,25 @@ func TestPlanOnDomainController(t *testing.T) {
 	})
 	t.Run("restores a policy", func(t *testing.T) {
 		lms := `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters\`
-		p := &model.Plan{Target: "srv", Platform: model.Platform{System: "windows"}, Hash: "sha256:5eed5eed", Changes: []model.Change{
-			{ID: "1", Setting: "NullSessionPipes", Where: lms + "NullSessionPipes", From: model.Value{Present: true, Type: "REG_MULTI_SZ", Data: []string{"samr", "evil"}}, To: model.Value{Present: true, Type: "REG_MULTI_SZ", Data: []string{}}},
-			{ID: "2", Setting: "AutoShareServer", Where: lms + "AutoShareServer", To: model.Value{Present: true, Type: "REG_DWORD", Data: 0}},
-			{ID: "3", Setting: "LSAAnonymousNameLookup", Where: "[System Access] LSAAnonymousNameLookup", From: model.Value{Present: true, Type: "policy", Data: 1}, To: model.Value{Present: true, Type: "policy", Data: 0}},
-		}}
+		p := &model.Plan{
+			Target: "srv", Platform: model.Platform{System: "windows"}, Hash: "sha256:5eed5eed",
+			Changes: []model.Change{
+				{
+					ID: "1", Setting: "NullSessionPipes", Where: lms + "NullSessionPipes",
+					From: model.Value{Present: true, Type: "REG_MULTI_SZ", Data: []string{"samr", "evil"}},
+					To:   model.Value{Present: true, Type: "REG_MULTI_SZ", Data: []string{}},
+				},
+				{
+					ID: "2", Setting: "AutoShareServer", Where: lms + "AutoShareServer",
+					To: model.Value{Present: true, Type: "REG_DWORD", Data: 0},
+				},
+				{
+					ID: "3", Setting: "LSAAnonymousNameLookup", Where: "[System Access] LSAAnonymousNameLookup",
+					From: model.Value{Present: true, Type: "policy", Data: 1},
+					To:   model.Value{Present: true, Type: "policy", Data: 0},
+				},
+			},
+		}
 		r, err := export.Export(p, "gpo", export.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -193,7 +216,9 @@ func TestPlanOnDomainController(t *testing.T) {
 			}
 		}
 		for _, word := range []string{"apply", "undo"} {
-			cmd := dc.Command(t.Context(), "samba-tool", "gpo", "restore", "ipcguard "+word, filepath.Join(root, word, "samba"), "--tmpdir", t.TempDir(), "-H", "ldap://"+peer.DCName, "-s", dc.ConfigFile, "-U", "Administrator")
+			cmd := dc.Command(t.Context(), "samba-tool", "gpo", "restore", "ipcguard "+word,
+				filepath.Join(root, word, "samba"), "--tmpdir", t.TempDir(), "-H", "ldap://"+peer.DCName, "-s",
+				dc.ConfigFile, "-U", "Administrator")
 			cmd.Env = append(os.Environ(), "PASSWD="+peer.AdminPassword)
 			out, err := cmd.CombinedOutput()
 			if err != nil || strings.Contains(string(out), "WARNING") {
@@ -213,12 +238,14 @@ func TestPlanOnDomainController(t *testing.T) {
 			if v, _, ok := g.Get("System Access", "LSAAnonymousNameLookup"); !ok || v != want {
 				t.Errorf("%s: LSAAnonymousNameLookup %q, want %s", word, v, want)
 			}
-			v, err := g.Registry.Value(`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "NullSessionPipes")
+			v, err := g.Registry.Value(`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`,
+				"NullSessionPipes")
 			names, err2 := v.Strings()
 			if err != nil || err2 != nil || len(names) != map[string]int{"apply": 0, "undo": 2}[word] {
 				t.Errorf("%s: NullSessionPipes %q: %v %v", word, names, err, err2)
 			}
-			n, err := g.Registry.Value(`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "AutoShareServer")
+			n, err := g.Registry.Value(`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`,
+				"AutoShareServer")
 			if present := err == nil; present != (word == "apply") {
 				t.Errorf("%s: AutoShareServer %+v: %v", word, n, err)
 			}

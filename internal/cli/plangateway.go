@@ -53,14 +53,19 @@ func (a *app) planGateway(f *planFlags) error {
 		return err
 	}
 	made.says = append(made.says, "For "+fmt.Sprint(report.ScanAnswer(scans[0]))+".")
-	stops := slices.DeleteFunc(made.policy.Replay(made.uses, ""), func(r gateway.Replayed) bool { return r.Outcome == model.Allowed })
+	stops := slices.DeleteFunc(made.policy.Replay(made.uses, ""), func(r gateway.Replayed) bool {
+		return r.Outcome == model.Allowed
+	})
 	switch {
 	case len(made.uses) > 0:
-		made.says = append(made.says, fmt.Sprintf("Of %d uses that were observed it stops these %d, or may:", len(made.uses), len(stops)))
+		made.says = append(made.says,
+			fmt.Sprintf("Of %d uses that were observed it stops these %d, or may:", len(made.uses), len(stops)))
 	case f.observe == "":
 		made.left = append(made.left, "what it would stop: nobody looked (--observe)")
 	default:
-		made.left = append(made.left, fmt.Sprintf("what it would stop: no use of %s was observed; --server gives its other names and addresses", host))
+		made.left = append(made.left,
+			fmt.Sprintf("what it would stop: no use of %s was observed; --server gives its other names and addresses",
+				host))
 	}
 	for i, s := range stops {
 		if i == maxStops {
@@ -80,11 +85,16 @@ func (f *planFlags) gatewayNeeds() ([]string, error) {
 	}
 	switch {
 	case f.audit != "" || f.host != "" || f.role != "":
-		return nil, hinted{usage("--means gateway is for a server that cannot be configured"), "with an audit, plan without --means says which settings close it"}
+		return nil, hinted{
+			usage("--means gateway is for a server that cannot be configured"),
+			"with an audit, plan without --means says which settings close it",
+		}
 	case f.strategy == "block" || p.Strategy == "block":
 		return nil, usage("--means gateway: it stops strangers alone, and cannot block")
-	case f.format != "text" || f.goal != "" || f.listen || f.accept || f.sign != "" || len(f.want)+len(f.allow)+len(f.avoid) > 0:
-		return nil, usage("--means gateway takes --scan, --observe, --server, --needs and --output, and writes a policy for ipcguard gateway --policy")
+	case f.format != "text" || f.goal != "" || f.listen || f.accept || f.sign != "" ||
+		len(f.want)+len(f.allow)+len(f.avoid) > 0:
+		return nil, usage("--means gateway takes --scan, --observe, --server, --needs and --output, and writes a " +
+			"policy for ipcguard gateway --policy")
 	}
 	return p.Needs, nil
 }

@@ -20,14 +20,19 @@ type providerFlags struct {
 }
 
 func (f *providerFlags) register(s *pflag.FlagSet) {
-	s.StringVar(&f.issuer, "oidc-issuer", "", "also log in through this OpenID provider, such as https://login.example/realms/it")
-	s.StringVar(&f.client, "oidc-client", "", "the server's client ID at the provider; its redirect address is URL/login/provider/back")
-	s.StringVar(&f.secretFile, "oidc-secret-file", "", "file with the client's secret; also from "+providerVariable+". without a secret it is a public client")
-	s.StringArrayVar(&f.grants, "oidc-role", nil, "role of a group's members: GROUP=ROLE everywhere, GROUP=ROLE@SITE at a site; may be repeated")
+	s.StringVar(&f.issuer, "oidc-issuer", "",
+		"also log in through this OpenID provider, such as https://login.example/realms/it")
+	s.StringVar(&f.client, "oidc-client", "",
+		"the server's client ID at the provider; its redirect address is URL/login/provider/back")
+	s.StringVar(&f.secretFile, "oidc-secret-file", "",
+		"file with the client's secret; also from "+providerVariable+". without a secret it is a public client")
+	s.StringArrayVar(&f.grants, "oidc-role", nil,
+		"role of a group's members: GROUP=ROLE everywhere, GROUP=ROLE@SITE at a site; may be repeated")
 	s.StringVar(&f.claim, "oidc-groups-claim", "groups", "the claim that holds a user's groups")
 	s.StringSliceVar(&f.scopes, "oidc-scopes", nil, "scopes to request besides openid and profile, such as groups")
 	s.StringVar(&f.name, "oidc-name", "", "the provider's name on the button (default: its host)")
-	s.StringVar(&f.ca, "oidc-ca", "", "file with the certificate authorities (PEM) of the provider, instead of the system's")
+	s.StringVar(&f.ca, "oidc-ca", "",
+		"file with the certificate authorities (PEM) of the provider, instead of the system's")
 }
 
 // maxProviderFile bounds a secret, and a chain of certificates, in bytes.
@@ -43,7 +48,8 @@ func (f *providerFlags) open(base string) (*access.Provider, error) {
 	}
 	base = strings.TrimSuffix(base, "/")
 	o := access.ProviderOptions{
-		Name: f.name, Issuer: f.issuer, Client: f.client, Secret: os.Getenv(providerVariable), Claim: f.claim, Scopes: f.scopes,
+		Name: f.name, Issuer: f.issuer, Client: f.client, Secret: os.Getenv(providerVariable), Claim: f.claim,
+		Scopes:   f.scopes,
 		Redirect: base + "/login/provider/back", After: base + "/login",
 	}
 	for _, s := range f.grants {

@@ -18,8 +18,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// The readers below carry out an export as its user's tools would, each from the format's own grammar and none of it from
-// the writer's code.
+// The readers below carry out an export as its user's tools would, each from the format's own grammar and none of it
+// from the writer's code.
 
 // importReg is reg import.
 func importReg(t testing.TB, r *registry.Tree, b []byte) {
@@ -130,7 +130,8 @@ type scriptCommand struct {
 }
 
 // evaluate reads every script of a folder by tree-sitter's grammar for PowerShell, which others wrote, and gives the
-// commands at its top. An expression is evaluated by its tree; what is more than a literal, a cast, a list or -join ends it.
+// commands at its top. An expression is evaluated by its tree; what is more than a literal, a cast, a list or -join
+// ends it.
 const evaluate = `
 const fs = require("fs");
 const { Parser, Language } = require(process.argv[1] + "/web-tree-sitter.cjs");
@@ -204,7 +205,8 @@ func readScripts(t testing.TB, scripts map[string]string) map[string][]scriptCom
 		t.Fatal(err)
 	}
 	// The grammar is large: without the optimising compiler it is ready in a third of a second instead of ten.
-	cmd := exec.Command("node", "--liftoff-only", "-e", evaluate, peer.Npm(t, "web-tree-sitter-0.27.1"), peer.Npm(t, "tree-sitter-powershell-0.26.4"))
+	cmd := exec.Command("node", "--liftoff-only", "-e", evaluate, peer.Npm(t, "web-tree-sitter-0.27.1"),
+		peer.Npm(t, "tree-sitter-powershell-0.26.4"))
 	cmd.Stdin = strings.NewReader(string(in))
 	var trouble strings.Builder
 	cmd.Stderr = &trouble

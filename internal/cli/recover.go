@@ -71,9 +71,11 @@ func (a *app) runRecover(ctx context.Context, f *stateFlags, l *credentialFlags)
 		case r.Did != "":
 			fmt.Fprintf(a.stdout, "%s  %s: the host is as %s it: %s\n", r.ID, r.Target, r.Host, r.Did)
 		case r.Left > 0:
-			fmt.Fprintf(a.stdout, "%s  %s: the host is as %s it; it waits for its confirmation, %v are left\n", r.ID, r.Target, r.Host, r.Left.Round(time.Second))
+			fmt.Fprintf(a.stdout, "%s  %s: the host is as %s it; it waits for its confirmation, %v are left\n", r.ID,
+				r.Target, r.Host, r.Left.Round(time.Second))
 		case r.Host == "":
-			fmt.Fprintf(a.stdout, "%s  %s: %s, by a journal that is not sealed: nothing proves it\n", r.ID, r.Target, r.Phase)
+			fmt.Fprintf(a.stdout, "%s  %s: %s, by a journal that is not sealed: nothing proves it\n", r.ID, r.Target,
+				r.Phase)
 		default:
 			fmt.Fprintf(a.stdout, "%s  %s: %s; when it ended, the host was as %s it\n", r.ID, r.Target, r.Phase, r.Host)
 		}

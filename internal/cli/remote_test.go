@@ -109,7 +109,10 @@ const (
 // A real server's remote registry: values of every type, read back encrypted, as anonymous where it lets that in, and
 // refused where it does not.
 func TestRemoteRegistry(t *testing.T) {
-	server := peer.StartSamba(t, peer.Config{Address: "127.52.3.1", Users: []string{"root", "alice"}, Global: []string{"server signing = mandatory"}})
+	server := peer.StartSamba(t,
+		peer.Config{
+			Address: "127.52.3.1", Users: []string{"root", "alice"}, Global: []string{"server signing = mandatory"},
+		})
 	d, err := sddl.Parse("O:SYG:SYD:(A;;0xf0003;;;BA)(A;;0x1;;;AN)")
 	if err != nil {
 		t.Fatal(err)
@@ -139,13 +142,19 @@ func TestRemoteRegistry(t *testing.T) {
 		t.Setenv("IPCGUARD_PASSWORD", peer.Password)
 		// Samba answers for ProductOptions and CurrentVersion itself, so the product is given
 		a, code := audited(t, url, "--product", "win2019", "--role", "member")
-		if code != exitExposed || a.Source.Kind != "winreg" || a.Platform.Product != "win2019" || a.Platform.Role != model.Member {
+		if code != exitExposed || a.Source.Kind != "winreg" || a.Platform.Product != "win2019" ||
+			a.Platform.Role != model.Member {
 			t.Errorf("exit %d, %+v %+v", code, a.Source, a.Platform)
 		}
-		if !slices.ContainsFunc(a.Platform.Why, func(s string) bool { return strings.Contains(s, "as user, encrypted") }) {
+		if !slices.ContainsFunc(a.Platform.Why, func(s string) bool {
+			return strings.Contains(s, "as user, encrypted")
+		}) {
 			t.Errorf("how it was read: %q", a.Platform.Why)
 		}
-		for id, want := range map[string]string{"RestrictAnonymous": "1", "RestrictAnonymousSAM": "0", "RestrictRemoteSAM": "O:BAG:BAD:(A;;RC;;;BA)", "NullSessionShares": "[]", "SrvsvcShareFileInfo": "O:SYG:SYD:(A;;RCSDWDWOCCDC;;;BA)(A;;CC;;;AN)"} {
+		for id, want := range map[string]string{
+			"RestrictAnonymous": "1", "RestrictAnonymousSAM": "0", "RestrictRemoteSAM": "O:BAG:BAD:(A;;RC;;;BA)",
+			"NullSessionShares": "[]", "SrvsvcShareFileInfo": "O:SYG:SYD:(A;;RCSDWDWOCCDC;;;BA)(A;;CC;;;AN)",
+		} {
 			if s := find(t, a, id); !s.Present || fmt.Sprint(s.Configured) != want {
 				t.Errorf("%s: present %v, %v, want %s", id, s.Present, s.Configured, want)
 			}
@@ -163,7 +172,10 @@ func TestRemoteRegistry(t *testing.T) {
 				t.Errorf("a user's reading is no finding: %+v", f)
 			}
 		}
-		for _, want := range []string{"unexpected-anonymous-pipe", "contradictory-settings", "wrong-type", "pending-restart", "second-layer-grants-anonymous"} {
+		for _, want := range []string{
+			"unexpected-anonymous-pipe", "contradictory-settings", "wrong-type", "pending-restart",
+			"second-layer-grants-anonymous",
+		} {
 			if !slices.Contains(ids, want) {
 				t.Errorf("no finding %s: %v", want, ids)
 			}
@@ -172,7 +184,8 @@ func TestRemoteRegistry(t *testing.T) {
 	t.Run("as anonymous", func(t *testing.T) {
 		a, _ := audited(t, url)
 		i := slices.IndexFunc(a.Findings, func(f model.Finding) bool {
-			return f.ID == "anonymous-reads-registry" && f.Identity == model.Anonymous && strings.Contains(f.Evidence, "this very audit")
+			return f.ID == "anonymous-reads-registry" && f.Identity == model.Anonymous &&
+				strings.Contains(f.Evidence, "this very audit")
 		})
 		if i < 0 {
 			t.Errorf("that anonymous may read is a finding: %+v", a.Findings)
@@ -185,12 +198,15 @@ func TestRemoteRegistry(t *testing.T) {
 		t.Setenv("IPCGUARD_USER", "alice")
 		t.Setenv("IPCGUARD_PASSWORD", "not the password")
 		code, out, trouble := run("audit", url)
-		if code != exitFailed || out != "" || !strings.Contains(trouble, "STATUS_LOGON_FAILURE") || strings.Contains(trouble, "not the password") || strings.Count(trouble, "error:") != 1 {
+		if code != exitFailed || out != "" || !strings.Contains(trouble, "STATUS_LOGON_FAILURE") ||
+			strings.Contains(trouble, "not the password") || strings.Count(trouble, "error:") != 1 {
 			t.Errorf("exit %d: %s%s", code, out, trouble)
 		}
 	})
 	t.Run("anonymous refused", func(t *testing.T) {
-		server.Edit(t, func(c *peer.Config) { c.Global = []string{"server signing = mandatory", "restrict anonymous = 2"} })
+		server.Edit(t, func(c *peer.Config) {
+			c.Global = []string{"server signing = mandatory", "restrict anonymous = 2"}
+		})
 		server.Reload(t)
 		code, _, trouble := run("audit", url)
 		if code != exitFailed || !strings.Contains(trouble, "STATUS_ACCESS_DENIED") {
@@ -201,7 +217,8 @@ func TestRemoteRegistry(t *testing.T) {
 		server.Edit(t, func(c *peer.Config) { c.Global = []string{"rpc start on demand helpers = no"} })
 		server.Restart(t)
 		code, _, trouble := run("audit", url)
-		if code != exitFailed || !strings.Contains(trouble, "Remote Registry") || !strings.Contains(trouble, "ipcguard does not do it") {
+		if code != exitFailed || !strings.Contains(trouble, "Remote Registry") ||
+			!strings.Contains(trouble, "ipcguard does not do it") {
 			t.Errorf("exit %d: %s", code, trouble)
 		}
 	})
@@ -214,7 +231,8 @@ func TestRemoteRegistry(t *testing.T) {
 	})
 }
 
-// The remote registry of a domain controller, by the ticket of a real kinit: the program itself, in the client's network.
+// The remote registry of a domain controller, by the ticket of a real kinit: the program itself, in the client's
+// network.
 func TestRemoteRegistryWithKerberos(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -224,7 +242,8 @@ func TestRemoteRegistryWithKerberos(t *testing.T) {
 	program := buildProgram(t, t.TempDir())
 	dc := peer.StartDC(t, "restrict anonymous = 2")
 	conf, cache := filepath.Join(dc.Client.Dir, "krb5.conf"), filepath.Join(dc.Client.Dir, "alice.cache")
-	text := "[libdefaults]\n default_realm = " + peer.Realm + "\n dns_lookup_kdc = false\n[realms]\n " + peer.Realm + " = {\n  kdc = " + peer.DCAddress + "\n }\n"
+	text := "[libdefaults]\n default_realm = " + peer.Realm + "\n dns_lookup_kdc = false\n[realms]\n " + peer.Realm +
+		" = {\n  kdc = " + peer.DCAddress + "\n }\n"
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +254,8 @@ func TestRemoteRegistryWithKerberos(t *testing.T) {
 		t.Fatalf("kinit: %v\n%s", err, out)
 	}
 	audit := func(args ...string) (string, string) {
-		cmd := dc.Client.Command(t.Context(), program, append([]string{"audit", "--format", "jsonl", "winreg://" + peer.DCName}, args...)...)
+		cmd := dc.Client.Command(t.Context(), program,
+			append([]string{"audit", "--format", "jsonl", "winreg://" + peer.DCName}, args...)...)
 		cmd.Env = env
 		var out, trouble bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &trouble
@@ -247,7 +267,9 @@ func TestRemoteRegistryWithKerberos(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), a); err != nil {
 		t.Fatalf("%v: %s", err, trouble)
 	}
-	if a.Partial || !slices.ContainsFunc(a.Platform.Why, func(s string) bool { return strings.Contains(s, "as user, encrypted") }) {
+	if a.Partial || !slices.ContainsFunc(a.Platform.Why, func(s string) bool {
+		return strings.Contains(s, "as user, encrypted")
+	}) {
 		t.Errorf("%+v", a.Platform)
 	}
 	if out, trouble := audit(); out != "" || !strings.Contains(trouble, "STATUS_ACCESS_DENIED") {

@@ -13,8 +13,9 @@ import (
 	"ipcguard/internal/smbtest"
 )
 
-// TestServeRestored: a worker that is never restarted works on when the server's machine is lost and its backup is put in place, with the
-// key file that was kept beside it, and when everything is sealed with a new key. With another key the server does not start.
+// TestServeRestored: a worker that is never restarted works on when the server's machine is lost and its backup is put
+// in place, with the key file that was kept beside it, and when everything is sealed with a new key. With another key
+// the server does not start.
 func TestServeRestored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -45,7 +46,8 @@ func TestServeRestored(t *testing.T) {
 	p := s.page(t)
 	p.setUp(t, s.token)
 	p.post(t, "/sites", url.Values{"name": {"branch"}})
-	p.post(t, "/targets", url.Values{"spec": {practice.Address()}, "site": {"branch"}, "criticality": {"normal"}, "enabled": {"on"}})
+	p.post(t, "/targets",
+		url.Values{"spec": {practice.Address()}, "site": {"branch"}, "criticality": {"normal"}, "enabled": {"on"}})
 	place := filepath.Join(dir, "worker")
 	code := filepath.Join(dir, "code")
 	if err := os.WriteFile(code, []byte(p.joinCode(t, "branch", "branch-1")), 0o600); err != nil {

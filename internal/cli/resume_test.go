@@ -14,7 +14,10 @@ import (
 // A file that was gone on with has each host once, with the better of its two results; nothing that was seen is lost.
 func TestOnce(t *testing.T) {
 	of := func(host string, v model.Verdict, partial bool) *model.Scan {
-		return &model.Scan{Schema: model.SchemaScan, Target: host, Address: host + ":445", Verdict: v, Partial: partial, Server: model.Server{Signing: "enabled"}}
+		return &model.Scan{
+			Schema: model.SchemaScan, Target: host, Address: host + ":445", Verdict: v, Partial: partial,
+			Server: model.Server{Signing: "enabled"},
+		}
 	}
 	name := filepath.Join(t.TempDir(), "out.jsonl")
 	write := func(flag int, list ...*model.Scan) {
@@ -44,7 +47,8 @@ func TestOnce(t *testing.T) {
 		t.Fatalf("%+v", e)
 	}
 	later := []*model.Scan{
-		of("10.0.0.1", model.Exposed, false), of("10.0.0.3", model.Unreachable, false), of("10.0.0.5", model.VerdictInconclusive, true), of("10.0.0.6", model.Closed, false),
+		of("10.0.0.1", model.Exposed, false), of("10.0.0.3", model.Unreachable, false),
+		of("10.0.0.5", model.VerdictInconclusive, true), of("10.0.0.6", model.Closed, false),
 	}
 	write(os.O_APPEND, later...)
 	for _, s := range later {
@@ -63,7 +67,8 @@ func TestOnce(t *testing.T) {
 		return nil
 	})
 	want := []string{
-		"10.0.0.2 closed", "10.0.0.3 exposed partial", "10.0.0.4 inconclusive partial", "10.0.0.1 exposed", "10.0.0.5 inconclusive partial", "10.0.0.6 closed",
+		"10.0.0.2 closed", "10.0.0.3 exposed partial", "10.0.0.4 inconclusive partial", "10.0.0.1 exposed",
+		"10.0.0.5 inconclusive partial", "10.0.0.6 closed",
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v: %s\nwant %s", err, strings.Join(got, ", "), strings.Join(want, ", "))

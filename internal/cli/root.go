@@ -67,7 +67,11 @@ without breaking anything.
 	root.Version = buildLine(debug.ReadBuildInfo())
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().Bool("version", false, "say which build this is, as the verb version does")
-	verbs := []*cobra.Command{a.scan(), a.audit(), a.observe(), a.whatIf(), a.plan(), a.export(), a.apply(), a.confirm(), a.rollback(), a.history(), a.recoverVerb(), a.verify(), a.key(), a.serve(), a.worker(), a.gateway(), a.explain(), a.demo(), a.version()}
+	verbs := []*cobra.Command{
+		a.scan(), a.audit(), a.observe(), a.whatIf(), a.plan(), a.export(), a.apply(), a.confirm(), a.rollback(),
+		a.history(), a.recoverVerb(), a.verify(), a.key(), a.serve(), a.worker(), a.gateway(), a.explain(), a.demo(),
+		a.version(),
+	}
 	for _, verb := range append(verbs, a.verbsOfSystem()...) {
 		verb.Long += exitHelp
 		root.AddCommand(verb)

@@ -40,7 +40,8 @@ func u16(s string) []byte { return registry.EncodeUTF16(s) }
 
 // forms are the ways that were met in the field, and those that a careless or hostile writer leaves.
 func forms() []form {
-	sd := []byte("\x01\x00\x04\x80\x14\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00\x00\x2c\x00\x00\x00" + // O:SYG:SYD:(A;;CC;;;AN)
+	// O:SYG:SYD:(A;;CC;;;AN)
+	sd := []byte("\x01\x00\x04\x80\x14\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00\x00\x2c\x00\x00\x00" +
 		"\x01\x01\x00\x00\x00\x00\x00\x05\x12\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00\x05\x12\x00\x00\x00" +
 		"\x02\x00\x1c\x00\x01\x00\x00\x00\x00\x00\x14\x00\x01\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00\x05\x07\x00\x00\x00")
 	return []form{
@@ -191,7 +192,10 @@ func (r *roundTrip) planned(c *catalog.Catalog, a *model.Audit, absent bool) *mo
 	p.Changes = []model.Change{}
 	for i := range a.Settings {
 		s := &a.Settings[i]
-		m := model.Change{ID: fmt.Sprint(len(p.Changes) + 1), Setting: s.ID, Where: s.Where, From: s.Value(), Closes: []string{}, ExportOnly: true}
+		m := model.Change{
+			ID: fmt.Sprint(len(p.Changes) + 1), Setting: s.ID, Where: s.Where, From: s.Value(), Closes: []string{},
+			ExportOnly: true,
+		}
 		if !absent {
 			m.To = known(c, p.Platform, m)
 		}
@@ -288,7 +292,11 @@ func (r *roundTrip) apply() {
 	before := applytest.Dump(r.host.Tree, "HKLM")
 	changes := r.registryOnly()
 	e := &engine.Engine{State: applytest.MemoryDir(r), Who: "tester", Open: always(r.host)}
-	j, err := e.Apply(r.Context(), engine.Request{Plan: *r.plan, Changes: changes, Bytes: []byte("{}"), Target: applytest.KeptOpen{Target: r.host}, Verify: applytest.Good})
+	j, err := e.Apply(r.Context(),
+		engine.Request{
+			Plan: *r.plan, Changes: changes, Bytes: []byte("{}"), Target: applytest.KeptOpen{Target: r.host},
+			Verify: applytest.Good,
+		})
 	r.fatal(err)
 	for _, ch := range changes {
 		if err := holds(r.host.Tree, ch.Place, ch.After); err != nil {
@@ -409,7 +417,10 @@ func TestRoundTripSamba(t *testing.T) {
 var untouched = []string{"config backend", "registry shares", "path"}
 
 func roundTripSamba(t *testing.T, c *catalog.Catalog, system, written string) {
-	p := &model.Plan{Schema: model.SchemaPlan, Platform: model.Platform{System: system, Role: model.Standalone}, Strategy: plan.Restrict}
+	p := &model.Plan{
+		Schema: model.SchemaPlan, Platform: model.Platform{System: system, Role: model.Standalone},
+		Strategy: plan.Restrict,
+	}
 	conf := map[string][]string{"global": nil, "IPC$": nil, "public": {"\tpath = /srv"}}
 	for _, s := range c.Settings {
 		where := strings.Replace(s.Where, "[SHARE]", "[public]", 1)
@@ -448,11 +459,15 @@ func roundTripSamba(t *testing.T, c *catalog.Catalog, system, written string) {
 	p.Changes = []model.Change{}
 	for i := range list[0].Settings {
 		s := &list[0].Settings[i]
-		m := model.Change{ID: fmt.Sprint(len(p.Changes) + 1), Setting: s.ID, Where: strings.Replace(s.Where, "[SHARE]", "[public]", 1), From: s.Value(), Closes: []string{}}
+		m := model.Change{
+			ID: fmt.Sprint(len(p.Changes) + 1), Setting: s.ID,
+			Where: strings.Replace(s.Where, "[SHARE]", "[public]", 1), From: s.Value(), Closes: []string{},
+		}
 		if m.From.Present && m.From.Type == "" {
 			m.From.Type = s.Type
 		}
-		if at, err := change.Locate(system, m.Where); err != nil || slices.Contains(untouched, at.Name) || at.Name == "guest ok" && at.Key == "IPC$" {
+		if at, err := change.Locate(system, m.Where); err != nil || slices.Contains(untouched, at.Name) ||
+			at.Name == "guest ok" && at.Key == "IPC$" {
 			continue
 		}
 		m.To = known(c, p.Platform, m)
@@ -481,7 +496,10 @@ func roundTripSamba(t *testing.T, c *catalog.Catalog, system, written string) {
 	}
 	look := func(what string, conf []byte, after bool) {
 		t.Helper()
-		read, err := smbconf.Load(name, smbconf.Options{Ksmbd: system == "ksmbd", ReadFile: func(string) ([]byte, error) { return conf, nil }})
+		read, err := smbconf.Load(name,
+			smbconf.Options{Ksmbd: system == "ksmbd", ReadFile: func(string) ([]byte, error) {
+				return conf, nil
+			}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -526,7 +544,9 @@ func roundTripSamba(t *testing.T, c *catalog.Catalog, system, written string) {
 	}
 }
 
-func applySamba(t *testing.T, p *model.Plan, changes []*change.Change, path, text string, look func(string, []byte, bool)) {
+func applySamba(
+	t *testing.T, p *model.Plan, changes []*change.Change, path, text string, look func(string, []byte, bool),
+) {
 	s := target.OpenSambaOn(path, applytest.Quiet{})
 	for _, f := range p.BasedOn {
 		if err := s.StillTrue(t.Context(), f); err != nil {
@@ -534,7 +554,11 @@ func applySamba(t *testing.T, p *model.Plan, changes []*change.Change, path, tex
 		}
 	}
 	e := &engine.Engine{State: applytest.MemoryDir(t), Who: "tester", Open: always(s)}
-	j, err := e.Apply(t.Context(), engine.Request{Plan: *p, Changes: changes, Bytes: []byte("{}"), Target: applytest.KeptOpen{Target: s}, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(),
+		engine.Request{
+			Plan: *p, Changes: changes, Bytes: []byte("{}"), Target: applytest.KeptOpen{Target: s},
+			Verify: applytest.Good,
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

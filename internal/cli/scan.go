@@ -123,7 +123,9 @@ func (a *app) runScan(ctx context.Context, f *scanFlags, args []string) error {
 }
 
 // stream scans and writes results as they come.
-func (a *app) stream(ctx context.Context, f *scanFlags, scanner *scan.Scanner, list *targets.List, out *output, sum *sum) error {
+func (a *app) stream(
+	ctx context.Context, f *scanFlags, scanner *scan.Scanner, list *targets.List, out *output, sum *sum,
+) error {
 	total := list.Len()
 	tally := &scan.Tally{}
 	var line *progress
@@ -133,7 +135,9 @@ func (a *app) stream(ctx context.Context, f *scanFlags, scanner *scan.Scanner, l
 			return progressLine(done, total, exposed, tally.Elapsed())
 		})
 	}
-	style := report.Style{Color: f.output == "" && colorful(a.stdout), Verbose: f.verbose, HideUnreachable: total > manyHosts}
+	style := report.Style{
+		Color: f.output == "" && colorful(a.stdout), Verbose: f.verbose, HideUnreachable: total > manyHosts,
+	}
 	w, err := report.NewScanWriter(out, f.format, style)
 	if err != nil {
 		return err
@@ -154,7 +158,10 @@ func (a *app) stream(ctx context.Context, f *scanFlags, scanner *scan.Scanner, l
 		if f.format == "jsonl" && f.output != "" {
 			advice = fmt.Sprintf("go on with the same command and --resume %s", f.output)
 		}
-		return hinted{fmt.Errorf("interrupted: %d of %d hosts done, %d left: %w", done, total, total-done, context.Canceled), advice}
+		return hinted{
+			fmt.Errorf("interrupted: %d of %d hosts done, %d left: %w", done, total, total-done, context.Canceled),
+			advice,
+		}
 	}
 	return nil
 }

@@ -43,7 +43,8 @@ func (f *scanFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.inRanges, "credentials-in-ranges", false,
 		"also log on as the user at addresses of prefixes and ranges, which nobody named one by one")
 	f.outputFlags.register(s, "results", report.ScanFormats())
-	s.StringVar(&f.resume, "resume", "", "skip hosts that are in this jsonl file of an earlier run; with the same -o, continue the file")
+	s.StringVar(&f.resume, "resume", "",
+		"skip hosts that are in this jsonl file of an earlier run; with the same -o, continue the file")
 	s.BoolVarP(&f.verbose, "verbose", "v", false, "show every layer and every answer")
 }
 

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 // yardstick is a fixed piece of work of the kind that the bombs make: it reads JSON into many small values.
 func yardstick() {
 	var v any
-	if err := json.Unmarshal([]byte("["+strings.Repeat(`{"name":"value","list":[1,2,3]},`, 200_000)+"0]"), &v); err != nil {
+	if err := json.Unmarshal([]byte("["+strings.Repeat(`{"name":"value","list":[1,2,3]},`, 200_000)+"0]"),
+		&v); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitFailed)
 	}

@@ -79,9 +79,14 @@ func (a *app) serve() *cobra.Command {
 	}
 	f.register(c.Flags())
 	given := &settings{flags: c.Flags(), from: map[string]string{}}
-	c.PersistentFlags().StringVar(&given.file, "config", "", "a file (TOML) with any of these flags; "+variableOf("config")+" names it too (default: "+defaultConfig()+", if it exists)")
+	c.PersistentFlags().StringVar(&given.file, "config", "",
+		"a file (TOML) with any of these flags; "+variableOf("config")+" names it too (default: "+defaultConfig()+
+			", if it exists)")
 	c.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return given.configure(c) }
-	for _, sub := range []*cobra.Command{a.serveConfig(given), a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword(), a.serveRekey(), a.serveCheck()} {
+	for _, sub := range []*cobra.Command{
+		a.serveConfig(given), a.serveMigrate(), a.serveBackup(), a.serveRestore(), a.servePassword(), a.serveRekey(),
+		a.serveCheck(),
+	} {
 		sub.Long += exitHelp
 		c.AddCommand(sub)
 	}
@@ -96,13 +101,17 @@ func (f *serveFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.cert, "tls-cert", "", "certificate chain (PEM); reloaded when it changes")
 	s.StringVar(&f.certKey, "tls-key", "", "its private key (PEM)")
 	s.BoolVar(&f.noTLS, "no-tls", false, "plain HTTP, only on loopback, for a proxy on this machine")
-	s.StringSliceVar(&f.trustProxy, "trust-proxy", nil, "proxies (addresses, prefixes) whose X-Forwarded-For is trusted")
-	s.StringVar(&f.workers, "workers", "", "address of a separate listener for workers at other sites, such as 0.0.0.0:8444; none by default")
+	s.StringSliceVar(&f.trustProxy, "trust-proxy", nil,
+		"proxies (addresses, prefixes) whose X-Forwarded-For is trusted")
+	s.StringVar(&f.workers, "workers", "",
+		"address of a separate listener for workers at other sites, such as 0.0.0.0:8444; none by default")
 	s.StringVar(&f.metrics, "metrics", "", "address of a separate listener for Prometheus (/metrics); none by default")
 	s.StringVar(&f.keep, "keep", "400d", "how long results are kept, such as 400d, or forever")
 	s.StringVar(&f.keepActs, "keep-audit-log", "1100d", "how long the audit log is kept, such as 1100d, or forever")
-	s.StringVar(&f.retire, "retire-after", "90d", "how long a host may stay silent before it leaves the fleet, such as 90d, or never")
-	s.BoolVar(&f.newKey, "new-key", false, "make a new key file although the database has secrets that only the lost key opens")
+	s.StringVar(&f.retire, "retire-after", "90d",
+		"how long a host may stay silent before it leaves the fleet, such as 90d, or never")
+	s.BoolVar(&f.newKey, "new-key", false,
+		"make a new key file although the database has secrets that only the lost key opens")
 	f.provider.register(s)
 	f.fleetFlags.register(s)
 }
@@ -112,7 +121,9 @@ func (a *app) checkServe(f *serveFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	for flag, value := range map[string]string{"--keep": f.keep, "--retire-after": f.retire, "--keep-audit-log": f.keepActs} {
+	for flag, value := range map[string]string{
+		"--keep": f.keep, "--retire-after": f.retire, "--keep-audit-log": f.keepActs,
+	} {
 		if _, err := parseKeep(flag, value); err != nil {
 			return err
 		}
@@ -137,7 +148,9 @@ func (a *app) checkServe(f *serveFlags) error {
 }
 
 func (f *serveFlags) check() error {
-	for _, l := range []struct{ flag, address string }{{"--listen", f.listen}, {"--workers", f.workers}, {"--metrics", f.metrics}} {
+	for _, l := range []struct{ flag, address string }{
+		{"--listen", f.listen}, {"--workers", f.workers}, {"--metrics", f.metrics},
+	} {
 		if (l.address != "" || l.flag == "--listen") && !isAddress(l.address) {
 			return usage("%s %q: want HOST:PORT", l.flag, l.address)
 		}
@@ -151,7 +164,10 @@ func (f *serveFlags) check() error {
 	case f.noTLS && f.cert != "":
 		return usage("--no-tls and --tls-cert exclude one another")
 	case f.noTLS && !isLoopback(host):
-		return hinted{usage("--no-tls: passwords would cross the network in the clear"), "listen on loopback behind a proxy, or leave --no-tls out"}
+		return hinted{
+			usage("--no-tls: passwords would cross the network in the clear"),
+			"listen on loopback behind a proxy, or leave --no-tls out",
+		}
 	}
 	return nil
 }
@@ -226,7 +242,9 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	}
 	var cert *tlscert.Source
 	if !f.noTLS {
-		if cert, err = tlscert.Open(tlscert.Options{Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls"), Hosts: f.hosts(l.Addr())}); err != nil {
+		if cert, err = tlscert.Open(tlscert.Options{
+			Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls"), Hosts: f.hosts(l.Addr()),
+		}); err != nil {
 			return err
 		}
 		say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
@@ -257,7 +275,10 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 	if err != nil {
 		return err
 	}
-	pages, err := web.New(does, st, st.Sessions(), people, web.Options{Version: o.Version, Secure: !f.noTLS || strings.HasPrefix(base, "https://"), Provider: provider, Log: o.Log})
+	pages, err := web.New(does, st, st.Sessions(), people,
+		web.Options{
+			Version: o.Version, Secure: !f.noTLS || strings.HasPrefix(base, "https://"), Provider: provider, Log: o.Log,
+		})
 	if err != nil {
 		return err
 	}
@@ -284,7 +305,10 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 			return fmt.Errorf("metrics: %w", err)
 		}
 		defer l.Close()
-		listen(gctx, group, &http.Server{Handler: numbers.Handler(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait, ErrorLog: serverLog(o.Log)}, l)
+		listen(gctx, group, &http.Server{
+			Handler: numbers.Handler(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait,
+			ErrorLog: serverLog(o.Log),
+		}, l)
 		say(a.stderr, "metrics: http://%s/metrics", l.Addr())
 	}
 	if f.workers != "" {
@@ -293,7 +317,8 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 			return fmt.Errorf("workers: %w", err)
 		}
 		defer l.Close()
-		listen(gctx, group, forWorkers(gate.New(fl, st, people, gate.Options{Log: o.Log, Came: limit.Come}), o.Log), limit.Listen(l, limit.Options{Strangers: bounds.Strangers, Address: bounds.Address, Known: bounds.Known}))
+		listen(gctx, group, forWorkers(gate.New(fl, st, people, gate.Options{Log: o.Log, Came: limit.Come}), o.Log),
+			limit.Listen(l, limit.Options{Strangers: bounds.Strangers, Address: bounds.Address, Known: bounds.Known}))
 		say(a.stderr, "workers: ipcguard worker join https://%s", l.Addr())
 	}
 	group.Go(func() error { return fl.Serve(gctx) })
@@ -412,7 +437,8 @@ func pageURL(addr net.Addr, plain bool) string {
 // reachable returns the address of this machine for its network: the source address of a connection to the Internet,
 // else the first address that is not local. It sends nothing.
 func reachable() string {
-	for _, far := range []string{"198.51.100.1:9", "[2001:db8::1]:9"} { // documentation addresses of RFC 5737 and RFC 3849
+	// documentation addresses of RFC 5737 and RFC 3849
+	for _, far := range []string{"198.51.100.1:9", "[2001:db8::1]:9"} {
 		c, err := net.Dial("udp", far)
 		if err != nil {
 			continue // there is no route

@@ -21,18 +21,20 @@ func TestDescriptors(t *testing.T) {
 		for listeners := 1; listeners <= 2; listeners++ {
 			each, scans := descriptors(files, listeners)
 			page := listeners * (each.Strangers + each.Known)
-			if page+scans != files || scans < files/2 || each.Strangers < 1 || each.Known < each.Strangers || each.Address < 1 || each.Address > each.Strangers {
+			if page+scans != files || scans < files/2 || each.Strangers < 1 || each.Known < each.Strangers ||
+				each.Address < 1 || each.Address > each.Strangers {
 				t.Errorf("%d files, %d listeners: %+v and %d", files, listeners, each, scans)
 			}
-			if files >= 16384 && (each.Strangers != limit.Strangers || each.Address != limit.Address || each.Known != limit.Known) {
+			if files >= 16384 &&
+				(each.Strangers != limit.Strangers || each.Address != limit.Address || each.Known != limit.Known) {
 				t.Errorf("%d files, %d listeners: %+v", files, listeners, each)
 			}
 		}
 	}
 }
 
-// TestServeFewDescriptors: a server that may open 256 files, with more slow clients on its page than that, scans as many hosts at once as it may and
-// keeps answering whoever is logged in.
+// TestServeFewDescriptors: a server that may open 256 files, with more slow clients on its page than that, scans as
+// many hosts at once as it may and keeps answering whoever is logged in.
 func TestServeFewDescriptors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -70,7 +72,8 @@ func TestServeFewDescriptors(t *testing.T) {
 	}
 	run := p.run(t, url.Values{"kind": {"scan"}})
 	p.until(t, "the scan", func() bool { return runEnded(p.get(t, run)) })
-	if page := p.get(t, run); !strings.Contains(page, fmt.Sprintf("%d of %d done", hosts, hosts)) || strings.Contains(page, " failed") {
+	if page := p.get(t, run); !strings.Contains(page, fmt.Sprintf("%d of %d done", hosts, hosts)) ||
+		strings.Contains(page, " failed") {
 		t.Errorf("the run:\n%s", page)
 	}
 	if lost := p.hosts(t, "?verdict=unknown"); len(lost) > 0 {

@@ -12,7 +12,10 @@ func TestServerLog(t *testing.T) {
 	for _, c := range []struct {
 		level slog.Level
 		want  []string
-	}{{slog.LevelInfo, []string{"panic serving"}}, {slog.LevelDebug, []string{"TLS handshake error", "panic serving"}}} {
+	}{
+		{slog.LevelInfo, []string{"panic serving"}},
+		{slog.LevelDebug, []string{"TLS handshake error", "panic serving"}},
+	} {
 		var out bytes.Buffer
 		log := serverLog(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: c.level})))
 		log.Printf("http: TLS handshake error from 192.0.2.1:1: EOF")

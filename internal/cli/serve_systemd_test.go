@@ -38,14 +38,17 @@ func TestServeUnit(t *testing.T) {
 	program := buildProgram(t, system.Machine.Dir)
 	do("cp", program, "/run/ipcguard") // the unit's own place belongs to the outer system
 	unit := string(text)
-	for _, other := range []string{"/usr/local/bin/ipcguard", "/etc/ipcguard/serve.env"} { // as both belong to the outer system
+	// as both belong to the outer system
+	for _, other := range []string{"/usr/local/bin/ipcguard", "/etc/ipcguard/serve.env"} {
 		if !strings.Contains(unit, other) {
 			t.Fatalf("the unit has no %s", other)
 		}
 		unit = strings.ReplaceAll(unit, other, filepath.Join("/run", filepath.Base(other)))
 	}
-	do("sh", "-c", `echo IPCGUARD_CONFIG=/run/serve.toml > /run/serve.env; echo 'listen = "`+address+`"' > /run/serve.toml`)
-	unit = strings.Replace(unit, "[Install]", "StandardError=append:/run/serve.log\n[Install]", 1) // there is no journal
+	do("sh", "-c", `echo IPCGUARD_CONFIG=/run/serve.toml > /run/serve.env; echo 'listen = "`+address+
+		`"' > /run/serve.toml`)
+	// there is no journal
+	unit = strings.Replace(unit, "[Install]", "StandardError=append:/run/serve.log\n[Install]", 1)
 	if err := os.WriteFile(filepath.Join(system.Units, "ipcguard-serve.service"), []byte(unit), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +84,9 @@ func TestServeUnit(t *testing.T) {
 	s.token, _, _ = strings.Cut(rest, "\n")
 
 	status := do("cat", fmt.Sprintf("/proc/%s/status", show("MainPID")))
-	for _, want := range []string{"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"} {
+	for _, want := range []string{
+		"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2",
+	} {
 		if !strings.Contains(status, want) {
 			t.Errorf("the process has not %q:\n%s", want, status)
 		}
@@ -100,7 +105,8 @@ func TestServeUnit(t *testing.T) {
 	}
 	defer practice.Close()
 	p.setUp(t, s.token)
-	p.post(t, "/targets", url.Values{"spec": {practice.Address()}, "site": {"default"}, "criticality": {"normal"}, "enabled": {"on"}})
+	p.post(t, "/targets",
+		url.Values{"spec": {practice.Address()}, "site": {"default"}, "criticality": {"normal"}, "enabled": {"on"}})
 	run := p.run(t, url.Values{"kind": {"scan"}})
 	p.until(t, "the scan", func() bool { return runEnded(p.get(t, run)) })
 
@@ -115,8 +121,9 @@ func TestServeUnit(t *testing.T) {
 	}
 }
 
-// TestWorkerUnit runs a worker from its own unit, under a real systemd: it joins as the unit's comments say, scans, goes on after kill -9
-// without joining again, gives back what it has when told to stop, and has no right that it does not need.
+// TestWorkerUnit runs a worker from its own unit, under a real systemd: it joins as the unit's comments say, scans,
+// goes on after kill -9 without joining again, gives back what it has when told to stop, and has no right that it does
+// not need.
 func TestWorkerUnit(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/ipcguard-worker@.service")
@@ -136,7 +143,8 @@ func TestWorkerUnit(t *testing.T) {
 	do("cp", program, "/run/ipcguard") // the unit's own place belongs to the outer system
 	const own = "/usr/local/bin/ipcguard"
 	unit := strings.Replace(string(text), "ExecStart="+own, "ExecStart=/run/ipcguard", 1)
-	unit = strings.Replace(unit, "[Install]", "StandardError=append:/run/worker.log\n[Install]", 1) // there is no journal
+	// there is no journal
+	unit = strings.Replace(unit, "[Install]", "StandardError=append:/run/worker.log\n[Install]", 1)
 	if !strings.Contains(unit, "ExecStart=/run/ipcguard") || !strings.Contains(unit, "/run/worker.log") {
 		t.Fatal("the unit is not as this test knows it")
 	}
@@ -164,13 +172,15 @@ func TestWorkerUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer practice.Close()
-	p.post(t, "/targets", url.Values{"spec": {practice.Address()}, "site": {"branch"}, "criticality": {"normal"}, "enabled": {"on"}})
+	p.post(t, "/targets",
+		url.Values{"spec": {practice.Address()}, "site": {"branch"}, "criticality": {"normal"}, "enabled": {"on"}})
 
 	const state, service = "/var/lib/ipcguard-worker/branch", "ipcguard-worker@branch"
 	if !strings.Contains(unit, "worker join https://fleet.example:8444 --state "+state) {
 		t.Error("the unit's comments do not say how it joins")
 	}
-	do("sh", "-c", "echo "+p.joinCode(t, "branch", "branch-1")+" | /run/ipcguard worker join "+s.workers+" --state "+state+" --code-file -")
+	do("sh", "-c", "echo "+p.joinCode(t, "branch", "branch-1")+" | /run/ipcguard worker join "+s.workers+" --state "+
+		state+" --code-file -")
 	do("systemctl", "start", service)
 	show := func(property string) string { return do("systemctl", "show", "--value", "-p", property, service) }
 	scanned := func() {
@@ -183,7 +193,9 @@ func TestWorkerUnit(t *testing.T) {
 	}
 	scanned()
 	status := do("cat", fmt.Sprintf("/proc/%s/status", show("MainPID")))
-	for _, want := range []string{"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"} {
+	for _, want := range []string{
+		"CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2",
+	} {
 		if !strings.Contains(status, want) {
 			t.Errorf("the process has not %q:\n%s", want, status)
 		}

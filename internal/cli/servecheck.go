@@ -32,7 +32,8 @@ func (a *app) serveCheck() *cobra.Command {
 	c.Flags().SortFlags = false
 	place.register(c.Flags())
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
-	c.Flags().StringVar(&witness, "witness", "", "a value of chain= from the server's log or a channel, which must be in the audit log")
+	c.Flags().StringVar(&witness, "witness", "",
+		"a value of chain= from the server's log or a channel, which must be in the audit log")
 	return c
 }
 
@@ -62,9 +63,11 @@ func (a *app) checkActs(ctx context.Context, f *fleetFlags, place *homeFlags, wi
 	case len(seen) > 0 && !c.Witness:
 		say(a.stdout, "audit log: the line %s is not in it: it was removed when it was old, or the log was written anew", witness)
 	default:
-		say(a.stdout, "audit log: %d lines, each chained to the one before; the last is %s", c.Lines, hex.EncodeToString(c.Head[:min(16, len(c.Head))]))
+		say(a.stdout, "audit log: %d lines, each chained to the one before; the last is %s", c.Lines,
+			hex.EncodeToString(c.Head[:min(16, len(c.Head))]))
 		if c.Before > 0 {
-			say(a.stdout, "audit log: %d lines before them are from a version without a chain, and nothing can be said of them", c.Before)
+			say(a.stdout, "audit log: %d lines before them are from a version without a chain, and nothing can be "+
+				"said of them", c.Before)
 		}
 		return nil
 	}

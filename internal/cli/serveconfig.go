@@ -122,7 +122,10 @@ func (s *settings) read() (map[string]any, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if !s.configurable(key) {
-			return nil, hinted{usage("%s: unknown key %q", s.file, key), "the keys are the flags of serve without their dashes; ipcguard serve config prints them all"}
+			return nil, hinted{
+				usage("%s: unknown key %q", s.file, key),
+				"the keys are the flags of serve without their dashes; ipcguard serve config prints them all",
+			}
 		}
 	}
 	if text, _ := given["database"].(string); hasPassword(text) {

@@ -53,7 +53,10 @@ func (a *app) wantKey(ctx context.Context, f *serveFlags, lost []string) error {
 		return nil
 	}
 	if !isTerminal(a.stdin) {
-		return hinted{errors.New(text), "put the key file back; or --new-key makes another one: what is sealed is lost then, and workers have to join again"}
+		return hinted{
+			errors.New(text), "put the key file back; or --new-key makes another one: what is sealed is lost then, " +
+				"and workers have to join again",
+		}
 	}
 	say(a.stderr, "%s", text)
 	yes, err := a.ask(ctx, "Make a new key, and lose all of that?")

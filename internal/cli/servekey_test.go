@@ -59,7 +59,8 @@ func TestLostKey(t *testing.T) {
 	if err := os.Rename(keys, keys+".kept"); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.restore(t.Context(), saved, path, keys); err != nil || !strings.Contains(out.String(), "does not open what is sealed in it: credential svc") {
+	if err := a.restore(t.Context(), saved, path, keys); err != nil ||
+		!strings.Contains(out.String(), "does not open what is sealed in it: credential svc") {
 		t.Fatal(err, out.String())
 	}
 	if st, err = openStore(t.Context(), path); err != nil {
@@ -68,7 +69,8 @@ func TestLostKey(t *testing.T) {
 	defer st.Close()
 	_, err = a.serverKey(t.Context(), f, st) // there is no terminal to ask on
 	var h hinted
-	if !errors.As(err, &h) || !strings.Contains(err.Error(), "credential svc") || !strings.Contains(h.hint, "--new-key") {
+	if !errors.As(err, &h) || !strings.Contains(err.Error(), "credential svc") ||
+		!strings.Contains(h.hint, "--new-key") {
 		t.Fatalf("started without the key: %v", err)
 	}
 	if _, err := os.Stat(keys); !errors.Is(err, fs.ErrNotExist) {
@@ -81,7 +83,8 @@ func TestLostKey(t *testing.T) {
 	}
 	said.Reset()
 	f.newKey = false
-	if _, err := a.serverKey(t.Context(), f, st); err != nil || !strings.Contains(said.String(), "does not open credential svc") {
+	if _, err := a.serverKey(t.Context(), f, st); err != nil ||
+		!strings.Contains(said.String(), "does not open credential svc") {
 		t.Errorf("a wrong key: %v, %s", err, said.String())
 	}
 	if _, err := fleet.Unopened(t.Context(), st, sealing.Key{}); err != nil {

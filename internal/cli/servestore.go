@@ -25,12 +25,13 @@ database must be empty; the old one is only read. Keep the key file: it opens th
 func (a *app) serveMigrate() *cobra.Command {
 	var from, to string
 	c := &cobra.Command{
-		Use:     "migrate --from DATABASE --to DATABASE",
-		Short:   "Carry everything to another database",
-		Long:    migrateHelp,
-		Example: "  ipcguard serve migrate --from sqlite:/var/lib/ipcguard-serve/ipcguard.db --to postgres://ipcguard@db.example/ipcguard",
-		Args:    noArguments,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.runMigrate(c.Context(), from, to) },
+		Use:   "migrate --from DATABASE --to DATABASE",
+		Short: "Carry everything to another database",
+		Long:  migrateHelp,
+		Example: "  ipcguard serve migrate --from sqlite:/var/lib/ipcguard-serve/ipcguard.db --to " +
+			"postgres://ipcguard@db.example/ipcguard",
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return a.runMigrate(c.Context(), from, to) },
 	}
 	c.Flags().SortFlags = false
 	c.Flags().StringVar(&from, "from", "", "the existing database (default: "+databaseVariable+")")
@@ -208,7 +209,8 @@ func (a *app) restore(ctx context.Context, from, path, keyPath string) error {
 	}
 	say(a.stdout, "%s restored from %s", path, from)
 	if len(lost) > 0 {
-		say(a.stdout, "%s does not open what is sealed in it: %s. Put back the key file of the time of the backup before the server starts", keyPath, listed(lost))
+		say(a.stdout, "%s does not open what is sealed in it: %s. Put back the key file of the time of the backup "+
+			"before the server starts", keyPath, listed(lost))
 	}
 	return nil
 }
@@ -312,7 +314,8 @@ func (a *app) serveRekey() *cobra.Command {
 	place.register(c.Flags())
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
 	c.Flags().StringVar(&f.key, "key", "", "the key file (default "+keyFile+" in the state directory)")
-	c.Flags().BoolVar(&forget, "forget", false, "remove the old keys from the file; nothing opens the secrets in old backups then")
+	c.Flags().BoolVar(&forget, "forget", false,
+		"remove the old keys from the file; nothing opens the secrets in old backups then")
 	return c
 }
 

@@ -27,14 +27,16 @@ func watch(dir string, cert *tlscert.Source) func(context.Context) []fleet.Probl
 		var out []fleet.Problem
 		if free, size, err := freeBytes(dir); err == nil && nearlyFull(free, size) {
 			out = append(out, fleet.Problem{
-				Kind: store.EventDiskFull, About: dir, Text: fmt.Sprintf("The disk of %s is nearly full: %d MiB are left.", dir, free>>20),
+				Kind: store.EventDiskFull, About: dir,
+				Text: fmt.Sprintf("The disk of %s is nearly full: %d MiB are left.", dir, free>>20),
 			})
 		}
 		if cert != nil && !cert.SelfSigned() { // a self-signed one is renewed automatically
 			if ends := cert.Ends(); time.Until(ends) < endsSoon {
 				out = append(out, fleet.Problem{
 					Kind: store.EventCertificateEnd, About: "the page's certificate",
-					Text: "The page's certificate ends on " + ends.UTC().Format(time.RFC3339) + ": put a new one in its place.",
+					Text: "The page's certificate ends on " + ends.UTC().Format(time.RFC3339) +
+						": put a new one in its place.",
 				})
 			}
 		}

@@ -6,7 +6,13 @@ func TestNearlyFull(t *testing.T) {
 	for _, d := range []struct {
 		free, size uint64
 		want       bool
-	}{{100 << 20, 1 << 30, true}, {300 << 20, 1 << 30, false}, {1 << 30, 100 << 30, true}, {3 << 30, 100 << 30, false}, {1 << 30, 4 << 30, false}} {
+	}{
+		{100 << 20, 1 << 30, true},
+		{300 << 20, 1 << 30, false},
+		{1 << 30, 100 << 30, true},
+		{3 << 30, 100 << 30, false},
+		{1 << 30, 4 << 30, false},
+	} {
 		if got := nearlyFull(d.free, d.size); got != d.want {
 			t.Errorf("%d MiB of %d: %v", d.free>>20, d.size>>20, got)
 		}

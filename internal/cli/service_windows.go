@@ -41,8 +41,14 @@ func (a *app) verbsOfSystem() []*cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	for _, sub := range []*cobra.Command{
-		{Use: "install serve|worker [FLAGS…]", Short: "Install the service, with the flags of the verb that it runs", RunE: a.installService},
-		{Use: "uninstall serve|worker", Short: "Stop the service and remove it; its state directory stays", RunE: a.uninstallService},
+		{
+			Use: "install serve|worker [FLAGS…]", Short: "Install the service, with the flags of the verb that it runs",
+			RunE: a.installService,
+		},
+		{
+			Use: "uninstall serve|worker", Short: "Stop the service and remove it; its state directory stays",
+			RunE: a.uninstallService,
+		},
 		{Use: "run serve|worker [FLAGS…]", Short: "What the service manager starts", Hidden: true, RunE: a.runService},
 	} {
 		sub.Long, sub.DisableFlagParsing = serviceHelp+exitHelp, true
@@ -120,7 +126,10 @@ func wholePaths(flags *pflag.FlagSet) error {
 			path = file
 		}
 		if !filepath.IsAbs(path) {
-			return hinted{usage("--%s %q: a service starts in a directory of its own", name, path), "name the whole path, with the drive"}
+			return hinted{
+				usage("--%s %q: a service starts in a directory of its own", name, path),
+				"name the whole path, with the drive",
+			}
 		}
 	}
 	return nil
@@ -128,7 +137,9 @@ func wholePaths(flags *pflag.FlagSet) error {
 
 // A service that ends by itself is restarted: soon, then less often; after a day without an end, as at first.
 var restarts = []mgr.RecoveryAction{
-	{Type: mgr.ServiceRestart, Delay: 5 * time.Second}, {Type: mgr.ServiceRestart, Delay: time.Minute}, {Type: mgr.ServiceRestart, Delay: 5 * time.Minute},
+	{Type: mgr.ServiceRestart, Delay: 5 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: time.Minute},
+	{Type: mgr.ServiceRestart, Delay: 5 * time.Minute},
 }
 
 func (a *app) installService(c *cobra.Command, args []string) (err error) {
@@ -144,7 +155,10 @@ func (a *app) installService(c *cobra.Command, args []string) (err error) {
 		return err
 	}
 	if err := private.Program(exe); err != nil {
-		return hinted{fmt.Errorf("service: others could put another program in its place: %w", err), `move it below C:\Program Files first`}
+		return hinted{
+			fmt.Errorf("service: others could put another program in its place: %w", err),
+			`move it below C:\Program Files first`,
+		}
 	}
 	m, err := mgr.Connect()
 	if err != nil {
@@ -152,12 +166,16 @@ func (a *app) installService(c *cobra.Command, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, m.Disconnect()) }()
 	if installed(m, s.name()) {
-		return hinted{fmt.Errorf("service: %s is installed already", s.name()), "ipcguard service uninstall " + s.verb + " removes it"}
+		return hinted{
+			fmt.Errorf("service: %s is installed already", s.name()),
+			"ipcguard service uninstall " + s.verb + " removes it",
+		}
 	}
 	service, err := m.CreateService(s.name(), exe, mgr.Config{
 		StartType: mgr.StartAutomatic, ServiceStartName: `NT SERVICE\` + s.name(),
 		DisplayName: "ipcguard " + s.verb, Description: map[string]string{
-			"serve": "Watches a fleet of SMB servers, with a web page.", "worker": "Scans one site for the fleet's server.",
+			"serve":  "Watches a fleet of SMB servers, with a web page.",
+			"worker": "Scans one site for the fleet's server.",
 		}[s.verb],
 	}, s.line()...)
 	if err != nil {
@@ -320,7 +338,9 @@ type running struct {
 }
 
 // Execute implements svc.Handler.
-func (r *running) Execute(_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status) (specific bool, code uint32) {
+func (r *running) Execute(
+	_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status,
+) (specific bool, code uint32) {
 	status <- svc.Status{State: svc.StartPending}
 	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()

@@ -28,8 +28,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// smbConf makes configurations as people have them and as they should not: shares beside one another with everything that
-// decides who enters, defaults in [global] before and behind them, copies, synonyms and negations.
+// smbConf makes configurations as people have them and as they should not: shares beside one another with everything
+// that decides who enters, defaults in [global] before and behind them, copies, synonyms and negations.
 type smbConf struct {
 	*rand.Rand
 	b      strings.Builder
@@ -53,8 +53,10 @@ func (g *smbConf) some(n int, of ...string) {
 func makeConf(n uint64, dir, base string) *smbConf {
 	g := &smbConf{Rand: rand.New(rand.NewPCG(n, 13)), dir: dir, gone: map[string]bool{}}
 	g.b.WriteString(base)
-	g.some(2, "map to guest = Bad User", "map to guest = bad password", "map to guest = BadUser", "map to guest = Bad Uid", "map to guest = never")
-	g.some(3, "restrict anonymous = 0x2", "restrict anonymous = 1", "restrict anonymous = 2 # closed", "restrict anonymous = 0")
+	g.some(2, "map to guest = Bad User", "map to guest = bad password", "map to guest = BadUser",
+		"map to guest = Bad Uid", "map to guest = never")
+	g.some(3, "restrict anonymous = 0x2", "restrict anonymous = 1", "restrict anonymous = 2 # closed",
+		"restrict anonymous = 0")
 	g.some(12, "encrypt passwords = no")
 	if g.IntN(24) == 0 {
 		g.fresh = true
@@ -63,7 +65,8 @@ func makeConf(n uint64, dir, base string) *smbConf {
 	g.some(10, "server smb encrypt = required", "smb encrypt = off", "smb encrypt = if_required")
 	if g.IntN(10) == 0 {
 		g.reload = true
-		g.some(1, "hosts allow = 127.13.", "hosts deny = 10.", "hosts allow = 127.0.0.0/8\n  hosts deny = ALL", "allow hosts = 10. 192.168.", "deny hosts = 127.13.1.9")
+		g.some(1, "hosts allow = 127.13.", "hosts deny = 10.", "hosts allow = 127.0.0.0/8\n  hosts deny = ALL",
+			"allow hosts = 10. 192.168.", "deny hosts = 127.13.1.9")
 	}
 	g.defaults(6)
 	for i := range 4 + g.IntN(6) {
@@ -80,7 +83,8 @@ func makeConf(n uint64, dir, base string) *smbConf {
 	}
 	if g.IntN(6) == 0 {
 		g.b.WriteString("[ipc$]\n")
-		g.some(2, "hosts deny = 127.13.1.9", "invalid users = nobody", "valid users = alice", "guest ok = yes", "hosts allow = 127.")
+		g.some(2, "hosts deny = 127.13.1.9", "invalid users = nobody", "valid users = alice", "guest ok = yes",
+			"hosts allow = 127.")
 	}
 	return g
 }
@@ -88,7 +92,8 @@ func makeConf(n uint64, dir, base string) *smbConf {
 // defaults are parameters of shares in [global].
 func (g *smbConf) defaults(n int) {
 	g.some(n, "guest ok = yes", "public = yes", "guest only = yes", "guest ok = no", "only guest = no")
-	g.some(4*n, "invalid users = root", "invalid users = nobody", "valid users = alice nobody", "path = "+g.dir+"/open", "available = no", "printable = yes", "force user = alice")
+	g.some(4*n, "invalid users = root", "invalid users = nobody", "valid users = alice nobody", "path = "+g.dir+"/open",
+		"available = no", "printable = yes", "force user = alice")
 }
 
 func (g *smbConf) share(name string) {
@@ -106,9 +111,14 @@ func (g *smbConf) share(name string) {
 	}
 	g.some(2, "guest ok = yes", "public = yes", "guest ok = True", "guest ok = no")
 	g.some(6, "guest only = yes", "only guest = 1", "guest only = no")
-	g.some(5, "valid users = alice", "valid users = nobody", "valid users = alice, nobody", "valid users = bob", "valid users = @nogroup", "valid users = %S", "valid users =", `valid users = LABHOST\nobody`)
-	g.some(5, "invalid users = nobody", "invalid users = alice", "invalid users = root @wheel", "invalid users = +nogroup", "invalid users = bob nobody")
-	g.some(6, "hosts allow = 127.", "hosts allow = 10.", "hosts deny = ALL", "hosts deny = 127.13.1.0/24", "hosts allow = 10. \\\n    192.168.0.0/255.255.0.0", "hosts deny = 127.13.1.9", "allow hosts = 127. EXCEPT 127.13.1.9", "hosts allow = localhost", "hosts allow = 127.*", "hosts allow = 10.\n  hosts deny = 11.")
+	g.some(5, "valid users = alice", "valid users = nobody", "valid users = alice, nobody", "valid users = bob",
+		"valid users = @nogroup", "valid users = %S", "valid users =", `valid users = LABHOST\nobody`)
+	g.some(5, "invalid users = nobody", "invalid users = alice", "invalid users = root @wheel",
+		"invalid users = +nogroup", "invalid users = bob nobody")
+	g.some(6, "hosts allow = 127.", "hosts allow = 10.", "hosts deny = ALL", "hosts deny = 127.13.1.0/24",
+		"hosts allow = 10. \\\n    192.168.0.0/255.255.0.0", "hosts deny = 127.13.1.9",
+		"allow hosts = 127. EXCEPT 127.13.1.9", "hosts allow = localhost", "hosts allow = 127.*",
+		"hosts allow = 10.\n  hosts deny = 11.")
 	g.some(8, "available = no", "available = yes")
 	if g.IntN(80) == 0 {
 		g.fresh = true // a share that is not valid outlives a reload, and spoils the next of its name
@@ -117,7 +127,8 @@ func (g *smbConf) share(name string) {
 	g.some(8, "printable = yes", "print ok = no")
 	g.some(8, "force user = alice", "force user = nobody", "force user = root")
 	g.some(8, "smb encrypt = required", "smb encrypt = desired", "server smb encrypt = off", "smb encrypt = mandatory")
-	g.some(4, "access based share enum = yes", "browseable = no", "read list = nobody", "writeable = yes", "write list = alice", "guest account = nobody")
+	g.some(4, "access based share enum = yes", "browseable = no", "read list = nobody", "writeable = yes",
+		"write list = alice", "guest account = nobody")
 	switch g.IntN(8) {
 	case 0:
 	case 1:
@@ -152,7 +163,8 @@ func knock(ctx context.Context, t *testing.T, address string, id model.Identity,
 	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: fromHere.AsSlice()}}
 	c, err := smb.Dial(ctx, address, smb.Options{Encrypt: id == model.User, Dial: from.DialContext, Timeouts: patient})
 	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "timed out") {
+		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+			strings.Contains(err.Error(), "timed out") {
 			t.Fatal(err)
 		}
 		return door{"session": "denied"} // hosts deny of the server: it hangs up
@@ -192,7 +204,10 @@ func outcomeOf(err error) string {
 }
 
 // patient are the waits on a machine that is busy with other tests.
-var patient = smb.Timeouts{Connect: time.Minute, Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: time.Minute, Call: time.Minute}
+var patient = smb.Timeouts{
+	Connect: time.Minute, Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: time.Minute,
+	Call: time.Minute,
+}
 
 // fromHere is the address that the shares are asked from: none that Samba treats in a way of its own, as 127.0.0.1.
 var fromHere = netip.MustParseAddr("127.13.1.9")
@@ -215,9 +230,12 @@ func newSharesLab(t *testing.T, address string) *sharesLab {
 		t.Fatal(err)
 	}
 	base, _, _ := strings.Cut(string(b), "[finance]")
-	l := &sharesLab{T: t, server: s, base: base, dir: filepath.Join(s.Dir, "data"), before: &smbConf{}, written: time.Now()}
+	l := &sharesLab{
+		T: t, server: s, base: base, dir: filepath.Join(s.Dir, "data"), before: &smbConf{}, written: time.Now(),
+	}
 	for name, mode := range map[string]os.FileMode{"": 0o755, "open": 0o777, "shut": 0o700} {
-		if err := errors.Join(os.MkdirAll(filepath.Join(l.dir, name), 0o755), os.Chmod(filepath.Join(l.dir, name), mode)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Join(l.dir, name), 0o755),
+			os.Chmod(filepath.Join(l.dir, name), mode)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -239,8 +257,8 @@ func (l *sharesLab) changed() {
 	l.fatal(os.Chtimes(l.server.ConfigFile, l.written, l.written))
 }
 
-// serve makes a configuration the server's. A connection reads it by itself; what smbd's first process holds it has to be
-// told.
+// serve makes a configuration the server's. A connection reads it by itself; what smbd's first process holds it has to
+// be told.
 func (l *sharesLab) serve(g *smbConf) {
 	l.Helper()
 	switch {
@@ -282,7 +300,8 @@ func (l *sharesLab) compare(what string, g *smbConf, a *model.Audit, ids ...mode
 				says = model.Absent // a folder that is not there is for the server alone to know
 			}
 			if l.cells++; string(says) != got {
-				l.Errorf("%s: %s at %s: the model says %s, smbd %s\n%s", what, id, name, says, got, strings.TrimPrefix(g.b.String(), l.base))
+				l.Errorf("%s: %s at %s: the model says %s, smbd %s\n%s", what, id, name, says, got,
+					strings.TrimPrefix(g.b.String(), l.base))
 			}
 		}
 		cell("session", v.Session(id))
@@ -322,8 +341,8 @@ func (l *sharesLab) apply(what string, g *smbConf, a *model.Audit) *model.Plan {
 	return p
 }
 
-// one takes one configuration the whole way: served, audited and compared; planned, applied, and compared again; and what
-// strangers then still reach is what the plan says.
+// one takes one configuration the whole way: served, audited and compared; planned, applied, and compared again; and
+// what strangers then still reach is what the plan says.
 func (l *sharesLab) one(n uint64, whole bool) {
 	what := fmt.Sprint("configuration ", n)
 	g := makeConf(n, l.dir, l.base)
@@ -350,7 +369,8 @@ func (l *sharesLab) one(n uint64, whole bool) {
 	for id, d := range l.compare(what+", applied", g, after, model.Anonymous, model.UnknownUser) {
 		for name, got := range d {
 			if name != "session" && got == "allowed" {
-				l.Errorf("%s: %s still enters %s after the plan %v, which says that %q stays open\n%s", what, id, name, changesOf(p), p.Residual, strings.TrimPrefix(g.b.String(), l.base))
+				l.Errorf("%s: %s still enters %s after the plan %v, which says that %q stays open\n%s", what, id, name,
+					changesOf(p), p.Residual, strings.TrimPrefix(g.b.String(), l.base))
 			}
 		}
 		l.closed++
@@ -402,7 +422,8 @@ func TestSharesAgainstSamba(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d configurations, %d cells compared, %d left open by the model; %d plans applied", sum.configs, sum.cells, sum.unknown, sum.applied)
+	t.Logf("%d configurations, %d cells compared, %d left open by the model; %d plans applied", sum.configs, sum.cells,
+		sum.unknown, sum.applied)
 	if slices.Contains([]int{sum.configs, sum.cells, sum.applied}, 0) {
 		t.Error("nothing was compared")
 	}

@@ -16,7 +16,9 @@ import (
 type stateFlags struct{ state string }
 
 func (f *stateFlags) register(s *pflag.FlagSet) {
-	s.StringVar(&f.state, "state", "", "the directory of journals and keys (default: /var/lib/ipcguard as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard)")
+	s.StringVar(&f.state, "state", "",
+		"the directory of journals and keys (default: /var/lib/ipcguard as root, else below XDG_STATE_HOME; "+
+			"%ProgramData%\\ipcguard)")
 }
 
 // dir returns the state directory.
@@ -47,7 +49,9 @@ func (f *stateFlags) dir() (string, error) {
 type homeFlags struct{ stateFlags }
 
 func (f *homeFlags) register(s *pflag.FlagSet) {
-	s.StringVar(&f.state, "state", "", "the directory of the database, the key and the certificate (default: /var/lib/ipcguard-serve as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard-serve)")
+	s.StringVar(&f.state, "state", "",
+		"the directory of the database, the key and the certificate (default: /var/lib/ipcguard-serve as root, else "+
+			"below XDG_STATE_HOME; %ProgramData%\\ipcguard-serve)")
 }
 
 // dir returns the directory of the fleet's server, and creates it if needed. Apply does not trust it: the server is

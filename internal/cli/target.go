@@ -62,7 +62,10 @@ func (a *app) openTarget(ctx context.Context, spec string, logon logonMaker) (ap
 			return nil, fmt.Errorf("winreg: %w", err)
 		}
 		if h.Identity() != model.User {
-			return nil, hinted{errors.Join(fmt.Errorf("winreg: %s: writing takes an administrator's logon", host), h.Close()), "give credentials: --user, --credentials-file, --kerberos, or the environment"}
+			return nil, hinted{
+				errors.Join(fmt.Errorf("winreg: %s: writing takes an administrator's logon", host), h.Close()),
+				"give credentials: --user, --credentials-file, --kerberos, or the environment",
+			}
 		}
 		host = host[strings.LastIndexByte(host, '@')+1:]
 		t, err := target.OpenRemote(ctx, host, h, h.(*pipeHost).conn.Negotiated().Dialect)
@@ -90,13 +93,18 @@ func targetSpec(named string, p *model.Plan) (string, error) {
 	case p.Platform.System == "windows" && runtime.GOOS == "windows":
 		return "windows:", nil
 	case p.Platform.System == "windows":
-		return "", hinted{usage("the plan is for Windows, and this is not"), "--target winreg://HOST applies it from afar, ipcguard export writes it for other tools"}
+		return "", hinted{
+			usage("the plan is for Windows, and this is not"),
+			"--target winreg://HOST applies it from afar, ipcguard export writes it for other tools",
+		}
 	}
 	return "", usage("plans for %q are not applied", p.Platform.System)
 }
 
 // verification finds the address of the target.
-func (a *app) verification(ctx context.Context, address string, t apply.Target, logon logonMaker) (*verify.Verification, error) {
+func (a *app) verification(
+	ctx context.Context, address string, t apply.Target, logon logonMaker,
+) (*verify.Verification, error) {
 	if address == "" {
 		var err error
 		if address, err = t.Address(ctx); err != nil {

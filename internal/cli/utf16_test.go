@@ -15,8 +15,8 @@ import (
 // volatile is what two runs of one command line need not have alike: times, durations, ports of this end.
 var volatile = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ][0-9:.]+Z?|\b\d+(\.\d+)?m?s\b|,\d+,`)
 
-// TestUTF16 hands in every kind of file twice, as it is and as > and Out-File of PowerShell 5.1 write it: every verb says
-// the same.
+// TestUTF16 hands in every kind of file twice, as it is and as > and Out-File of PowerShell 5.1 write it: every verb
+// says the same.
 func TestUTF16(t *testing.T) {
 	frozen := func(name string) string {
 		b, err := os.ReadFile(filepath.Join("testdata", "frozen", name))
@@ -27,11 +27,14 @@ func TestUTF16(t *testing.T) {
 	}
 	weak, uses := frozen("audit-weak.json"), frozen("observe.json")
 	plain := map[string]string{
-		"audit.json": weak, "observe.json": uses, "scan.json": frozen("scan.json"), "plan.json": frozen("plan-weak.json"),
+		"audit.json": weak, "observe.json": uses, "scan.json": frozen("scan.json"),
+		"plan.json":   frozen("plan-weak.json"),
 		"policy.yaml": "needs: [spoolss]\nrole: member\n", "hosts.txt": "127.14.0.1:9 # nobody\n127.14.0.2:9\n",
 		"smb.conf": "[global]\nserver string = Grüße\nmap to guest = bad user\n[daten]\npath = /srv\nguest ok = yes\n",
-		"weak.reg": "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Lsa]\r\n\"RestrictAnonymous\"=dword:00000000\r\n",
-		"weak.inf": "[Unicode]\r\nUnicode=yes\r\n[System Access]\r\nEnableGuestAccount = 1\r\n[Version]\r\nsignature=\"$CHICAGO$\"\r\nRevision=1\r\n",
+		"weak.reg": "Windows Registry Editor Version " +
+			"5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Lsa]\r\n\"RestrictAnonymous\"=dword:00000000\r\n",
+		"weak.inf": "[Unicode]\r\nUnicode=yes\r\n[System Access]\r\nEnableGuestAccount = " +
+			"1\r\n[Version]\r\nsignature=\"$CHICAGO$\"\r\nRevision=1\r\n",
 		"user.txt": "username = DOM\\grün\npassword = geheim\n",
 	}
 	write := func(t *testing.T, mark string, order binary.AppendByteOrder) string {
@@ -61,14 +64,22 @@ func TestUTF16(t *testing.T) {
 		{"audit", "DIR/weak.reg", "--product", "win2003"},
 		{"audit", "DIR/weak.inf", "--product", "win2022"},
 		{"export", "DIR/plan.json", "--as", "reg", "-o", "DIR/out"},
-		{"scan", "--targets", "DIR/hosts.txt", "--timeout", "1s", "--retries", "0", "--concurrency", "1", "--credentials-file", "DIR/user.txt", "--format", "csv"},
+		{
+			"scan", "--targets", "DIR/hosts.txt", "--timeout", "1s", "--retries", "0", "--concurrency", "1",
+			"--credentials-file", "DIR/user.txt", "--format", "csv",
+		},
 		{"verify", "--targets", "DIR/hosts.txt", "--plan", "DIR/plan.json"},
 	}
 	want := map[string]string{}
 	for _, c := range []struct {
 		name, mark string
 		order      binary.AppendByteOrder
-	}{{"UTF-8", "", nil}, {"UTF-8 with a mark", "\ufeff", nil}, {"UTF-16", "\xff\xfe", binary.LittleEndian}, {"UTF-16BE", "\xfe\xff", binary.BigEndian}} {
+	}{
+		{"UTF-8", "", nil},
+		{"UTF-8 with a mark", "\ufeff", nil},
+		{"UTF-16", "\xff\xfe", binary.LittleEndian},
+		{"UTF-16BE", "\xfe\xff", binary.BigEndian},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := write(t, c.mark, c.order)
 			for _, line := range lines {
@@ -85,7 +96,8 @@ func TestUTF16(t *testing.T) {
 					t.Errorf("%v: as %s it says\n%s\nwant\n%s", line, c.name, got, want[key])
 				}
 			}
-			if a, err := readAccount(filepath.Join(dir, "user.txt")); err != nil || a != (account{"grün", "DOM", "geheim"}) {
+			if a, err := readAccount(filepath.Join(dir, "user.txt")); err != nil ||
+				a != (account{"grün", "DOM", "geheim"}) {
 				t.Errorf("user.txt: %v, %v", a, err)
 			}
 		})
@@ -99,7 +111,8 @@ func TestFromPowerShell(t *testing.T) {
 		{"plan", "--audit", filepath.Join(dir, "audit16.json"), "--policy", filepath.Join(dir, "pol16.yaml")},
 		{"plan", "--audit", filepath.Join(dir, "audit8bom.json")},
 	} {
-		if code, out, trouble := run(args...); code == exitFailed || code == exitUsage || !strings.Contains(out, "RestrictAnonymous") {
+		if code, out, trouble := run(args...); code == exitFailed || code == exitUsage ||
+			!strings.Contains(out, "RestrictAnonymous") {
 			t.Errorf("%v: exit %d: %s%s", args, code, out, trouble)
 		}
 	}

@@ -86,7 +86,8 @@ func (a *app) verify() *cobra.Command {
 	s.SortFlags = false
 	s.StringVar(&f.plan, "plan", "", "everything that this plan closes must be closed, and its checks must pass")
 	s.StringVar(&f.scan, "scan", "", "everything that this earlier scan found exposed must be closed")
-	s.StringVar(&f.gateway, "gateway", "", "the target is a gateway with this configuration (.toml) or policy; what it closes to strangers must be closed")
+	s.StringVar(&f.gateway, "gateway", "",
+		"the target is a gateway with this configuration (.toml) or policy; what it closes to strangers must be closed")
 	s.StringVar(&f.listener, "listener", "", "for --gateway: the target's listener, as the configuration names it")
 	s.StringVar(&f.before, "before", "", "for --scan and --gateway: the server behind the gateway")
 	s.StringVar(&f.apply, "apply", "", "the plan that was applied as this ID, and the restarts that it needs")
@@ -133,7 +134,8 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 	worst := verify.Result("")
 	for t := range list.All() {
 		v := &verify.Verification{
-			Target: t, Plan: s.plan, Checks: f.checks, Shares: f.shares, AllowCommands: f.commands, User: logon, Patience: f.patience, Waits: s.waits,
+			Target: t, Plan: s.plan, Checks: f.checks, Shares: f.shares, AllowCommands: f.commands, User: logon,
+			Patience: f.patience, Waits: s.waits,
 			Weak: weak,
 		}
 		switch {
@@ -214,7 +216,9 @@ func (a *app) showVerified(t targets.Target, proof *verify.Proof) {
 func answerOf(target string, p *verify.Proof) report.Answer {
 	checks := make([]report.Proved, len(p.Checks))
 	for i, c := range p.Checks {
-		checks[i] = report.Proved{Check: c.Check, Result: string(c.Result), Note: c.Note, Unauthenticated: c.Unauthenticated}
+		checks[i] = report.Proved{
+			Check: c.Check, Result: string(c.Result), Note: c.Note, Unauthenticated: c.Unauthenticated,
+		}
 	}
 	return report.ProofAnswer(target, p.Result == verify.Passed, checks, p.Beside)
 }
@@ -303,7 +307,8 @@ func scanNamed(list []*model.Scan, name string) *model.Scan {
 
 func scanOf(list []*model.Scan, t targets.Target) *model.Scan {
 	for _, s := range list {
-		if addr, err := netip.ParseAddrPort(s.Address); err == nil && addr == t.Addr || strings.EqualFold(s.Target, t.Name) {
+		if addr, err := netip.ParseAddrPort(s.Address); err == nil && addr == t.Addr ||
+			strings.EqualFold(s.Target, t.Name) {
 			return s
 		}
 	}

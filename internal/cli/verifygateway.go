@@ -47,7 +47,11 @@ func (g *guarded) route(listener string, t targets.Target) (gateway.Route, error
 			return r, nil
 		}
 	}
-	return gateway.Route{}, hinted{usage("%s has no listener %s", g.file, cmp.Or(listener, t.Addr.String())), "--listener names it as the file does"}
+	return gateway.Route{},
+		hinted{
+			usage("%s has no listener %s", g.file, cmp.Or(listener, t.Addr.String())),
+			"--listener names it as the file does",
+		}
 }
 
 // policyFor returns the policy that applies to this program as a client of the target.
@@ -59,7 +63,8 @@ func (g *guarded) policyFor(f *verifyFlags, t targets.Target) (*verify.Policy, e
 		case err != nil:
 			return nil, err
 		case r.ObserveOnly:
-			return nil, fmt.Errorf("%s: the listener only observes, and refuses nothing: there is nothing to verify", g.file)
+			return nil, fmt.Errorf("%s: the listener only observes, and refuses nothing: there is nothing to verify",
+				g.file)
 		}
 		p, to = &r.Policy, cmp.Or(r.To, t.Addr.String())
 	}

@@ -127,7 +127,9 @@ func (v *visitor) parts(t *testing.T, path string, write func(*multipart.Writer)
 // setUp makes the first administrator.
 func (v *visitor) setUp(t *testing.T, token string) {
 	t.Helper()
-	v.post(t, "/setup", url.Values{"token": {token}, "name": {"ada"}, "new": {"correct horse battery"}, "again": {"correct horse battery"}})
+	v.post(t, "/setup", url.Values{
+		"token": {token}, "name": {"ada"}, "new": {"correct horse battery"}, "again": {"correct horse battery"},
+	})
 }
 
 // runEnded tells whether a run's page says so.

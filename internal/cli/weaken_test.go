@@ -33,7 +33,8 @@ func TestLostAnswerInJoin(t *testing.T) {
 		step = 1
 	}
 	file := filepath.Join(t.TempDir(), "smb.conf")
-	if err := os.WriteFile(file, []byte("[global]\nnetbios name = PRACTICE1\nrestrict anonymous = 2\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("[global]\nnetbios name = PRACTICE1\nrestrict anonymous = 2\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	joined := func(w *smbtest.Wire) map[string]bool {
@@ -77,7 +78,8 @@ func TestLostAnswerInJoin(t *testing.T) {
 			now := joined(&smbtest.Wire{Lose: n, With: how})
 			for what := range now {
 				if !said[what] {
-					t.Errorf("without answer %d of %d (%v): %s, which the whole scan does not show", n, whole.Count(), how, what)
+					t.Errorf("without answer %d of %d (%v): %s, which the whole scan does not show", n, whole.Count(),
+						how, what)
 				}
 			}
 			if len(now) < len(said) {

@@ -16,15 +16,18 @@ import (
 	"ipcguard/internal/plan"
 )
 
-// TestWeakLogonsOnDC has accounts of a domain sign in with Kerberos, NTLMv2 and NTLMv1, asks whom ntlm auth would refuse, and
-// makes the change: Kerberos goes on where NTLM ends.
+// TestWeakLogonsOnDC has accounts of a domain sign in with Kerberos, NTLMv2 and NTLMv1, asks whom ntlm auth would
+// refuse, and makes the change: Kerberos goes on where NTLM ends.
 func TestWeakLogonsOnDC(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "samba-dc", "smbclient", "dumpcap", "kinit")
 	const open = "ntlm auth = ntlmv1-permitted"
 	d := peer.StartDC(t, open)
 	ntlm := func(user, password string, options ...string) func() peer.Answer {
-		c := peer.Client{From: d.Client, User: user, Password: password, Domain: peer.Domain, Options: append(options, "client use kerberos = off")}
+		c := peer.Client{
+			From: d.Client, User: user, Password: password, Domain: peer.Domain,
+			Options: append(options, "client use kerberos = off"),
+		}
 		return func() peer.Answer { return c.List(t, peer.DCName) }
 	}
 	callers := map[string]func() peer.Answer{
@@ -51,7 +54,8 @@ func TestWeakLogonsOnDC(t *testing.T) {
 	run("observe", capture, "--format", "json", "-o", file("uses"))
 	run("audit", d.ConfigFile, "--role", "domain-controller", "--format", "json", "-o", file("audit"))
 	for _, setting := range []string{"ntlm auth=ntlmv2-only", "ntlm auth=disabled"} {
-		_, out, trouble := run("what-if", "--audit", file("audit"), "--observe", file("uses"), "--format", "json", "--setting", setting)
+		_, out, trouble := run("what-if", "--audit", file("audit"), "--observe", file("uses"), "--format", "json",
+			"--setting", setting)
 		var answer plan.Answer
 		if err := json.Unmarshal([]byte(out), &answer); err != nil {
 			t.Fatalf("%s: %v: %s", setting, err, trouble)
@@ -80,7 +84,8 @@ func byTicket(t *testing.T, d *peer.DC, user string) func() peer.Answer {
 		t.Fatalf("kinit: %v\n%s", err, out)
 	}
 	return func() peer.Answer {
-		cmd := d.Client.Command(t.Context(), "smbclient", "--use-kerberos=required", "--grepable", "--list", peer.DCName)
+		cmd := d.Client.Command(t.Context(), "smbclient", "--use-kerberos=required", "--grepable", "--list",
+			peer.DCName)
 		cmd.Env = env
 		a, err := peer.Run(cmd)
 		if err != nil {

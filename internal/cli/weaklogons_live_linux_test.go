@@ -16,7 +16,8 @@ import (
 	"ipcguard/internal/plan"
 )
 
-// impacketLogon signs in with impacket, with the NTLM and the dialect that are asked for, lists the shares and opens samr.
+// impacketLogon signs in with impacket, with the NTLM and the dialect that are asked for, lists the shares and opens
+// samr.
 const impacketLogon = `
 import sys
 from impacket import ntlm, smb, smbconnection
@@ -90,10 +91,14 @@ func (v *callers) names(addresses map[string]bool) (out []string) {
 	return out
 }
 
-// everyLogon are clients of every kind: each package, dialect, signed and not, encrypted and not, guests and null sessions.
+// everyLogon are clients of every kind: each package, dialect, signed and not, encrypted and not, guests and null
+// sessions.
 func everyLogon(t *testing.T, s *peer.Samba) []caller {
 	samba := func(dialect string, options ...string) peer.Client {
-		return peer.Client{From: s.Machine, User: "alice", Password: peer.Password, Domain: "LABHOST", MaxProtocol: dialect, Options: options}
+		return peer.Client{
+			From: s.Machine, User: "alice", Password: peer.Password, Domain: "LABHOST", MaxProtocol: dialect,
+			Options: options,
+		}
 	}
 	files := func(c peer.Client) func(string) peer.Answer {
 		return func(a string) peer.Answer { return c.Share(t, a, "finance", "ls") }
@@ -106,7 +111,8 @@ func everyLogon(t *testing.T, s *peer.Samba) []caller {
 	}
 	impacket := func(version, dialect, user, password string) func(string) peer.Answer {
 		return func(a string) peer.Answer {
-			answer, err := peer.Run(s.Command(t.Context(), "/usr/bin/python3", "-I", "-c", impacketLogon, a, version, dialect, user, password))
+			answer, err := peer.Run(s.Command(t.Context(), "/usr/bin/python3", "-I", "-c", impacketLogon, a, version,
+				dialect, user, password))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +121,9 @@ func everyLogon(t *testing.T, s *peer.Samba) []caller {
 	}
 	const v1, raw, lm = "client ntlmv2 auth = no", "client use spnego = no", "client lanman auth = yes"
 	unsigned, free := "client signing = disabled", "client ipc signing = disabled"
-	guest, nobody := peer.Client{From: s.Machine, User: "ghost", Password: "x", Domain: "LABHOST", Options: []string{free}}, peer.Client{From: s.Machine}
+	guest, nobody := peer.Client{
+		From: s.Machine, User: "ghost", Password: "x", Domain: "LABHOST", Options: []string{free},
+	}, peer.Client{From: s.Machine}
 	old := nobody
 	old.MaxProtocol = "NT1"
 	return []caller{
@@ -135,7 +143,10 @@ func everyLogon(t *testing.T, s *peer.Samba) []caller {
 		{"smbclient, SMB1, NTLMv2 raw, shares", shares(samba("NT1", raw, free))},
 		{"smbclient, SMB1, NTLMv1 raw, shares", shares(samba("NT1", raw, v1, free))},
 		{"smbclient, SMB1, LM and NTLMv1 raw, shares", shares(samba("NT1", raw, v1, lm, free))},
-		{"smbclient, SMB1, signed, shares", shares(samba("NT1", "client signing = required", "client ipc signing = required"))},
+		{
+			"smbclient, SMB1, signed, shares",
+			shares(samba("NT1", "client signing = required", "client ipc signing = required")),
+		},
 		{"smbclient, SMB1, anonymous, shares", shares(old)},
 		{"impacket, 3.0, NTLMv2", impacket("ntlmv2", "3.0", "alice", peer.Password)},
 		{"impacket, 2.1, NTLMv1 with ESS", impacket("ntlmv1-ess", "2.1", "alice", peer.Password)},
@@ -157,11 +168,14 @@ const welcomed = "smbclient, guest, files"
 var welcome = []string{"guest ok = yes"}
 
 // weakest is a configuration that takes every logon.
-var weakest = []string{"map to guest = bad user", "ntlm auth = ntlmv1-permitted", "lanman auth = yes", "raw NTLMv2 auth = yes", "server min protocol = NT1", "server signing = auto", "log level = 1 auth_json_audit:5"}
+var weakest = []string{
+	"map to guest = bad user", "ntlm auth = ntlmv1-permitted", "lanman auth = yes", "raw NTLMv2 auth = yes",
+	"server min protocol = NT1", "server signing = auto", "log level = 1 auth_json_audit:5",
+}
 
-// TestWeakLogonsOnSamba records how clients of every kind sign in to a real Samba server, asks who would be refused under a
-// setting, makes that change on the server, and has all of them come again: those that fail now are exactly those that were
-// named.
+// TestWeakLogonsOnSamba records how clients of every kind sign in to a real Samba server, asks who would be refused
+// under a setting, makes that change on the server, and has all of them come again: those that fail now are exactly
+// those that were named.
 func TestWeakLogonsOnSamba(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
@@ -181,14 +195,19 @@ func TestWeakLogonsOnSamba(t *testing.T) {
 	if diff := cmp.Diff(logged, waysIn(t, capture)); diff != "" {
 		t.Errorf("-Samba's log +the wire:\n%s", diff)
 	}
-	if code, _, trouble := run("observe", capture, "--format", "json", "-o", file("uses")); code != exitExposed && code != exitPartial {
+	if code, _, trouble := run("observe", capture, "--format", "json", "-o", file("uses")); code != exitExposed &&
+		code != exitPartial {
 		t.Fatalf("observe: exit %d: %s", code, trouble)
 	}
-	if code, _, trouble := run("audit", s.ConfigFile, "--from", "127.18.3.1", "--format", "json", "-o", file("audit")); code != exitExposed {
+	if code, _, trouble := run("audit", s.ConfigFile, "--from", "127.18.3.1", "--format", "json", "-o",
+		file("audit")); code != exitExposed {
 		t.Fatalf("audit: exit %d: %s", code, trouble)
 	}
 	out := command(t, exitExposed, "observe", "--logons", capture)
-	for _, want := range []string{"Clients by the weakest way they come in: 10 broken, 5 none, 4 old, 6 unsigned, 3 ntlm.", "NTLMv1 outside NTLMSSP, SMB1", "likely Samba's client"} {
+	for _, want := range []string{
+		"Clients by the weakest way they come in: 10 broken, 5 none, 4 old, 6 unsigned, 3 ntlm.",
+		"NTLMv1 outside NTLMSSP, SMB1", "likely Samba's client",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -209,7 +228,8 @@ func TestWeakLogonsOnSamba(t *testing.T) {
 		{"server signing=mandatory", false, []string{
 			"smbclient, SMB1, NTLMv2, shares", "smbclient, SMB1, NTLMv1, shares", "smbclient, SMB1, NTLMv2 raw, shares",
 			"smbclient, SMB1, NTLMv1 raw, shares", "smbclient, SMB1, LM and NTLMv1 raw, shares",
-			"impacket, SMB1, NTLMv2", "impacket, SMB1, NTLMv1", "impacket, guest with NTLMv1", "smbclient, guest, shares", welcomed,
+			"impacket, SMB1, NTLMv2", "impacket, SMB1, NTLMv1", "impacket, guest with NTLMv1",
+			"smbclient, guest, shares", welcomed,
 		}, nil},
 		{"server smb encrypt=required", true, nil, nil},
 		{"map to guest=never", true, nil, nil},
@@ -265,8 +285,8 @@ func TestWeakLogonsOnSamba(t *testing.T) {
 	}
 }
 
-// waysIn are the packages that clients came with, and SMB1, by address, as far as Samba's log can tell: it does not tell
-// extended session security.
+// waysIn are the packages that clients came with, and SMB1, by address, as far as Samba's log can tell: it does not
+// tell extended session security.
 func waysIn(t *testing.T, source string) map[string][]string {
 	t.Helper()
 	_, out, trouble := run("observe", "--logons", "--format", "json", source)
@@ -276,7 +296,8 @@ func waysIn(t *testing.T, source string) map[string][]string {
 	}
 	by := map[string][]string{}
 	for _, l := range result.Logons {
-		how := fmt.Sprintf("%s as %s, SMB1 %t", strings.TrimSuffix(l.Package, "-ess"), l.Identity, l.Dialect == "NT LM 0.12")
+		how := fmt.Sprintf("%s as %s, SMB1 %t", strings.TrimSuffix(l.Package, "-ess"), l.Identity,
+			l.Dialect == "NT LM 0.12")
 		if l.Allowed > 0 && !slices.Contains(by[l.Client], how) {
 			by[l.Client] = append(by[l.Client], how)
 			slices.Sort(by[l.Client])

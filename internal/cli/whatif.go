@@ -37,7 +37,8 @@ type whatIfFlags struct {
 func (a *app) whatIf() *cobra.Command {
 	f := &whatIfFlags{}
 	c := &cobra.Command{
-		Use: "what-if --setting NAME=VALUE --audit FILE --observe FILE", Short: "Say who would be refused under other settings", Long: whatIfHelp,
+		Use:   "what-if --setting NAME=VALUE --audit FILE --observe FILE",
+		Short: "Say who would be refused under other settings", Long: whatIfHelp,
 		Example: `  ipcguard what-if --setting RestrictAnonymous=1 --audit audit.json --observe uses.json
   ipcguard what-if --setting "restrict anonymous=2" --setting "map to guest=never" --audit audit.json --observe /var/lib/ipcguard-observe`,
 		Args: noArguments,
@@ -112,6 +113,7 @@ func told(a *plan.Answer) *report.WhatIf {
 		}
 		return out
 	}
-	out.Refused, out.Possible, out.Unjudged, out.NotKnown = words(a.Refused, false), words(a.Possible, true), words(a.Unjudged, false), words(a.NotKnown, true)
+	out.Refused, out.Possible, out.Unjudged, out.NotKnown = words(a.Refused, false), words(a.Possible, true),
+		words(a.Unjudged, false), words(a.NotKnown, true)
 	return out
 }

@@ -33,9 +33,9 @@ func asked(u model.Use) string {
 	return strings.Join([]string{u.Client, string(u.Layer), u.Share, u.Pipe, u.Interface, u.Call}, " ")
 }
 
-// TestWhatIfOnSamba records what several clients do with a real Samba server, asks who would be refused under other settings,
-// makes the change on that server, and has the same clients come again: those that are refused now are exactly those that
-// were named. Every client has an address of its own.
+// TestWhatIfOnSamba records what several clients do with a real Samba server, asks who would be refused under other
+// settings, makes the change on that server, and has the same clients come again: those that are refused now are
+// exactly those that were named. Every client has an address of its own.
 func TestWhatIfOnSamba(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
@@ -44,7 +44,8 @@ func TestWhatIfOnSamba(t *testing.T) {
 	nobody := peer.Client{From: s.Machine}
 	alice := peer.Client{From: s.Machine, User: "alice", Password: peer.Password, Domain: "LABHOST"}
 	guest := peer.Client{From: s.Machine, User: "ghost", Password: "x", Domain: "LABHOST"}
-	guest.Options = []string{"client ipc signing = disabled"} // a guest has no key to sign with, and rpcclient asks for it unless told
+	// a guest has no key to sign with, and rpcclient asks for it unless told
+	guest.Options = []string{"client ipc signing = disabled"}
 	impacket := func(script string, args ...string) func(address string) peer.Answer {
 		return func(address string) peer.Answer {
 			args := append([]string{"/usr/share/doc/python3-impacket/examples/" + script}, args...)
@@ -76,7 +77,8 @@ func TestWhatIfOnSamba(t *testing.T) {
 	client := func(i int) string { return fmt.Sprintf("127.43.3.%d", i+1) }
 	server := func(i int) string { return fmt.Sprintf("127.43.2.%d", i+1) }
 	for i := range clients {
-		if out, err := s.Command(t.Context(), "ip", "route", "replace", "local", server(i), "dev", "lo", "table", "local", "src", client(i)).CombinedOutput(); err != nil {
+		if out, err := s.Command(t.Context(), "ip", "route", "replace", "local", server(i), "dev", "lo", "table",
+			"local", "src", client(i)).CombinedOutput(); err != nil {
 			t.Fatalf("ip route: %v: %s", err, out)
 		}
 	}
@@ -114,7 +116,8 @@ func TestWhatIfOnSamba(t *testing.T) {
 	if code, _, trouble := run("observe", capture, "--format", "json", "-o", file("uses")); code != exitExposed {
 		t.Fatalf("observe: exit %d: %s", code, trouble)
 	}
-	if code, _, trouble := run("audit", s.ConfigFile, "--from", "127.43.3.1", "--format", "json", "-o", file("audit")); code != exitExposed {
+	if code, _, trouble := run("audit", s.ConfigFile, "--from", "127.43.3.1", "--format", "json", "-o",
+		file("audit")); code != exitExposed {
 		t.Fatalf("audit: exit %d: %s", code, trouble)
 	}
 	for _, c := range []struct {
@@ -164,7 +167,8 @@ func TestWhatIfOnSamba(t *testing.T) {
 			if diff := cmp.Diff(names(refused), names(named)); diff != "" {
 				t.Errorf("-refused by Samba +named by what-if:\n%s", diff)
 				for _, r := range answer.Refused {
-					t.Logf("%s %s %s %s %s: %s", r.Use.Client, r.Use.Identity, r.Use.Layer, r.Use.Pipe, r.Use.Call, r.Why)
+					t.Logf("%s %s %s %s %s: %s", r.Use.Client, r.Use.Identity, r.Use.Layer, r.Use.Pipe, r.Use.Call,
+						r.Why)
 				}
 			}
 		})

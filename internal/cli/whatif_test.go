@@ -12,7 +12,8 @@ import (
 func event(provider, channel string, id, version int, day int, hour int, data string) string {
 	return fmt.Sprintf(`<Event xmlns="http://schemas.microsoft.com/win/2004/08/events/event"><System><Provider Name="%s"/><EventID>%d</EventID>`+
 		`<Version>%d</Version><TimeCreated SystemTime="2026-03-%02dT%02d:00:12.000Z"/><EventRecordID>1</EventRecordID><Channel>%s</Channel>`+
-		`<Computer>HOSTX</Computer></System><EventData>%s</EventData></Event>`+"\n", provider, id, version, day, hour, channel, data)
+		`<Computer>HOSTX</Computer></System><EventData>%s</EventData></Event>`+"\n", provider, id, version, day, hour,
+		channel, data)
 }
 
 // opened is event 5145: a user or a stranger opens samr.
@@ -34,8 +35,8 @@ func opened(day int, sid, who string) string {
 	return event("Microsoft-Windows-Security-Auditing", "Security", 5145, 0, day, 10, b.String())
 }
 
-// TestWhatIfAndSilence: eleven days of the System log are no silence, eleven days of the very events are; and a setting that
-// meets those who sign in does not leave them as before.
+// TestWhatIfAndSilence: eleven days of the System log are no silence, eleven days of the very events are; and a setting
+// that meets those who sign in does not leave them as before.
 func TestWhatIfAndSilence(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
@@ -46,8 +47,10 @@ func TestWhatIfAndSilence(t *testing.T) {
 		}
 	}
 	write("host.reg", "Windows Registry Editor Version 5.00\r\n\r\n"+
-		`[HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters]`+"\r\n"+`"NullSessionPipes"=hex(7):73,00,61,00,6d,00,72,00,00,00,00,00`+"\r\n\r\n"+
-		`[HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Lsa]`+"\r\n"+`"RestrictRemoteSAM"="O:BAG:BAD:(A;;RC;;;WD)"`+"\r\n")
+		`[HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters]`+"\r\n"+
+		`"NullSessionPipes"=hex(7):73,00,61,00,6d,00,72,00,00,00,00,00`+"\r\n\r\n"+
+		`[HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Lsa]`+"\r\n"+
+		`"RestrictRemoteSAM"="O:BAG:BAD:(A;;RC;;;WD)"`+"\r\n")
 	var system, opens strings.Builder
 	for day := 1; day <= 11; day++ {
 		system.WriteString(event("Service Control Manager", "System", 7036, 0, day, 3, ""))
@@ -63,18 +66,32 @@ func TestWhatIfAndSilence(t *testing.T) {
 		code              int
 		says              []string
 	}{
-		{"NullSessionPipes=", "system", exitPartial, []string{"Silence does not count", "no record that shows it was read"}},
-		{"RestrictRemoteSAM=O:BAG:BAD:(A;;RC;;;BA)", "opens", exitPartial, []string{"opens samr as user", "event 5145 since 2026-03-01", "on 11 of 11 days"}},
-		{"RequireSecuritySignature=1", "opens", exitPartial, []string{"May be refused", "whether that meets this client was not seen", "1 of 1 use that was seen may be refused"}},
+		{
+			"NullSessionPipes=", "system", exitPartial,
+			[]string{"Silence does not count", "no record that shows it was read"},
+		},
+		{
+			"RestrictRemoteSAM=O:BAG:BAD:(A;;RC;;;BA)", "opens", exitPartial,
+			[]string{"opens samr as user", "event 5145 since 2026-03-01", "on 11 of 11 days"},
+		},
+		{
+			"RequireSecuritySignature=1", "opens", exitPartial,
+			[]string{
+				"May be refused", "whether that meets this client was not seen",
+				"1 of 1 use that was seen may be refused",
+			},
+		},
 	} {
-		out := strings.Join(strings.Fields(command(t, x.code, "what-if", "--setting", x.setting, "--audit", file("audit"), "--observe", file(x.observed))), " ")
+		out := strings.Join(strings.Fields(command(t, x.code, "what-if", "--setting", x.setting, "--audit",
+			file("audit"), "--observe", file(x.observed))), " ")
 		for _, want := range x.says {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s with %s: no %q in\n%s", x.setting, x.observed, want, out)
 			}
 		}
 	}
-	out := command(t, exitFailed, "plan", "--audit", file("audit"), "--observe", file("system"), "--strategy", "block", "--means", "host-firewall")
+	out := command(t, exitFailed, "plan", "--audit", file("audit"), "--observe", file("system"), "--strategy", "block",
+		"--means", "host-firewall")
 	if !strings.Contains(out, "No changes: refused") {
 		t.Errorf("another log unlocks blocking:\n%s", out)
 	}

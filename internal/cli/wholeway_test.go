@@ -21,7 +21,12 @@ import (
 
 // weakSources are configurations with as much that is weak as one file of theirs can hold.
 var weakSources = []struct{ system, file, text, profile string }{
-	{"samba", "smb.conf", "[global]\n  map to guest = bad user\n  server min protocol = NT1\n  server signing = disabled\n  ntlm auth = ntlmv1-permitted\n  lanman auth = yes\n  raw NTLMv2 auth = yes\n\n[data]\n  path = /srv\n  guest ok = yes\n", "samba-2"},
+	{
+		"samba", "smb.conf",
+		"[global]\n  map to guest = bad user\n  server min protocol = NT1\n  server signing = disabled\n  ntlm auth " +
+			"= ntlmv1-permitted\n  lanman auth = yes\n  raw NTLMv2 auth = yes\n\n[data]\n  path = /srv\n  guest ok " +
+			"= yes\n", "samba-2",
+	},
 	{"windows", "weak.reg", `Windows Registry Editor Version 5.00
 
 [HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters]
@@ -41,8 +46,8 @@ var weakSources = []struct{ system, file, text, profile string }{
 }
 
 // TestFindingsWholeWay takes every finding of the catalog the whole way: what an audit writes of it, a plan closes or
-// leaves with the reason; what it changes, apply may make; made, the next audit finds it no more; and verify has a word on
-// each thing that the plan closes.
+// leaves with the reason; what it changes, apply may make; made, the next audit finds it no more; and verify has a word
+// on each thing that the plan closes.
 func TestFindingsWholeWay(t *testing.T) {
 	t.Parallel()
 	c := load(t)
@@ -61,7 +66,11 @@ func TestFindingsWholeWay(t *testing.T) {
 			for i := range c.Findings { // what this one file cannot hold
 				f := &c.Findings[i]
 				if !slices.ContainsFunc(raised, func(o model.Finding) bool { return o.ID == f.ID }) {
-					a.Findings = append(a.Findings, model.Finding{ID: f.ID, Severity: model.Low, Identity: f.Identity, Fix: "See there.", Settings: settingsOf(c, f, x.system)})
+					a.Findings = append(a.Findings,
+						model.Finding{
+							ID: f.ID, Severity: model.Low, Identity: f.Identity, Fix: "See there.",
+							Settings: settingsOf(c, f, x.system),
+						})
 				}
 			}
 			p, err := plan.Make(plan.Evidence{Audit: a, Policy: plan.Policy{Goal: plan.Findings}})
@@ -74,14 +83,19 @@ func TestFindingsWholeWay(t *testing.T) {
 			}
 			after := madeReal(t, p, changes, path, x.text)
 			for _, f := range a.Findings {
-				left := slices.ContainsFunc(p.Left, func(l model.Left) bool { return l.Finding == f.ID && l.Identity == f.Identity && len(l.Why) > 10 })
+				left := slices.ContainsFunc(p.Left, func(l model.Left) bool {
+					return l.Finding == f.ID && l.Identity == f.Identity && len(l.Why) > 10
+				})
 				still := slices.ContainsFunc(after.Findings, func(o model.Finding) bool {
-					return o.ID == f.ID && o.Identity == f.Identity && o.Setting == f.Setting && o.Severity.Rank() > model.Info.Rank()
+					return o.ID == f.ID && o.Identity == f.Identity && o.Setting == f.Setting &&
+						o.Severity.Rank() > model.Info.Rank()
 				})
 				if still && !left {
 					t.Errorf("%s (%s) is still there after the plan, which does not leave it", f.ID, f.Setting)
 				}
-				if len(f.Looks) == 0 && slices.ContainsFunc(raised, func(o model.Finding) bool { return o.ID == f.ID }) {
+				if len(f.Looks) == 0 && slices.ContainsFunc(raised, func(o model.Finding) bool {
+					return o.ID == f.ID
+				}) {
 					t.Errorf("%s has no look", f.ID)
 				}
 			}
@@ -118,8 +132,8 @@ func settingsOf(c *catalog.Catalog, f *catalog.Finding, system string) (out []st
 	return out
 }
 
-// madeReal makes the changes: with apply on the file of Samba, which goes back in the end, and with the exported .reg file on
-// Windows, whose registry TestRoundTripWindows applies to. It returns the audit of what is then.
+// madeReal makes the changes: with apply on the file of Samba, which goes back in the end, and with the exported .reg
+// file on Windows, whose registry TestRoundTripWindows applies to. It returns the audit of what is then.
 func madeReal(t *testing.T, p *model.Plan, changes []*change.Change, path, text string) (after *model.Audit) {
 	t.Helper()
 	if strings.HasSuffix(path, ".conf") {
@@ -174,7 +188,8 @@ func provedNames(t *testing.T, p *model.Plan, profile string) {
 			if k.Result == verify.Passed {
 				passed++
 			}
-			if k.Result == "" || k.Result == verify.Unchecked && k.Detail == "" || k.Result == verify.Passed && len(k.Looks) == 0 {
+			if k.Result == "" || k.Result == verify.Unchecked && k.Detail == "" ||
+				k.Result == verify.Passed && len(k.Looks) == 0 {
 				t.Errorf("closed:%s is %q (%q) with %d looks", name, k.Result, k.Detail, len(k.Looks))
 			}
 		}

@@ -14,9 +14,9 @@ import (
 	"ipcguard/internal/smbtest"
 )
 
-// services installs the fleet's server and a worker as services, has Windows' own sc start both, and a host scanned by the
-// worker. What the service manager gives a program, its working directory and its environment, is not what a prompt gives:
-// Wine's has another %ProgramData%.
+// services installs the fleet's server and a worker as services, has Windows' own sc start both, and a host scanned by
+// the worker. What the service manager gives a program, its working directory and its environment, is not what a prompt
+// gives: Wine's has another %ProgramData%.
 func (w *wineHost) services(t *testing.T) {
 	open, err := smbtest.NewHost("winxp", "PLANT")
 	if err != nil {
@@ -27,7 +27,8 @@ func (w *wineHost) services(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	const program, home, ofWorker = `C:\Program Files\ipcguard\ipcguard.exe`, `C:\ProgramData\ipcguard-serve`, `C:\ProgramData\ipcguard-worker`
+	const program, home, ofWorker = `C:\Program Files\ipcguard\ipcguard.exe`, `C:\ProgramData\ipcguard-serve`,
+		`C:\ProgramData\ipcguard-worker`
 	b, err := os.ReadFile(w.program)
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(w.Path(program)), 0o755)
@@ -110,7 +111,8 @@ func (w *wineHost) services(t *testing.T) {
 	w.ipcguard(t, 0, "worker", "join", said[2], "--code-file", `C:\code`)
 	run(0, "install", "worker", "--timeout", "1m") // of a loaded machine
 	w.startService(t, "worker", ofWorker, "(at work)")
-	v.post(t, "/targets", url.Values{"spec": {target.Address()}, "site": {"plant"}, "criticality": {"normal"}, "enabled": {"on"}})
+	v.post(t, "/targets",
+		url.Values{"spec": {target.Address()}, "site": {"plant"}, "criticality": {"normal"}, "enabled": {"on"}})
 	v.run(t, url.Values{"kind": {"scan"}})
 	v.until(t, "the worker's scan", func() bool { return len(v.hosts(t, "?site=plant")) == 1 })
 	if h := v.hosts(t, "?site=plant")[0]; h.Verdict != model.Exposed {
@@ -126,7 +128,8 @@ func (w *wineHost) services(t *testing.T) {
 			t.Errorf("%s is removed, and the event source is there: %v", verb, got)
 		}
 	}
-	if log, err := os.ReadFile(w.Path(ofWorker + `\service.log`)); err != nil || !strings.Contains(string(log), "msg=stopped") {
+	if log, err := os.ReadFile(w.Path(ofWorker + `\service.log`)); err != nil ||
+		!strings.Contains(string(log), "msg=stopped") {
 		t.Errorf("the worker did not end in good order: %v\n%s", err, log)
 	}
 	if _, err := os.Stat(w.Path(home + `\fleet.key`)); err != nil {
@@ -174,8 +177,14 @@ func (w *wineHost) openHomes(t *testing.T) {
 			mode  os.FileMode
 			wants []string
 		}{
-			w.state:                  {0o777, []string{"it is open to Everyone (S-1-1-0)", "icacls " + w.state + " /inheritance:r /remove:g *S-1-1-0"}},
-			w.state + `\ipcguard.db`: {0o666, []string{"Everyone (S-1-1-0) may write to it", "icacls " + w.state + `\ipcguard.db /reset`}},
+			w.state: {
+				0o777, []string{
+					"it is open to Everyone (S-1-1-0)", "icacls " + w.state + " /inheritance:r /remove:g *S-1-1-0",
+				},
+			},
+			w.state + `\ipcguard.db`: {
+				0o666, []string{"Everyone (S-1-1-0) may write to it", "icacls " + w.state + `\ipcguard.db /reset`},
+			},
 		} {
 			if path != w.state {
 				if err := os.WriteFile(w.Path(path), nil, 0o600); err != nil {

@@ -11,14 +11,17 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// ofOthers opens the state directory to everybody, as Windows' inherited rights do, its journals, and one file of a journal:
-// each is refused with the command that narrows it. Wine derives access lists from the modes of its host's files.
+// ofOthers opens the state directory to everybody, as Windows' inherited rights do, its journals, and one file of a
+// journal: each is refused with the command that narrows it. Wine derives access lists from the modes of its host's
+// files.
 func (w *wineHost) ofOthers(t *testing.T) {
 	list, err := filepath.Glob(filepath.Join(w.Path(w.state), "journal", "*", "before.json"))
 	if err != nil || len(list) == 0 {
 		t.Fatalf("%v, %v", list, err)
 	}
-	for _, path := range []string{w.Path(w.state), w.Path(w.state + `\journal`), w.Path(w.state + `\key`), filepath.Dir(list[0]), list[0]} {
+	for _, path := range []string{
+		w.Path(w.state), w.Path(w.state + `\journal`), w.Path(w.state + `\key`), filepath.Dir(list[0]), list[0],
+	} {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -33,7 +36,8 @@ func (w *wineHost) ofOthers(t *testing.T) {
 		if !strings.Contains(out, "it is open to Everyone (S-1-1-0), and not to SYSTEM and Administrators alone") {
 			t.Errorf("%s is open, and this is said:\n%s", path, out)
 		}
-		if narrow := regexp.MustCompile(`hint: .*icacls C:\\state.* /inheritance:r /remove:g \*S-1-1-0 /grant:r \*S-1-5-18:.*F \*S-1-5-32-544:.*F`); path != list[0] && path != filepath.Dir(list[0]) && !narrow.MatchString(out) {
+		if narrow := regexp.MustCompile(
+			`hint: .*icacls C:\\state.* /inheritance:r /remove:g \*S-1-1-0 /grant:r \*S-1-5-18:.*F \*S-1-5-32-544:.*F`); path != list[0] && path != filepath.Dir(list[0]) && !narrow.MatchString(out) {
 			t.Errorf("%s: how to mend it is not told:\n%s", path, out)
 		}
 		if err := os.Chmod(path, info.Mode().Perm()); err != nil {
@@ -43,8 +47,8 @@ func (w *wineHost) ofOthers(t *testing.T) {
 	w.ipcguard(t, 0, "recover")
 }
 
-// forged puts the journal of another's hand into a state directory of its own: with a value of Winlogon that a recovery would
-// write, for this very machine.
+// forged puts the journal of another's hand into a state directory of its own: with a value of Winlogon that a recovery
+// would write, for this very machine.
 func (w *wineHost) forged(t *testing.T) {
 	const id = "20261129-000000-abcdef"
 	from := filepath.Join(peer.Shared(t, "cases/windows/journal"), id)

@@ -40,7 +40,8 @@ func TestApplyUnderWine(t *testing.T) {
 		{`Services\LanmanServer\Parameters`, "NullSessionPipes", "REG_MULTI_SZ", `samr\0lsarpc\0Grüße`},
 		{`Services\LanmanServer\Parameters`, "NullSessionShares", "REG_SZ", "wrong type"},
 	} {
-		w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\`+args[0], "/v", args[1], "/t", args[2], "/d", args[3], "/f")
+		w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\`+args[0], "/v", args[1], "/t", args[2], "/d", args[3],
+			"/f")
 	}
 	w.ipcguard(t, 3, "audit", "local", "--product", "win10-22H2", "--format", "json", "-o", "audit.json")
 	w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--format", "json", "-o", "plan.json")
@@ -62,12 +63,14 @@ func TestApplyUnderWine(t *testing.T) {
 	t.Run("the installer", w.installer)
 	t.Run("services", w.services)
 	t.Run("a fleet's directory that is open", w.openHomes)
-	t.Run("weak logons", w.weakLogons) // after what compares the registry with what it was: a key that Wine has not is made for it
+	// after what compares the registry with what it was: a key that Wine has not is made for it
+	t.Run("weak logons", w.weakLogons)
 	t.Run("hives", func(t *testing.T) { hivesUnderWine(t, w, w.server) })
 }
 
 func (w *wineHost) demo(t *testing.T) {
-	if out, code := w.Run(t, w.program, "demo"); code != 0 || !strings.Contains(out, "smb.conf is byte for byte as it was.") {
+	if out, code := w.Run(t, w.program, "demo"); code != 0 ||
+		!strings.Contains(out, "smb.conf is byte for byte as it was.") {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 	if left, err := filepath.Glob(w.Path(`C:\users\*\Temp\ipcguard-demo-*`)); err != nil || left != nil {
@@ -77,7 +80,10 @@ func (w *wineHost) demo(t *testing.T) {
 
 func (w *wineHost) confirmAndRollBack(t *testing.T) {
 	out := w.ipcguard(t, 0, append(w.apply(), "--confirm-within", "1h")...)
-	for _, want := range []string{"passed       closed:anonymous-pipe:Grüße", "passed       closed:anonymous-lists-shares", "waits for its confirmation"} {
+	for _, want := range []string{
+		"passed       closed:anonymous-pipe:Grüße", "passed       closed:anonymous-lists-shares",
+		"waits for its confirmation",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -92,7 +98,8 @@ func (w *wineHost) confirmAndRollBack(t *testing.T) {
 	if out := w.ipcguard(t, 0, "recover"); !strings.Contains(out, "the host was as after it") {
 		t.Errorf("recover: %s", out)
 	}
-	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "NullSessionPipes", "/t", "REG_MULTI_SZ", "/d", "spoolss", "/f")
+	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "NullSessionPipes",
+		"/t", "REG_MULTI_SZ", "/d", "spoolss", "/f")
 	if out := w.ipcguard(t, 1, "rollback", id); !strings.Contains(out, "spoolss") {
 		t.Errorf("what somebody else changed is not shown: %s", out)
 	}
@@ -156,8 +163,10 @@ func (w *wineHost) eventLog(t *testing.T) {
 	w.trace = ""
 	for _, want := range []string{
 		`RegisterEventSourceW \(\(null\),L"ipcguard"\)`,
-		`ReportEventW \([0-9A-F]+,0x0004,0x0000,0x00000001,0+,0x0001,0x00000000,`, // information, category 0, id 1, one string
-		`ReportEventW L"ipcguard applied ` + id + `\\r\\nwho: .*\\r\\nplan: sha256:[0-9a-f]{64}\\r\\nHKLM.*NullSessionPipes: REG_MULTI_SZ`,
+		// information, category 0, id 1, one string
+		`ReportEventW \([0-9A-F]+,0x0004,0x0000,0x00000001,0+,0x0001,0x00000000,`,
+		`ReportEventW L"ipcguard applied ` + id +
+			`\\r\\nwho: .*\\r\\nplan: sha256:[0-9a-f]{64}\\r\\nHKLM.*NullSessionPipes: REG_MULTI_SZ`,
 		`ReportEventW \([0-9A-F]+,0x0004,0x0000,0x00000003,`,
 		`ReportEventW L"ipcguard rolled-back ` + id,
 	} {
@@ -171,26 +180,34 @@ func (w *wineHost) eventLog(t *testing.T) {
 	w.same(t, "rolled back,")
 }
 
-// weakLogonSettings are the registry values that end, restrict or log a weak way to log on, each at the value that does.
+// weakLogonSettings are the registry values that end, restrict or log a weak way to log on, each at the value that
+// does.
 var weakLogonSettings = []string{
-	"LmCompatibilityLevel=5", "NtlmMinServerSec=537395200", "NtlmMinClientSec=537395200", "RestrictReceivingNTLMTraffic=2",
+	"LmCompatibilityLevel=5", "NtlmMinServerSec=537395200", "NtlmMinClientSec=537395200",
+	"RestrictReceivingNTLMTraffic=2",
 	"RestrictSendingNTLMTraffic=2", "RestrictNTLMInDomain=7", "AuditReceivingNTLMTraffic=2", "AuditNTLMInDomain=7",
 	"RequireSecuritySignature=1", "EncryptData=1", "RejectUnencryptedAccess=1", "MinSmb2Dialect=768", "SMB1=0",
-	"SmbServerNameHardeningLevel=1", "BlockNtlmv1SSO=1", "AuditClientDoesNotSupportSigning=1", "AuditClientSpnSupport=1", "AuditSmb1Access=1",
-	"LanmanWorkstation.RequireSecuritySignature=1", "LanmanWorkstation.BlockNTLM=1", "LanmanWorkstation.MinSmb2Dialect=768",
+	"SmbServerNameHardeningLevel=1", "BlockNtlmv1SSO=1", "AuditClientDoesNotSupportSigning=1",
+	"AuditClientSpnSupport=1", "AuditSmb1Access=1",
+	"LanmanWorkstation.RequireSecuritySignature=1", "LanmanWorkstation.BlockNTLM=1",
+	"LanmanWorkstation.MinSmb2Dialect=768",
 	"AllowInsecureGuestAuth=0", "LimitBlankPasswordUse=1",
 }
 
 func (w *wineHost) weakLogons(t *testing.T) {
-	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`, "/v", "LmCompatibilityLevel", "/t", "REG_DWORD", "/d", "1", "/f")
-	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0`, "/v", "ClientAllowedNTLMServers", "/t", "REG_MULTI_SZ", "/d", `NAS1\0Ärger`, "/f")
+	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`, "/v", "LmCompatibilityLevel", "/t", "REG_DWORD",
+		"/d", "1", "/f")
+	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0`, "/v", "ClientAllowedNTLMServers", "/t",
+		"REG_MULTI_SZ", "/d", `NAS1\0Ärger`, "/f")
 	// The practice server answers while this value is there, and a test before this one removes it.
-	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "RestrictNullSessAccess", "/t", "REG_DWORD", "/d", "0", "/f")
+	w.Run(t, "reg", "add", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v",
+		"RestrictNullSessAccess", "/t", "REG_DWORD", "/d", "0", "/f")
 	keys := []string{`SYSTEM\CurrentControlSet\Control\Lsa`, `SYSTEM\CurrentControlSet\Services`, `SOFTWARE\Policies`}
 	w.Run(t, "reg", "add", `HKLM\SOFTWARE\Policies`, "/f")
 	open := w.dump(t, keys...)
 	// What the tests before this one left decides whether the audit ends exposed or partial. Both have the settings.
-	out, code := w.Run(t, w.program, "audit", "local", "--product", "win2025", "--role", "domain-controller", "--format", "json", "-o", "logons-audit.json")
+	out, code := w.Run(t, w.program, "audit", "local", "--product", "win2025", "--role", "domain-controller",
+		"--format", "json", "-o", "logons-audit.json")
 	if code != 3 && code != 4 {
 		t.Fatalf("audit: exit %d\n%s", code, out)
 	}
@@ -216,7 +233,8 @@ func (w *wineHost) weakLogons(t *testing.T) {
 	for _, c := range p.Changes {
 		if n, ok := c.To.Whole(); ok && c.To.Type == "REG_DWORD" {
 			written++
-			if line := fmt.Sprintf("\"%s\"=dword:%08x", c.Where[strings.LastIndexByte(c.Where, '\\')+1:], n); !strings.Contains(after, line) {
+			if line := fmt.Sprintf("\"%s\"=dword:%08x", c.Where[strings.LastIndexByte(c.Where, '\\')+1:],
+				n); !strings.Contains(after, line) {
 				t.Errorf("no %s in the registry", line)
 			}
 		}
@@ -229,11 +247,13 @@ func (w *wineHost) weakLogons(t *testing.T) {
 		t.Errorf("rolled back, the registry is\n%s\nwant\n%s", now, open)
 	}
 	w.Run(t, "reg", "delete", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa`, "/v", "LmCompatibilityLevel", "/f")
-	w.Run(t, "reg", "delete", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0`, "/v", "ClientAllowedNTLMServers", "/f")
+	w.Run(t, "reg", "delete", `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0`, "/v", "ClientAllowedNTLMServers",
+		"/f")
 }
 
 func (w *wineHost) needsRestart(t *testing.T) {
-	w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--strategy", "block", "--means", "auto-share", "--accept-breakage", "--format", "json", "-o", "block.json")
+	w.ipcguard(t, 0, "plan", "--audit", "audit.json", "--strategy", "block", "--means", "auto-share",
+		"--accept-breakage", "--format", "json", "-o", "block.json")
 	out := w.ipcguard(t, 4, "apply", "block.json", "--yes", "--address", w.server)
 	if !strings.Contains(out, "needed before AutoShareWks takes effect") {
 		t.Errorf("the restart is not told:\n%s", out)
@@ -244,7 +264,8 @@ func (w *wineHost) needsRestart(t *testing.T) {
 	if out := w.ipcguard(t, 0, "history", id); !strings.Contains(out, want) {
 		t.Errorf("history:\n%s", out)
 	}
-	if out := w.ipcguard(t, 4, "verify", w.server, "--apply", id); !strings.Contains(out, "passed       restart:") || !strings.Contains(out, want) {
+	if out := w.ipcguard(t, 4, "verify", w.server, "--apply", id); !strings.Contains(out, "passed       restart:") ||
+		!strings.Contains(out, want) {
 		t.Errorf("verify:\n%s", out)
 	}
 	w.ipcguard(t, 0, "rollback", id)
@@ -334,7 +355,8 @@ func (w *wineHost) same(t *testing.T, when string) {
 func release(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.Command("make", "--no-print-directory", "-C", filepath.Join("..", ".."), "binaries", "PLATFORMS=windows/amd64", "DIST="+dir)
+	cmd := exec.Command("make", "--no-print-directory", "-C", filepath.Join("..", ".."), "binaries",
+		"PLATFORMS=windows/amd64", "DIST="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make: %v: %s", err, out)
 	}
@@ -384,7 +406,8 @@ func (w *wineHost) start(t *testing.T, args ...string) (*exec.Cmd, func() string
 func (w *wineHost) installer(t *testing.T) {
 	peer.Need(t, "wixl", "msibuild")
 	build := exec.Command(filepath.Join("..", "..", "scripts", "windows.sh"))
-	build.Env = append(os.Environ(), "DIST="+filepath.Dir(w.program), "VERSION=1.2.3", "URL=https://example.org/1.2.3", "SIGN=:")
+	build.Env = append(os.Environ(), "DIST="+filepath.Dir(w.program), "VERSION=1.2.3", "URL=https://example.org/1.2.3",
+		"SIGN=:")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -397,11 +420,13 @@ func (w *wineHost) installer(t *testing.T) {
 	}
 	for _, name := range []string{"winget/ipcguard.installer.yaml", "chocolatey/tools/chocolateyinstall.ps1"} {
 		b, err := os.ReadFile(filepath.Join(filepath.Dir(w.program), name))
-		if want := fmt.Sprintf("%X", sha256.Sum256(msi)); err != nil || !strings.Contains(string(b), want) || strings.Contains(string(b), "@VERSION@") {
+		if want := fmt.Sprintf("%X", sha256.Sum256(msi)); err != nil || !strings.Contains(string(b), want) ||
+			strings.Contains(string(b), "@VERSION@") {
 			t.Errorf("%s: %v, without %s:\n%s", name, err, want, b)
 		}
 	}
-	const key, path = `HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\ipcguard`, `HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment`
+	const key, path = `HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\ipcguard`,
+		`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment`
 	installed := func() []bool {
 		_, file := os.Stat(w.Path(`C:\Program Files\ipcguard\ipcguard.exe`))
 		source := w.Command(t.Context(), "reg", "query", key).Run()
@@ -419,7 +444,8 @@ func (w *wineHost) installer(t *testing.T) {
 			t.Errorf("after msiexec %s: file, source and path are there: %v", step.how, got)
 		}
 		if step.want {
-			if out, code := w.Run(t, `C:\Program Files\ipcguard\ipcguard.exe`, "version"); code != 0 || !strings.Contains(out, "ipcguard ") {
+			if out, code := w.Run(t, `C:\Program Files\ipcguard\ipcguard.exe`, "version"); code != 0 ||
+				!strings.Contains(out, "ipcguard ") {
 				t.Errorf("installed, it says %d %s", code, out)
 			}
 		}
@@ -473,7 +499,8 @@ func (w *wineHost) serve(t *testing.T) string {
 		w.hold.Lock()
 		defer w.hold.Unlock()
 		if time.Since(asked) > time.Second { // Wine takes its time to answer, and each scan makes many connections
-			query := w.Command(context.Background(), "reg", "query", `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "RestrictNullSessAccess")
+			query := w.Command(context.Background(), "reg", "query",
+				`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "RestrictNullSessAccess")
 			out, err := query.Output()
 			if now = open; err != nil {
 				return nil // the registry is gone, and so is the server

@@ -38,7 +38,9 @@ type workerFlags struct {
 }
 
 func registerWorkerState(s *pflag.FlagSet, f *homeFlags) {
-	s.StringVar(&f.state, "state", "", "the directory of its certificate and of results to send (default: /var/lib/ipcguard-worker as root, else below XDG_STATE_HOME; %ProgramData%\\ipcguard-worker)")
+	s.StringVar(&f.state, "state", "",
+		"the directory of its certificate and of results to send (default: /var/lib/ipcguard-worker as root, else "+
+			"below XDG_STATE_HOME; %ProgramData%\\ipcguard-worker)")
 }
 
 func (a *app) worker() *cobra.Command {
@@ -77,7 +79,10 @@ func (a *app) checkWorker(f *workerFlags) error {
 func joined(dir string) (*remote.Identity, error) {
 	id, err := remote.Load(dir)
 	if errors.Is(err, remote.ErrNotJoined) {
-		return nil, hinted{usage("%v", err), "an administrator makes a code on the page (Sites and workers); then: ipcguard worker join https://SERVER:8444"}
+		return nil, hinted{
+			usage("%v", err), "an administrator makes a code on the page (Sites and workers); then: ipcguard worker " +
+				"join https://SERVER:8444",
+		}
 	}
 	return id, err
 }
@@ -115,10 +120,11 @@ func (a *app) workerJoin() *cobra.Command {
 	var place homeFlags
 	var file, name string
 	c := &cobra.Command{
-		Use:     "join https://SERVER:PORT",
-		Short:   "Join the fleet's server, once",
-		Long:    joinHelp,
-		Example: "  ipcguard worker join https://fleet.example:8444\n  ipcguard worker join https://fleet.example:8444 --code-file /run/code",
+		Use:   "join https://SERVER:PORT",
+		Short: "Join the fleet's server, once",
+		Long:  joinHelp,
+		Example: "  ipcguard worker join https://fleet.example:8444\n  ipcguard worker join " +
+			"https://fleet.example:8444 --code-file /run/code",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("name the server's listener for workers, such as https://fleet.example:8444")
@@ -132,7 +138,8 @@ func (a *app) workerJoin() *cobra.Command {
 	c.Flags().SortFlags = false
 	registerWorkerState(c.Flags(), &place)
 	c.Flags().StringVar(&file, "code-file", "", "a file with the code; - is standard input")
-	c.Flags().StringVar(&name, "name", "", "name of the worker, if the code does not give it (default: this machine's name)")
+	c.Flags().StringVar(&name, "name", "",
+		"name of the worker, if the code does not give it (default: this machine's name)")
 	return c
 }
 
@@ -198,7 +205,10 @@ func firstLine(r io.Reader) (string, error) {
 
 // fleetOptions returns the options of the server.
 func (a *app) fleetOptions(f *fleetFlags) (fleet.Options, error) {
-	o := fleet.Options{Site: f.site, Name: f.name, Version: buildName(debug.ReadBuildInfo()), Authenticate: logons{a, f.unsigned}.authenticate}
+	o := fleet.Options{
+		Site: f.site, Name: f.name, Version: buildName(debug.ReadBuildInfo()),
+		Authenticate: logons{a, f.unsigned}.authenticate,
+	}
 	var err error
 	if o.Scan, err = f.probeFlags.options(); err != nil {
 		return o, err

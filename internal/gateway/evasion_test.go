@@ -50,7 +50,8 @@ var tricks = []trick{
 	}},
 	{"another character set than agreed", true, func(w *wire) {
 		w.null(wrapped, func(a *ntlm.Authenticate) {
-			a.UserName, a.Flags = []byte{0, 1}, a.Flags&^(ntlm.NegotiateAnonymous|ntlm.NegotiateUnicode)|ntlm.NegotiateOEM
+			a.UserName, a.Flags = []byte{0, 1},
+				a.Flags&^(ntlm.NegotiateAnonymous|ntlm.NegotiateUnicode)|ntlm.NegotiateOEM
 		})
 	}},
 	{"an empty name with a response", true, func(w *wire) {

@@ -16,7 +16,8 @@ func TestObserved(t *testing.T) {
 			Call: call, Opnum: opnum, Count: 2,
 		}
 	}
-	const lsa, srv, own = "12345778-1234-abcd-ef00-0123456789ab", "4b324fc8-1670-01d3-1278-5a47bf6ee188", "00000000-0000-0000-0000-000000000021"
+	const lsa, srv, own = "12345778-1234-abcd-ef00-0123456789ab", "4b324fc8-1670-01d3-1278-5a47bf6ee188",
+		"00000000-0000-0000-0000-000000000021"
 	denied := use("192.0.2.1", model.Anonymous, "samr", "samr", "12345778-1234-abcd-ef00-0123456789ac", "SamrConnect",
 		0)
 	denied.Outcome = model.Denied

@@ -28,9 +28,12 @@ func TestTold(t *testing.T) {
 			s.Restart(t)
 			var list []Found
 			if err := s.InNetwork(func() error {
-				a := Around{Gateway: "127.21.8.2:445", Port: 445, Wait: time.Minute, As: func(string) (smb.Authenticator, error) {
-					return ntlm.NewUser("labadmin", "", peer.Password, ntlm.Options{}), nil
-				}}
+				a := Around{
+					Gateway: "127.21.8.2:445", Port: 445, Wait: time.Minute,
+					As: func(string) (smb.Authenticator, error) {
+						return ntlm.NewUser("labadmin", "", peer.Password, ntlm.Options{}), nil
+					},
+				}
 				// It answers at every address, so the request needs no gateway.
 				list = a.told(t.Context(), "127.21.8.2:445")
 				return nil

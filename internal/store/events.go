@@ -26,7 +26,8 @@ func (q *Queries) AddEvents(ctx context.Context, events []Event) error {
 			}
 		}
 		sites := map[string]int64{}
-		v := &values{columns: "at bigint, host bigint, site bigint, run bigint, severity bigint, excepted bigint, exception bigint, kind text, " +
+		v := &values{columns: "at bigint, host bigint, site bigint, run bigint, severity bigint, excepted bigint, " +
+			"exception bigint, kind text, " +
 			"name text, subject text, was text, became text, text text"}
 		for i := range events {
 			e := &events[i]

@@ -68,7 +68,8 @@ func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Ti
 		open[f.key] = f
 	}
 	seen := map[findingKey]bool{}
-	opened := &values{columns: "host bigint, kind bigint, severity bigint, setting bigint, at bigint, finding text, identity text, pipe text, evidence text"}
+	opened := &values{columns: "host bigint, kind bigint, severity bigint, setting bigint, at bigint, finding text, " +
+		"identity text, pipe text, evidence text"}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		k := keyOf(f)
@@ -225,7 +226,8 @@ func (q *Queries) savePosture(ctx context.Context, lines []postureLine, known ma
 		return p, err
 	}
 	if made {
-		v := &values{columns: "posture bigint, finding text, setting bigint, severity bigint, n_open bigint, excepted bigint"}
+		v := &values{columns: "posture bigint, finding text, setting bigint, severity bigint, n_open bigint, " +
+			"excepted bigint"}
 		for _, l := range lines {
 			v.add(p.id, l.finding, l.set, l.severity, l.n, l.excepted)
 		}
@@ -340,7 +342,8 @@ func (q *Queries) FindingCounts(ctx context.Context, f HostFilter) ([]FindingCou
 		return r.Scan(&c.Finding, &c.Hosts, &c.Findings, &c.Excepted, &c.Severity)
 	}, `SELECT finding, CAST(sum(hosts) AS BIGINT), CAST(sum(n) AS BIGINT), CAST(sum(excepted) AS BIGINT), max(severity)
 		FROM (SELECT p.finding, g.posture_id, g.hosts, sum(g.hosts * p.n) AS n, sum(g.hosts * p.excepted) AS excepted, max(p.severity) AS severity`+
-		byPosture(w)+` GROUP BY p.finding, g.posture_id, g.hosts) c GROUP BY finding ORDER BY 2 DESC, 5 DESC, finding`, w.args...)
+		byPosture(w)+` GROUP BY p.finding, g.posture_id, g.hosts) c GROUP BY finding ORDER BY 2 DESC, 5 DESC, finding`,
+		w.args...)
 }
 
 // SettingCounts returns for each setting the number of hosts with an open finding that it would close, the most

@@ -41,7 +41,8 @@ func GivesSort(d model.Disclosure) string { return "gives-" + string(d) }
 func hostOrder(p Page) (string, error) {
 	sorts := maps.Clone(hostSorts)
 	for i, d := range model.Disclosures() {
-		sorts[GivesSort(d)] = fmt.Sprintf("CASE substr(h.cells, %d, 1) WHEN 'a' THEN 4 WHEN '?' THEN 3 WHEN '-' THEN 2 WHEN 'd' THEN 1 ELSE 0 END", i+1)
+		sorts[GivesSort(d)] = fmt.Sprintf("CASE substr(h.cells, %d, 1) WHEN 'a' THEN 4 WHEN '?' THEN 3 WHEN '-' "+
+			"THEN 2 WHEN 'd' THEN 1 ELSE 0 END", i+1)
 	}
 	return p.order(sorts, "name", "h.id")
 }

@@ -28,7 +28,8 @@ func TestHosts(t *testing.T) {
 		specs := map[int64]string{}
 		add := func(i int, v model.Verdict, cells Cells, smb1 bool, findings ...string) {
 			r := s.scan(run, targets[i], i+1, v, findings...)
-			r.Host.Name, r.Host.Cells, r.Host.SMB1, r.Host.Identity = strings.ToUpper(targets[i].Spec), cells, smb1, "guid-"+targets[i].Spec[:1]
+			r.Host.Name, r.Host.Cells, r.Host.SMB1, r.Host.Identity = strings.ToUpper(targets[i].Spec), cells, smb1,
+				"guid-"+targets[i].Spec[:1]
 			s.advance(time.Minute)
 			r.At = s.clock()
 			specs[s.record(r).ID] = targets[i].Spec

@@ -103,7 +103,8 @@ func (q *Queries) saveLogons(ctx context.Context, hostID int64, document []byte)
 	if _, err := q.exec(ctx, `DELETE FROM logons WHERE host_id = $1`, hostID); err != nil {
 		return err
 	}
-	v := &values{columns: "host bigint, client text, strength bigint, package text, dialect text, agent text, first bigint, last bigint"}
+	v := &values{columns: "host bigint, client text, strength bigint, package text, dialect text, agent text, first " +
+		"bigint, last bigint"}
 	weakest := model.Strength("")
 	for _, l := range clientLogons(&o) {
 		if slices.Index(strengths, l.Strength) > slices.Index(strengths, weakest) {

@@ -37,7 +37,8 @@ func onlyTLS(c *pgx.ConnConfig, dsn string) error {
 		return nil
 	}
 	if len(kept) == 0 {
-		return errors.New("store: PostgreSQL on another machine is reached over TLS; write sslmode=disable into its address where it is meant to be without")
+		return errors.New("store: PostgreSQL on another machine is reached over TLS; write sslmode=disable into its " +
+			"address where it is meant to be without")
 	}
 	first := kept[0]
 	c.Host, c.Port, c.TLSConfig, c.Fallbacks = first.Host, first.Port, first.TLSConfig, kept[1:]

@@ -243,7 +243,8 @@ func (rec *recorder) writeTargets(ctx context.Context) error {
 }
 
 func (rec *recorder) writeResults(ctx context.Context) error {
-	v := &values{columns: "host bigint, at bigint, run bigint, target bigint, kind bigint, verdict bigint, partial bigint, ms bigint, " +
+	v := &values{columns: "host bigint, at bigint, run bigint, target bigint, kind bigint, verdict bigint, partial " +
+		"bigint, ms bigint, " +
 		"requests bigint, snapshot bigint, reason text"}
 	for i, r := range rec.recorded {
 		v.add(r.HostID, r.At, r.RunID, r.TargetID, r.Kind, r.Verdict, r.Partial, r.DurationMS, r.Requests,

@@ -225,7 +225,8 @@ func (m made) result(s *suite, runs []Run, targets []Target) *Result {
 		m.Run = 0 // a unit has a target
 	}
 	r := s.scan(runs[m.Run], target, m.Host, m.Verdict, m.Findings...)
-	r.At, r.Partial, r.Host.SiteID, r.Host.Name, r.Host.Identity = r.At.Add(m.At), m.Partial, s.site.ID, m.Name, m.Identity
+	r.At, r.Partial, r.Host.SiteID, r.Host.Name, r.Host.Identity = r.At.Add(m.At), m.Partial, s.site.ID, m.Name,
+		m.Identity
 	if m.Audit {
 		r.Kind = RunAudit
 	}
@@ -315,7 +316,8 @@ func TestGroupsOverlap(t *testing.T) {
 	); n != 0 {
 		s.Errorf("%d spans lost a result", n)
 	}
-	if n := s.number(`SELECT count(*) FROM (SELECT host_id FROM documents GROUP BY host_id HAVING count(*) > 2 OR max(seq) - min(seq) > 1) d`); n != 0 {
+	if n := s.number(
+		`SELECT count(*) FROM (SELECT host_id FROM documents GROUP BY host_id HAVING count(*) > 2 OR max(seq) - min(seq) > 1) d`); n != 0 {
 		s.Errorf("%d hosts have other documents than the last two", n)
 	}
 }

@@ -68,7 +68,8 @@ func (rec *recorder) keepSpan(s *span) {
 }
 
 func (rec *recorder) writeSpans(ctx context.Context) error {
-	const columns = "host bigint, kind bigint, since bigint, until bigint, last bigint, results bigint, snapshot bigint, findings bigint, told bigint"
+	const columns = "host bigint, kind bigint, since bigint, until bigint, last bigint, results bigint, snapshot " +
+		"bigint, findings bigint, told bigint"
 	longer, begun := &values{columns: columns}, &values{columns: columns}
 	for _, s := range rec.spanning {
 		v := longer

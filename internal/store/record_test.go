@@ -49,7 +49,8 @@ func TestRecord(t *testing.T) {
 		closed := s.scan(s.run(RunScan), targets[0], 1, model.Closed, "f2")
 		closed.Document = []byte(`{"n":3}`)
 		h = s.record(closed)
-		want.LastSeen, want.LastChanged, want.Verdict, want.Cells, want.Findings = s.clock(), s.clock(), model.Closed, "dd", 1
+		want.LastSeen, want.LastChanged, want.Verdict, want.Cells, want.Findings = s.clock(), s.clock(), model.Closed,
+			"dd", 1
 		same(s, "host when closed", h, want)
 
 		spans, err := s.Spans(s.ctx, h.ID, RunScan)
@@ -66,7 +67,8 @@ func TestRecord(t *testing.T) {
 		}
 		f1, f2 := base, base
 		f2.Finding, f2.Settings, f2.LastSeen = "f2", []string{"set-f2", "shared"}, s.clock()
-		f1.Finding, f1.Settings, f1.LastSeen, f1.Ended = "f1", []string{"set-f1", "shared"}, s.clock().Add(-7*24*time.Hour), s.clock()
+		f1.Finding, f1.Settings, f1.LastSeen, f1.Ended = "f1", []string{"set-f1", "shared"},
+			s.clock().Add(-7*24*time.Hour), s.clock()
 		same(s, "findings", findings, []HostFinding{f2, f1})
 
 		for i, ask := range []func() ([]byte, time.Time, error){

@@ -381,7 +381,8 @@ func (x *history) without(ctx context.Context, rem *removal) (began []held, err 
 		rem.host.ID, x.kind, since); err != nil {
 		return nil, err
 	}
-	v := &values{columns: "host bigint, kind bigint, since bigint, until bigint, last bigint, results bigint, snapshot bigint, findings bigint, told bigint"}
+	v := &values{columns: "host bigint, kind bigint, since bigint, until bigint, last bigint, results bigint, " +
+		"snapshot bigint, findings bigint, told bigint"}
 	for _, s := range spans {
 		v.add(s.host, s.kind, s.since, s.until, s.last, s.results, s.snapshot, s.findings, s.told)
 	}

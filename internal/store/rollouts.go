@@ -16,14 +16,15 @@ import (
 // RolloutState is where a host of a rollout stands.
 type RolloutState string
 
-// The states of a host. Waiting ones are planned by the server; open, closed and gone are kept up to date with every result;
-// the others stay as they were when the host was planned.
+// The states of a host. Waiting ones are planned by the server; open, closed and gone are kept up to date with every
+// result; the others stay as they were when the host was planned.
 const (
-	RolloutWaiting   RolloutState = "waiting"
-	RolloutOpen      RolloutState = "open"      // it has changes, and a finding that they close is open
-	RolloutClosed    RolloutState = "closed"    // later results show none of these findings any more
-	RolloutGone      RolloutState = "gone"      // it has left the fleet
-	RolloutUnwatched RolloutState = "unwatched" // it has changes, and no open finding by which one could tell when they are made
+	RolloutWaiting RolloutState = "waiting"
+	RolloutOpen    RolloutState = "open"   // it has changes, and a finding that they close is open
+	RolloutClosed  RolloutState = "closed" // later results show none of these findings any more
+	RolloutGone    RolloutState = "gone"   // it has left the fleet
+	// it has changes, and no open finding by which one could tell when they are made
+	RolloutUnwatched RolloutState = "unwatched"
 	RolloutUnaudited RolloutState = "unaudited" // nobody has audited it
 	RolloutNothing   RolloutState = "nothing"   // there is nothing to change
 	RolloutQuestion  RolloutState = "question"  // what is known of it contradicts itself
@@ -33,10 +34,12 @@ const (
 
 // Rollout is one plan for many hosts.
 type Rollout struct {
-	ID       int64                `json:"id"`
-	Name     string               `json:"name"`
-	Query    string               `json:"query,omitempty"`   // the filter of hosts that chose them, as in a URL; empty where they were ticked
-	Setting  string               `json:"setting,omitempty"` // the only one that it changes; empty is what each host needs
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+	// the filter of hosts that chose them, as in a URL; empty where they were ticked
+	Query string `json:"query,omitempty"`
+	// the only one that it changes; empty is what each host needs
+	Setting  string               `json:"setting,omitempty"`
 	Strategy string               `json:"strategy"`
 	Goal     string               `json:"goal,omitempty"`
 	Accept   bool                 `json:"accept_breakage,omitempty"`
@@ -48,8 +51,8 @@ type Rollout struct {
 	States   map[RolloutState]int `json:"states"`           // how many hosts stand where
 }
 
-// RolloutGroup is the hosts of a rollout that get exactly the same changes: of one product and role, each value with the same one before
-// it. Their number and states are those of the hosts that whoever asks may see.
+// RolloutGroup is the hosts of a rollout that get exactly the same changes: of one product and role, each value with
+// the same one before it. Their number and states are those of the hosts that whoever asks may see.
 type RolloutGroup struct {
 	ID      int64                `json:"id"`
 	System  string               `json:"system"`
@@ -95,16 +98,18 @@ type RolloutFilter struct {
 
 // PlannedHost is what came of planning for one host.
 type PlannedHost struct {
-	HostID  int64
-	State   RolloutState
-	Why     string
-	Changes []byte        // what makes a group: hosts with the same bytes get exactly the same changes. Empty is no group
+	HostID int64
+	State  RolloutState
+	Why    string
+	// what makes a group: hosts with the same bytes get exactly the same changes. Empty is no group
+	Changes []byte
 	Plan    *model.Plan   // of the group, where this host is its first
 	Closes  []string      // the findings that the changes close
 	Stops   []RolloutStop // without their number
 }
 
-// MaxRollouts bounds the rollouts that are followed at a time: each is compared with the findings of its hosts once a minute.
+// MaxRollouts bounds the rollouts that are followed at a time: each is compared with the findings of its hosts once a
+// minute.
 const MaxRollouts = 50
 
 // rolloutColumns are those of one rollout.
@@ -112,7 +117,8 @@ const rolloutColumns = `SELECT o.id, o.name, o.query, o.setting, o.strategy, o.g
 
 func scanRollout(r row, o *Rollout) error {
 	o.States = map[RolloutState]int{}
-	return r.Scan(&o.ID, &o.Name, &o.Query, &o.Setting, &o.Strategy, &o.Goal, &o.Accept, &o.By, &o.Created, &o.Planned, &o.Ended)
+	return r.Scan(&o.ID, &o.Name, &o.Query, &o.Setting, &o.Strategy, &o.Goal, &o.Accept, &o.By, &o.Created, &o.Planned,
+		&o.Ended)
 }
 
 // AddRollout makes a rollout of the hosts of the fleet that a filter takes. All of them wait to be planned.
@@ -151,7 +157,9 @@ func (q *Queries) Rollout(ctx context.Context, id int64, within Sites) (Rollout,
 
 // Rollouts lists a page of those of which some hosts lie at sites within, and says how many there are.
 func (q *Queries) Rollouts(ctx context.Context, within Sites, p Page) ([]Rollout, int, error) {
-	order, err := p.order(map[string]string{"id": "o.id", "name": "o.name", "created": "o.created", "by": "o.by_whom", "ended": "o.ended"}, "-id", "o.id")
+	order, err := p.order(map[string]string{
+		"id": "o.id", "name": "o.name", "created": "o.created", "by": "o.by_whom", "ended": "o.ended",
+	}, "-id", "o.id")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -233,7 +241,8 @@ func (q *Queries) RolloutGroups(ctx context.Context, id int64, within Sites, p P
 	w.and(`h.group_id > 0`)
 	w.within("h.site_id", within)
 	var total int
-	if err := q.one(ctx, []any{&total}, `SELECT count(DISTINCT h.group_id) FROM rollout_hosts h`+w.String(), w.args...); err != nil {
+	if err := q.one(ctx, []any{&total}, `SELECT count(DISTINCT h.group_id) FROM rollout_hosts h`+w.String(),
+		w.args...); err != nil {
 		return nil, 0, err
 	}
 	groups, err := q.groups(ctx, `(SELECT h.group_id, count(*) AS n FROM rollout_hosts h`+w.String()+` GROUP BY h.group_id) c
@@ -259,7 +268,8 @@ func (q *Queries) RolloutGroups(ctx context.Context, id int64, within Sites, p P
 		err := r.Scan(&group, &state, &n)
 		at[group].States[state] = n
 		return err
-	}, `SELECT h.group_id, h.state, count(*) FROM rollout_hosts h`+w.String()+` GROUP BY h.group_id, h.state`, w.args...); err != nil {
+	}, `SELECT h.group_id, h.state, count(*) FROM rollout_hosts h`+w.String()+` GROUP BY h.group_id, h.state`,
+		w.args...); err != nil {
 		return nil, 0, err
 	}
 	return groups, total, q.each(ctx, func(r row) error {
@@ -295,7 +305,8 @@ func (q *Queries) groups(ctx context.Context, from string, args ...any) ([]Rollo
 // RolloutHosts lists a page of the hosts of a rollout, and says how many there are. They are sorted as hosts are.
 func (q *Queries) RolloutHosts(ctx context.Context, id int64, f RolloutFilter, p Page) ([]RolloutHost, int, error) {
 	order, err := p.order(map[string]string{
-		"host": "h.sort_name", "site": "h.site_id", "owner": "h.owner", "state": "o.state", "since": "o.since", "verdict": "h.verdict", "group": "o.group_id", "id": "h.id",
+		"host": "h.sort_name", "site": "h.site_id", "owner": "h.owner", "state": "o.state", "since": "o.since",
+		"verdict": "h.verdict", "group": "o.group_id", "id": "h.id",
 	}, "host", "h.id")
 	if err != nil {
 		return nil, 0, err
@@ -314,14 +325,15 @@ func (q *Queries) RolloutHosts(ctx context.Context, id int64, f RolloutFilter, p
 		return nil, 0, err
 	}
 	all, err := list(ctx, q, func(r row, h *RolloutHost) error {
-		return r.Scan(&h.HostID, &h.Host, &h.Address, &h.Site, &h.Owner, &h.Group, &h.State, &h.Since, &h.Before, &h.Verdict, &h.Why)
+		return r.Scan(&h.HostID, &h.Host, &h.Address, &h.Site, &h.Owner, &h.Group, &h.State, &h.Since, &h.Before,
+			&h.Verdict, &h.Why)
 	}, `SELECT h.id, h.name, h.address, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.owner, o.group_id, o.state, o.since, o.verdict, h.verdict, o.why
 		FROM rollout_hosts o JOIN hosts h ON h.id = o.host_id`+w.String()+order+p.limits(w), w.args...)
 	return all, total, err
 }
 
-// RolloutStops lists a page of what the changes of a rollout would stop, what was observed and what concerns most hosts first, and says how
-// many there are.
+// RolloutStops lists a page of what the changes of a rollout would stop, what was observed and what concerns most hosts
+// first, and says how many there are.
 func (q *Queries) RolloutStops(ctx context.Context, id int64, within Sites, p Page) ([]RolloutStop, int, error) {
 	w := &where{pg: q.pg}
 	w.and(`s.rollout_id = ?`, id)
@@ -335,7 +347,9 @@ func (q *Queries) RolloutStops(ctx context.Context, id int64, within Sites, p Pa
 	if err := q.one(ctx, []any{&total}, `SELECT count(DISTINCT s.id)`+from, w.args...); err != nil {
 		return nil, 0, err
 	}
-	all, err := list(ctx, q, func(r row, s *RolloutStop) error { return r.Scan(&s.Certainty, &s.Who, &s.What, &s.Because, &s.Hosts) },
+	all, err := list(ctx, q, func(r row, s *RolloutStop) error {
+		return r.Scan(&s.Certainty, &s.Who, &s.What, &s.Because, &s.Hosts)
+	},
 		`SELECT s.certainty, s.who, s.what, s.because, count(*)`+from+` GROUP BY s.id, s.certainty, s.who, s.what, s.because
 		ORDER BY CASE s.certainty WHEN 'observed' THEN 0 WHEN 'documented' THEN 1 ELSE 2 END, count(*) DESC, s.who, s.what, s.id`+p.limits(w), w.args...)
 	return all, total, err
@@ -348,10 +362,13 @@ func (q *Queries) UnplannedRollouts(ctx context.Context) ([]Rollout, error) {
 
 // WaitingHosts are the first hosts of a rollout that wait to be planned, at most [MaxPage].
 func (q *Queries) WaitingHosts(ctx context.Context, id int64, most int) ([]int64, error) {
-	return list(ctx, q, scanID, `SELECT host_id FROM rollout_hosts WHERE rollout_id = $1 AND state = 0 ORDER BY host_id LIMIT $2`, id, min(most, MaxPage))
+	return list(ctx, q, scanID,
+		`SELECT host_id FROM rollout_hosts WHERE rollout_id = $1 AND state = 0 ORDER BY host_id LIMIT $2`, id,
+		min(most, MaxPage))
 }
 
-// PlanAgain has the hosts of a rollout that are left wait to be planned anew, and says how many: all that are neither closed nor gone.
+// PlanAgain has the hosts of a rollout that are left wait to be planned anew, and says how many: all that are neither
+// closed nor gone.
 func (q *Queries) PlanAgain(ctx context.Context, id int64) (n int64, err error) {
 	err = q.atomic(ctx, func(q *Queries) error {
 		const left = `rollout_id = $1 AND state NOT IN ($2, $3)`
@@ -359,7 +376,8 @@ func (q *Queries) PlanAgain(ctx context.Context, id int64) (n int64, err error) 
 			AND host_id IN (SELECT host_id FROM rollout_hosts WHERE `+left+`)`, id, RolloutClosed, RolloutGone); err != nil {
 			return err
 		}
-		if n, err = q.exec(ctx, `UPDATE rollout_hosts SET state = 0, since = $4, group_id = 0, set_id = 0, why = '' WHERE `+left,
+		if n, err = q.exec(ctx,
+			`UPDATE rollout_hosts SET state = 0, since = $4, group_id = 0, set_id = 0, why = '' WHERE `+left,
 			id, RolloutClosed, RolloutGone, q.now()); err != nil {
 			return err
 		}
@@ -381,8 +399,8 @@ type planning struct {
 	groups, sets, stops map[string]int64
 }
 
-// RecordPlanned keeps what came of planning for hosts of a rollout. Of those that do not wait any more nothing is kept: the
-// same may be said again.
+// RecordPlanned keeps what came of planning for hosts of a rollout. Of those that do not wait any more nothing is kept:
+// the same may be said again.
 func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []PlannedHost) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		if _, err := get(ctx, q, scanID, `SELECT id FROM rollouts WHERE id = $1`, id); err != nil {
@@ -394,14 +412,17 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 		for i, p := range planned {
 			asked[i] = p.HostID
 		}
-		still, err := list(ctx, q, scanID, `SELECT host_id FROM rollout_hosts WHERE rollout_id = $1 AND state = 0 AND host_id `+q.in("$2"), id, q.ids(asked))
+		still, err := list(ctx, q, scanID,
+			`SELECT host_id FROM rollout_hosts WHERE rollout_id = $1 AND state = 0 AND host_id `+q.in("$2"), id,
+			q.ids(asked))
 		if err != nil {
 			return err
 		}
 		for _, h := range still {
 			waiting[h] = true
 		}
-		hosts := &values{columns: "rollout bigint, host bigint, state bigint, grp bigint, closes bigint, since bigint, why text"}
+		hosts := &values{columns: "rollout bigint, host bigint, state bigint, grp bigint, closes bigint, since " +
+			"bigint, why text"}
 		stopped := &values{columns: "stop bigint, host bigint"}
 		for i := range planned {
 			p := &planned[i]
@@ -426,17 +447,20 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 				}
 			}
 		}
-		// The rollout is a column of v, too: with a number in its place SQLite goes over all hosts of the rollout, and for
-		// each over all of v.
+		// The rollout is a column of v, too: with a number in its place SQLite goes over all hosts of the rollout, and
+		// for each over all of v.
 		if err := q.change(ctx, hosts, `UPDATE rollout_hosts SET state = v.state, group_id = v.grp, set_id = v.closes,
 			why = v.why, since = v.since FROM v WHERE rollout_hosts.rollout_id = v.rollout AND rollout_hosts.host_id = v.host`); err != nil {
 			return err
 		}
-		if err := q.change(ctx, stopped, `INSERT INTO rollout_stopped (stop_id, host_id) SELECT v.stop, v.host FROM v`); err != nil {
+		if err := q.change(ctx, stopped,
+			`INSERT INTO rollout_stopped (stop_id, host_id) SELECT v.stop, v.host FROM v`); err != nil {
 			return err
 		}
 		// What is not open now cannot be seen to end.
-		_, err = q.exec(ctx, `UPDATE rollout_hosts SET state = $3 WHERE rollout_id = $1 AND state = $4 AND host_id `+q.in("$2")+` AND NOT `+stillOpen,
+		_, err = q.exec(ctx,
+			`UPDATE rollout_hosts SET state = $3 WHERE rollout_id = $1 AND state = $4 AND host_id `+q.in("$2")+
+				` AND NOT `+stillOpen,
 			id, q.ids(asked), RolloutUnwatched, RolloutOpen)
 		return err
 	})
@@ -481,7 +505,8 @@ func (w *planning) shared(ctx context.Context, p *PlannedHost) (group, set int64
 		for _, f := range closes {
 			v.add(set, f)
 		}
-		if err := w.change(ctx, v, `INSERT INTO rollout_closes (set_id, finding) SELECT v.id, v.finding FROM v`); err != nil {
+		if err := w.change(ctx, v,
+			`INSERT INTO rollout_closes (set_id, finding) SELECT v.id, v.finding FROM v`); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -494,13 +519,16 @@ func (w *planning) stop(ctx context.Context, s RolloutStop) (int64, error) {
 	if id := w.stops[key]; id != 0 {
 		return id, nil
 	}
-	id, _, err := w.row(ctx, "rollout_stops", "hash", "certainty, who, what, because", []byte(key), s.Certainty, s.Who, s.What, s.Because)
+	id, _, err := w.row(ctx, "rollout_stops", "hash", "certainty, who, what, because", []byte(key), s.Certainty, s.Who,
+		s.What, s.Because)
 	w.stops[key] = id
 	return id, err
 }
 
 // row makes the row of the rollout that has a key, or finds it, and says whether it made it.
-func (w *planning) row(ctx context.Context, table, key, more string, is any, with ...any) (id int64, made bool, err error) {
+func (w *planning) row(
+	ctx context.Context, table, key, more string, is any, with ...any,
+) (id int64, made bool, err error) {
 	columns := "rollout_id, " + key
 	if more != "" {
 		columns += ", " + more
@@ -510,9 +538,12 @@ func (w *planning) row(ctx context.Context, table, key, more string, is any, wit
 	for _, v := range with {
 		marks = append(marks, args.arg(v))
 	}
-	err = w.insert(ctx, &id, `INSERT INTO `+table+` (`+columns+`) VALUES (`+strings.Join(marks, ", ")+`) ON CONFLICT (rollout_id, `+key+`) DO NOTHING RETURNING id`, args.args...)
+	err = w.insert(ctx, &id,
+		`INSERT INTO `+table+` (`+columns+`) VALUES (`+strings.Join(marks, ", ")+`) ON CONFLICT (rollout_id, `+key+
+			`) DO NOTHING RETURNING id`, args.args...)
 	if errors.Is(err, ErrConflict) {
-		return id, false, w.one(ctx, []any{&id}, `SELECT id FROM `+table+` WHERE rollout_id = $1 AND `+key+` = $2`, w.rollout, is)
+		return id, false, w.one(ctx, []any{&id}, `SELECT id FROM `+table+` WHERE rollout_id = $1 AND `+key+` = $2`,
+			w.rollout, is)
 	}
 	return id, err == nil, err
 }
@@ -523,8 +554,9 @@ func sum(texts ...string) string {
 	return string(h[:16])
 }
 
-// FollowRollouts brings the hosts of all rollouts that are followed up to date: which show none of the findings any more that their
-// changes close, which show one again, and which have left the fleet. It says how many hosts stand elsewhere than before.
+// FollowRollouts brings the hosts of all rollouts that are followed up to date: which show none of the findings any
+// more that their changes close, which show one again, and which have left the fleet. It says how many hosts stand
+// elsewhere than before.
 func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 	const followed = ` AND rollout_id IN (SELECT id FROM rollouts WHERE ended = 0) AND `
 	const retired = `EXISTS (SELECT 1 FROM hosts h WHERE h.id = rollout_hosts.host_id AND h.retired > 0)`
@@ -539,7 +571,8 @@ func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 			{RolloutOpen, RolloutClosed, `NOT ` + retired + ` AND NOT ` + stillOpen},
 			{RolloutClosed, RolloutOpen, stillOpen},
 		} {
-			n, err := q.exec(ctx, `UPDATE rollout_hosts SET state = $1, since = $2 WHERE state = $3`+followed+step.is, step.to, q.now(), step.from)
+			n, err := q.exec(ctx, `UPDATE rollout_hosts SET state = $1, since = $2 WHERE state = $3`+followed+step.is,
+				step.to, q.now(), step.from)
 			if err != nil {
 				return err
 			}

@@ -7,8 +7,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// A rollout is planned host by host, in any order and more than once; hosts close with later results, open again, and leave the fleet.
-// Who knows one site sees its hosts alone.
+// A rollout is planned host by host, in any order and more than once; hosts close with later results, open again, and
+// leave the fleet. Who knows one site sees its hosts alone.
 func TestRollouts(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		other := Site{Name: "branch"}
@@ -26,7 +26,9 @@ func TestRollouts(t *testing.T) {
 				hosts = append(hosts, s.record(scan(n, findings...)))
 			}
 		}
-		o := Rollout{Name: "all", Query: "severity=high", Strategy: "restrict", Goal: "findings", By: "eve", Accept: true}
+		o := Rollout{
+			Name: "all", Query: "severity=high", Strategy: "restrict", Goal: "findings", By: "eve", Accept: true,
+		}
 		s.ok(s.AddRollout(s.ctx, &o, HostFilter{IDs: []int64{1, 2, 3, 4, 5}}))
 		if o.Hosts != 5 {
 			s.Errorf("%d hosts", o.Hosts)
@@ -37,20 +39,39 @@ func TestRollouts(t *testing.T) {
 		due, err := s.UnplannedRollouts(s.ctx)
 		s.ok(err)
 		same(s, "to plan", len(due), 1)
-		plan := &model.Plan{Platform: model.Platform{System: "samba", Product: "samba", Role: model.Standalone}, Changes: []model.Change{{ID: "1", Setting: "x", Closes: []string{"f1"}}}}
-		stop := RolloutStop{Certainty: "observed", Who: "10.0.0.9 (LAB\\ann)", What: "opens samr as user", Because: "the plan refuses it"}
+		plan := &model.Plan{
+			Platform: model.Platform{System: "samba", Product: "samba", Role: model.Standalone},
+			Changes:  []model.Change{{ID: "1", Setting: "x", Closes: []string{"f1"}}},
+		}
+		stop := RolloutStop{
+			Certainty: "observed", Who: "10.0.0.9 (LAB\\ann)", What: "opens samr as user",
+			Because: "the plan refuses it",
+		}
 		maybe := RolloutStop{Certainty: "possible", Who: "printers", What: "print", Because: "x"}
 		s.advance(1000)
 		planned := []PlannedHost{
-			{HostID: 1, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1", "f2"}, Stops: []RolloutStop{maybe, stop, stop}},
-			{HostID: 2, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"}, Stops: []RolloutStop{maybe}},
-			{HostID: 3, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"}, Stops: []RolloutStop{stop}},
+			{
+				HostID: 1, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1", "f2"},
+				Stops: []RolloutStop{maybe, stop, stop},
+			},
+			{
+				HostID: 2, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"},
+				Stops: []RolloutStop{maybe},
+			},
+			{
+				HostID: 3, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"},
+				Stops: []RolloutStop{stop},
+			},
 			{HostID: 4, State: RolloutOpen, Changes: []byte("two"), Plan: plan, Closes: []string{"f1"}},
-			{HostID: 6, State: RolloutOpen, Changes: []byte("two"), Plan: plan, Closes: []string{"f1"}}, // none of the rollout's
+			// none of the rollout's
+			{HostID: 6, State: RolloutOpen, Changes: []byte("two"), Plan: plan, Closes: []string{"f1"}},
 		}
 		s.ok(s.RecordPlanned(s.ctx, o.ID, planned[:2]))
 		s.ok(s.RecordPlanned(s.ctx, o.ID, planned))
-		s.ok(s.RecordPlanned(s.ctx, o.ID, []PlannedHost{{HostID: 5, State: RolloutUnaudited, Why: "never audited"}, {HostID: 1, State: RolloutNothing}}))
+		s.ok(s.RecordPlanned(s.ctx, o.ID,
+			[]PlannedHost{
+				{HostID: 5, State: RolloutUnaudited, Why: "never audited"}, {HostID: 1, State: RolloutNothing},
+			}))
 		s.fails(s.RecordPlanned(s.ctx, 99, planned), ErrNotFound)
 		s.ok(s.RolloutPlanned(s.ctx, o.ID))
 		o.Planned = s.clock()
@@ -62,7 +83,8 @@ func TestRollouts(t *testing.T) {
 		s.ok(err)
 		same(s, "groups", total, 2)
 		same(s, "group", groups[0], RolloutGroup{
-			ID: groups[0].ID, System: "samba", Product: "samba", Role: model.Standalone, Changes: plan.Changes, Closes: []string{"f1", "f2"}, Hosts: 3,
+			ID: groups[0].ID, System: "samba", Product: "samba", Role: model.Standalone, Changes: plan.Changes,
+			Closes: []string{"f1", "f2"}, Hosts: 3,
 			States: map[RolloutState]int{RolloutOpen: 3}, Plan: plan,
 		})
 		stops, total, err := s.RolloutStops(s.ctx, o.ID, nil, Page{})
@@ -87,7 +109,8 @@ func TestRollouts(t *testing.T) {
 		s.ok(err)
 		same(s, "hosts at a site", total, 1)
 		same(s, "host", list[0], RolloutHost{
-			HostID: 3, Host: "HOST3", Address: "10.0.0.3:445", Site: "branch", Group: groups[0].ID, State: RolloutOpen, Since: s.clock(), Before: model.Exposed, Verdict: model.Exposed,
+			HostID: 3, Host: "HOST3", Address: "10.0.0.3:445", Site: "branch", Group: groups[0].ID, State: RolloutOpen,
+			Since: s.clock(), Before: model.Exposed, Verdict: model.Exposed,
 		})
 		nobody := Only(s.Store, Sites{}, 0)
 		_, err = nobody.Rollout(s.ctx, o.ID, nil)
@@ -117,7 +140,9 @@ func TestRollouts(t *testing.T) {
 		s.record(scan(2, "f1")) // it is back
 		_, err = s.RetireHost(s.ctx, 3, s.clock())
 		s.ok(err)
-		follow(3, map[RolloutState]int{RolloutOpen: 1, RolloutClosed: 1, RolloutGone: 1, RolloutUnwatched: 1, RolloutUnaudited: 1})
+		follow(3, map[RolloutState]int{
+			RolloutOpen: 1, RolloutClosed: 1, RolloutGone: 1, RolloutUnwatched: 1, RolloutUnaudited: 1,
+		})
 		list, _, err = s.RolloutHosts(s.ctx, o.ID, RolloutFilter{State: RolloutClosed}, Page{Sort: "-since"})
 		s.ok(err)
 		same(s, "closed", fmt.Sprint(list[0].HostID, list[0].Since.Equal(s.clock())), "1 true")
@@ -141,7 +166,9 @@ func TestRollouts(t *testing.T) {
 		same(s, "open", open, 0)
 		s.ok(s.DeleteRollout(s.ctx, o.ID))
 		s.fails(s.DeleteRollout(s.ctx, o.ID), ErrNotFound)
-		for _, table := range []string{"rollout_groups", "rollout_sets", "rollout_closes", "rollout_hosts", "rollout_stops", "rollout_stopped"} {
+		for _, table := range []string{
+			"rollout_groups", "rollout_sets", "rollout_closes", "rollout_hosts", "rollout_stops", "rollout_stopped",
+		} {
 			if n := s.number(`SELECT count(*) FROM ` + table); n != 0 {
 				s.Errorf("%d rows are left in %s", n, table)
 			}

@@ -90,7 +90,8 @@ func (Quiet) Reread(int) error { return nil }
 func (Quiet) List(string) ([]string, error) { return nil, nil }
 
 // Commented is a configuration whose line ends, comments and share an edit must preserve.
-const Commented = "# my server\r\n[global]\r\n\tworkgroup = X ; not a comment\r\n; restrict anonymous = 0\r\n\r\n[share]\r\n\tpath = /x\r\n"
+const Commented = "# my server\r\n[global]\r\n\tworkgroup = X ; not a comment\r\n; restrict anonymous = " +
+	"0\r\n\r\n[share]\r\n\tpath = /x\r\n"
 
 // Value returns a parameter's value as a plan contains it.
 func Value(v any) model.Value { return model.Value{Present: true, Data: v} }

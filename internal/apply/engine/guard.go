@@ -187,7 +187,8 @@ func (e *Engine) Guard(ctx context.Context, j *Journal, secret []byte) (words st
 	if err := e.awaitGuard(ctx, j); err != nil {
 		return "", err
 	}
-	return "a process of its own; it outlives this terminal and not a reboot, after which ipcguard recover does its work", nil
+	return "a process of its own; it outlives this terminal and not a reboot, after which ipcguard recover does its " +
+		"work", nil
 }
 
 // awaitGuard waits until the guard holds its lock.

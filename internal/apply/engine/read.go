@@ -26,7 +26,8 @@ func (e *DamageError) Error() string { return fmt.Sprintf("apply: journal %s: %s
 type UnsealedError struct{ ID string }
 
 func (e *UnsealedError) Error() string {
-	return fmt.Sprintf("apply: %s is of a version that did not seal its journals: nothing proves that nobody changed it, and it is taken back only when that is asked for", e.ID)
+	return fmt.Sprintf("apply: %s is of a version that did not seal its journals: nothing proves that nobody "+
+		"changed it, and it is taken back only when that is asked for", e.ID)
 }
 
 // Files in journals of earlier versions that are no longer read.
@@ -163,7 +164,8 @@ func (j *Journal) readSealed(id string, f *files, told known, listed bool) error
 	case !listed:
 		return errors.New("the ledger does not know it: it was put there, or put back from an earlier time")
 	case len(j.Steps) < told.Steps:
-		return fmt.Errorf("the ledger knows %d steps of it, and %d are there: it was cut, or put back from an earlier time", told.Steps, len(j.Steps))
+		return fmt.Errorf("the ledger knows %d steps of it, and %d are there: it was cut, or put back from an "+
+			"earlier time", told.Steps, len(j.Steps))
 	}
 	return j.readKept(f.names)
 }

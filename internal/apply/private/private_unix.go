@@ -191,7 +191,8 @@ func above(dir string) error {
 	if info.Mode().Perm()&writable != 0 && info.Mode()&fs.ModeSticky == 0 {
 		return &Error{
 			Path: dir,
-			Why:  fmt.Sprintf("others may write to it (mode %04o), and so put another directory in the place of one below it", info.Mode().Perm()),
+			Why: fmt.Sprintf("others may write to it (mode %04o), and so put another directory in the place of one "+
+				"below it", info.Mode().Perm()),
 			Mend: "chmod go-w " + quoted(dir, "'"),
 		}
 	}

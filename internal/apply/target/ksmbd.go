@@ -88,7 +88,8 @@ func addressOf(interfaces []string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("apply: interfaces = %s: none of them has an address; --address tells where the server answers", strings.Join(interfaces, " "))
+	return "", fmt.Errorf("apply: interfaces = %s: none of them has an address; --address tells where the server "+
+		"answers", strings.Join(interfaces, " "))
 }
 
 func (k *Ksmbd) read() (*smbconf.Config, error) {
@@ -112,7 +113,8 @@ func (k *Ksmbd) Resolve(ctx context.Context, changes []*change.Change) ([]apply.
 	for i := range list {
 		if slices.ContainsFunc(changes, func(ch *change.Change) bool { return ch.When == "service-restart" }) {
 			list[i].Restart = "ksmbd"
-			list[i].Needs = []string{"a restart of ksmbd (ksmbd.control --shutdown, then ksmbd.mountd, or the service manager's way): a reload reads the shares again and not [global]"}
+			list[i].Needs = []string{"a restart of ksmbd (ksmbd.control --shutdown, then ksmbd.mountd, or the " +
+				"service manager's way): a reload reads the shares again and not [global]"}
 		}
 	}
 	return list, err
@@ -171,7 +173,9 @@ func (k *Ksmbd) Settle(ctx context.Context, writes []apply.Write) ([]string, err
 		if ctx.Err() != nil {
 			return notes, fmt.Errorf("apply: ksmbd.control: %w", ctx.Err())
 		}
-		return append(notes, "ksmbd.control --reload failed, so nothing was reloaded (ksmbd reads its configuration when it starts): "+firstComplaint(out)), nil
+		return append(notes,
+			"ksmbd.control --reload failed, so nothing was reloaded (ksmbd reads its configuration when it starts): "+
+				firstComplaint(out)), nil
 	}
 	k.at("ksmbd:reloaded")
 	return notes, nil

@@ -67,15 +67,27 @@ func kernelServer(t *testing.T) (*Ksmbd, *kernelSystem, string) {
 func TestKsmbd(t *testing.T) {
 	k, s, file := kernelServer(t)
 	plan := model.Plan{Changes: []model.Change{
-		{ID: "1", Where: "ksmbd.conf [global] restrict anonymous", When: "service-restart", To: model.Value{Present: true, Type: "int", Data: 1}},
-		{ID: "2", Where: "ksmbd.conf [public] guest ok", When: "new-connections", From: model.Value{Present: true, Type: "bool", Data: true}, To: model.Value{Present: true, Type: "bool", Data: false}},
+		{
+			ID: "1", Where: "ksmbd.conf [global] restrict anonymous", When: "service-restart",
+			To: model.Value{Present: true, Type: "int", Data: 1},
+		},
+		{
+			ID: "2", Where: "ksmbd.conf [public] guest ok", When: "new-connections",
+			From: model.Value{Present: true, Type: "bool", Data: true},
+			To:   model.Value{Present: true, Type: "bool", Data: false},
+		},
 	}}
 	e := engineFor(t, k)
-	j, err := e.Apply(t.Context(), engine.Request{Plan: plan, Changes: applytest.Changes("ksmbd", plan.Changes), Bytes: []byte("{}"), Target: k, Verify: applytest.Good})
+	j, err := e.Apply(t.Context(),
+		engine.Request{
+			Plan: plan, Changes: applytest.Changes("ksmbd", plan.Changes), Bytes: []byte("{}"), Target: k,
+			Verify: applytest.Good,
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "; mine\n[global]\n\tworkgroup = X\n\trestrict anonymous = 1\n\n[public]\n\tpath = /pub\n\tguest ok = no\n"
+	const want = "; mine\n[global]\n\tworkgroup = X\n\trestrict anonymous = 1\n\n[public]\n\tpath = /pub\n\tguest " +
+		"ok = no\n"
 	if b, err := os.ReadFile(file); err != nil || string(b) != want {
 		t.Errorf("%q, %v; want %q", b, err, want)
 	}
@@ -96,8 +108,8 @@ func TestKsmbd(t *testing.T) {
 	}
 }
 
-// A share's parameter needs no restart; a host that changed, a share that is not there and another server's parameter are
-// refused; a reload that fails is told, and fails nothing: the file is what the server reads when it starts.
+// A share's parameter needs no restart; a host that changed, a share that is not there and another server's parameter
+// are refused; a reload that fails is told, and fails nothing: the file is what the server reads when it starts.
 func TestKsmbdRefuses(t *testing.T) {
 	k, s, _ := kernelServer(t)
 	resolve := func(c model.Change, system string) ([]apply.Write, error) {
@@ -105,7 +117,8 @@ func TestKsmbdRefuses(t *testing.T) {
 	}
 	open := model.Change{
 		ID: "1", Where: "ksmbd.conf [public] guest ok", When: "new-connections",
-		From: model.Value{Present: true, Type: "bool", Data: true}, To: model.Value{Present: true, Type: "bool", Data: false},
+		From: model.Value{Present: true, Type: "bool", Data: true},
+		To:   model.Value{Present: true, Type: "bool", Data: false},
 	}
 	w, err := resolve(open, "ksmbd")
 	if err != nil || len(w) != 1 || w[0].Restart != "" || len(w[0].Needs) != 0 {
@@ -123,16 +136,23 @@ func TestKsmbdRefuses(t *testing.T) {
 	if _, err := resolve(missing, "ksmbd"); !errors.As(err, &stale) {
 		t.Errorf("missing: %v", err)
 	}
-	other := model.Change{ID: "1", Where: "[global] restrict anonymous", To: model.Value{Present: true, Type: "int", Data: 1}}
+	other := model.Change{
+		ID: "1", Where: "[global] restrict anonymous", To: model.Value{Present: true, Type: "int", Data: 1},
+	}
 	if _, err := resolve(other, "samba"); !errors.As(err, &refused) {
 		t.Errorf("Samba's: %v", err)
 	}
-	for _, p := range []apply.Place{{Kind: apply.Parameter, Path: "global", Name: "restrict anonymous"}, {Kind: apply.File, Path: "/etc/passwd"}} {
+	for _, p := range []apply.Place{
+		{Kind: apply.Parameter, Path: "global", Name: "restrict anonymous"}, {Kind: apply.File, Path: "/etc/passwd"},
+	} {
 		if err := k.Owns(p); !errors.As(err, &refused) {
 			t.Errorf("%v: %v", p, err)
 		}
 	}
-	if err := k.StillTrue(t.Context(), model.Fact{Where: "ksmbd.conf [global] map to guest", Value: model.Value{Present: true, Type: "enum", Data: "never"}}); !errors.As(err, &stale) {
+	if err := k.StillTrue(t.Context(),
+		model.Fact{
+			Where: "ksmbd.conf [global] map to guest", Value: model.Value{Present: true, Type: "enum", Data: "never"},
+		}); !errors.As(err, &stale) {
 		t.Errorf("fact: %v", err)
 	}
 	s.refuse = true

@@ -403,7 +403,9 @@ func (s *Samba) swept(writes []apply.Write) (notes []string) {
 	for _, w := range writes {
 		if w.Place.Kind == apply.File {
 			for _, name := range sweep(w.Place.Path, w.Before, w.After) {
-				notes = append(notes, fmt.Sprintf("%s was left by a run that was killed, and holds what somebody else wrote: look at it", name))
+				notes = append(notes,
+					fmt.Sprintf("%s was left by a run that was killed, and holds what somebody else wrote: look at it",
+						name))
 			}
 		}
 	}

@@ -51,7 +51,8 @@ func (local) Named(pid int) string {
 	return strings.TrimSpace(string(b))
 }
 
-// ticks are the clock ticks in a second that the kernel counts in: sysconf(_SC_CLK_TCK), 100 on every Linux that Go runs on.
+// ticks are the clock ticks in a second that the kernel counts in: sysconf(_SC_CLK_TCK), 100 on every Linux that Go
+// runs on.
 const ticks = 100
 
 // Began is part of System. See proc_pid_stat(5), field 22, and proc_uptime(5).

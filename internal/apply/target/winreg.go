@@ -115,9 +115,11 @@ func (r *Remote) mayTravel(c *change.Change) error {
 		return nil
 	}
 	return &apply.RefusedError{
-		Where:   c.Where,
-		Why:     "from afar only values are written that cannot cut the connection they travel on, and of this one that is not known",
-		Instead: "on the host itself: ipcguard apply PLAN --target windows: (or ipcguard export PLAN --as powershell, and run it there)",
+		Where: c.Where,
+		Why: "from afar only values are written that cannot cut the connection they travel on, and of this one " +
+			"that is not known",
+		Instead: "on the host itself: ipcguard apply PLAN --target windows: (or ipcguard export PLAN --as " +
+			"powershell, and run it there)",
 	}
 }
 

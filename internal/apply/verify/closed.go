@@ -278,7 +278,8 @@ func (c *doors) files(ids []model.Identity) verdict {
 	})
 	passed := "every share that stood open was asked for by name and refused"
 	if want, _ := c.wanted(); len(c.word(want)) > 0 {
-		passed = "every share that was named was asked for and refused; that no other stood open is the word of who named them"
+		passed = "every share that was named was asked for and refused; that no other stood open is the word of who " +
+			"named them"
 	}
 	return all(list, passed)
 }
@@ -298,7 +299,8 @@ func (c *doors) everyShare(s *model.Scan, r *model.IdentityResult, seen catalog.
 		if o == model.Absent && contains(word, name) {
 			return verdict{
 				Unchecked,
-				fmt.Sprintf("%s was told that there is no share of a name that was given: it may be another that stood open", over(s, r)), seen.Looks,
+				fmt.Sprintf("%s was told that there is no share of a name that was given: it may be another that "+
+					"stood open", over(s, r)), seen.Looks,
 			}
 		}
 		if o != model.Denied && o != model.Absent {

@@ -35,7 +35,8 @@ func (v *Verification) silence(ctx context.Context, c *catalog.Catalog, s *model
 		return &verdict{Passed, "no server answers (" + s.Reason + "), and the host lives: " + must[i].Check, look}
 	}
 	return &verdict{Inconclusive, s.Reason +
-		": whether the server is gone or the host is not known; --check tcp:HOST:PORT of something that still runs there settles it", look}
+		": whether the server is gone or the host is not known; --check tcp:HOST:PORT of something that still runs " +
+		"there settles it", look}
 }
 
 // takesServer reports whether a plan blocks in a way that leaves no server, not even its disk shares.

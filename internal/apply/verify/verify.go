@@ -429,7 +429,8 @@ func nothingToClose(earlier *model.Scan) string {
 	if earlier == nil {
 		return "there is neither a plan nor an earlier scan, so nothing is to be closed"
 	}
-	return fmt.Sprintf("the earlier scan found nothing that strangers are given (%s), so it has nothing that could be closed", earlier.Verdict)
+	return fmt.Sprintf("the earlier scan found nothing that strangers are given (%s), so it has nothing that could "+
+		"be closed", earlier.Verdict)
 }
 
 // beside lists what strangers are given in this run and the plan did not promise to close. It fails nothing, but the

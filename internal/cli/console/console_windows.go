@@ -20,7 +20,8 @@ func Prepare(list ...any) (restore func()) {
 		if windows.GetConsoleMode(h, &mode) != nil || mode&windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0 {
 			continue
 		}
-		if windows.SetConsoleMode(h, mode|windows.ENABLE_PROCESSED_OUTPUT|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil {
+		if windows.SetConsoleMode(h,
+			mode|windows.ENABLE_PROCESSED_OUTPUT|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil {
 			was[h] = mode
 		}
 	}
@@ -35,7 +36,8 @@ func Prepare(list ...any) (restore func()) {
 // legacy mode, prints them as text.
 func Obeys(f *os.File) bool {
 	var mode uint32
-	return windows.GetConsoleMode(windows.Handle(f.Fd()), &mode) == nil && mode&windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0
+	return windows.GetConsoleMode(windows.Handle(f.Fd()), &mode) == nil &&
+		mode&windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0
 }
 
 // Elevated reports whether this process has an administrator's rights.

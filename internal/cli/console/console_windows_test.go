@@ -28,8 +28,8 @@ func mode(t *testing.T, f *os.File) (m uint32) {
 	return m
 }
 
-// TestWindowsConsoleMode: a console takes cursor moves while the program runs, and is afterwards as it was found, in whichever
-// mode that is.
+// TestWindowsConsoleMode: a console takes cursor moves while the program runs, and is afterwards as it was found, in
+// whichever mode that is.
 func TestWindowsConsoleMode(t *testing.T) {
 	f := screen(t)
 	const vt, processed = windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING, windows.ENABLE_PROCESSED_OUTPUT
@@ -61,8 +61,8 @@ func TestWindowsConsoleMode(t *testing.T) {
 	}
 }
 
-// TestWindowsElevated starts itself as an administrator's program is started at an ordinary prompt: with the other one of the
-// administrator's two tokens.
+// TestWindowsElevated starts itself as an administrator's program is started at an ordinary prompt: with the other one
+// of the administrator's two tokens.
 func TestWindowsElevated(t *testing.T) {
 	const asked = "IPCGUARD_TEST_ELEVATED"
 	if os.Getenv(asked) != "" {
@@ -80,7 +80,8 @@ func TestWindowsElevated(t *testing.T) {
 	}
 	defer linked.Close()
 	var primary windows.Token
-	if err := windows.DuplicateTokenEx(linked, windows.MAXIMUM_ALLOWED, nil, windows.SecurityImpersonation, windows.TokenPrimary, &primary); err != nil {
+	if err := windows.DuplicateTokenEx(linked, windows.MAXIMUM_ALLOWED, nil, windows.SecurityImpersonation,
+		windows.TokenPrimary, &primary); err != nil {
 		t.Fatal(err)
 	}
 	defer primary.Close()
