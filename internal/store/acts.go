@@ -67,7 +67,8 @@ func (q *Queries) AddAct(ctx context.Context, a *Act) error {
 		}
 		a.Hash = a.link(before)
 		if err := q.insert(ctx, &a.ID,
-			`INSERT INTO acts (at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+			`INSERT INTO acts (at, who, origin, action, subject, detail, search, hash)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
 			a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, a.searched(), a.Hash); err != nil {
 			return err
 		}

@@ -23,7 +23,8 @@ func TestActsChain(t *testing.T) {
 		}
 		check("")
 		_, err := s.exec(s.ctx,
-			`INSERT INTO acts (at, who, origin, action, subject, detail, search) VALUES (1, 'old', '', 'a', '', '', '')`)
+			`INSERT INTO acts (at, who, origin, action, subject, detail, search)
+				VALUES (1, 'old', '', 'a', '', '', '')`)
 		s.ok(err) // from before there was a chain
 		var all sync.WaitGroup
 		for i := range 40 {
@@ -81,7 +82,8 @@ func TestActsChain(t *testing.T) {
 			s.ok(err)
 			check(want)
 			_, err = s.exec(s.ctx,
-				`INSERT INTO acts (id, at, who, origin, action, subject, detail, search, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $8)`,
+				`INSERT INTO acts (id, at, who, origin, action, subject, detail, search, hash)
+					VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $8)`,
 				a.ID, a.At, a.Who, a.From, a.Action, a.Subject, a.Detail, a.Hash, a.searched())
 			s.ok(err)
 			check("")
@@ -90,7 +92,8 @@ func TestActsChain(t *testing.T) {
 		gone(last, "last lines")
 		gone(list[len(list)-2], "removed") // the first of the chain
 		_, err = s.exec(s.ctx,
-			`INSERT INTO acts (at, who, origin, action, subject, detail, search, hash) VALUES (1, 'x', '', 'a', '', '', '', $1)`, last.Hash)
+			`INSERT INTO acts (at, who, origin, action, subject, detail, search, hash)
+				VALUES (1, 'x', '', 'a', '', '', '', $1)`, last.Hash)
 		s.ok(err)
 		check("added")
 		_, err = s.exec(s.ctx, `DELETE FROM acts WHERE who = 'x'`)

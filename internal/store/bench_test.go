@@ -179,14 +179,20 @@ func (y *year) repeat(ctx context.Context, run int64, at time.Time) error {
 			query string
 			args  []any
 		}{
-			{`INSERT INTO results (host_id, at, run_id, target_id, kind, verdict, partial, duration_ms, requests, snapshot_id, reason)
-				SELECT h.id, CAST($1 AS BIGINT) + h.id * 1000, CAST($2 AS BIGINT), u.target_id, 1, h.verdict, 0, 40, 220, s.snapshot_id, ''
+			{`INSERT INTO results (host_id, at, run_id, target_id, kind, verdict, partial, duration_ms, requests,
+				snapshot_id, reason)
+				SELECT h.id, CAST($1 AS BIGINT) + h.id * 1000, CAST($2 AS BIGINT), u.target_id, 1, h.verdict, 0, 40,
+				220, s.snapshot_id, ''
 				FROM units u JOIN targets t ON t.id = u.target_id JOIN hosts h ON h.id = t.host_id
-				JOIN spans s ON s.host_id = h.id AND s.kind = 1 AND s.until = 0 WHERE u.run_id = $2 AND u.state = 0`, []any{at, run}},
-			{`UPDATE spans SET last_at = CAST($1 AS BIGINT) + host_id * 1000, findings_at = CAST($1 AS BIGINT) + host_id * 1000, results = results + 1
-				WHERE until = 0 AND host_id IN (SELECT t.host_id FROM units u JOIN targets t ON t.id = u.target_id WHERE u.run_id = $2 AND u.state = 0)`, []any{at, run}},
+				JOIN spans s ON s.host_id = h.id AND s.kind = 1 AND s.until = 0 WHERE u.run_id = $2
+				AND u.state = 0`, []any{at, run}},
+			{`UPDATE spans SET last_at = CAST($1 AS BIGINT) + host_id * 1000,
+				findings_at = CAST($1 AS BIGINT) + host_id * 1000, results = results + 1
+				WHERE until = 0 AND host_id IN (SELECT t.host_id FROM units u JOIN targets t ON t.id = u.target_id
+				WHERE u.run_id = $2 AND u.state = 0)`, []any{at, run}},
 			{
-				`UPDATE units SET state = 2, attempt = 1, started = $1, ended = $1, worker = 'worker-1-4711-abcdef' WHERE run_id = $2 AND state = 0`,
+				`UPDATE units SET state = 2, attempt = 1, started = $1, ended = $1, worker = 'worker-1-4711-abcdef'
+					WHERE run_id = $2 AND state = 0`,
 				[]any{at, run},
 			},
 		} {

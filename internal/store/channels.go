@@ -27,7 +27,8 @@ func (q *Queries) Credential(ctx context.Context, id int64) (Credential, error) 
 func (q *Queries) SaveCredential(ctx context.Context, c *Credential) error {
 	if c.ID != 0 {
 		return q.must(ctx,
-			`UPDATE credentials SET name = $2, kind = $3, account = $4, sealed = COALESCE($5, sealed), used = $6 WHERE id = $1`,
+			`UPDATE credentials SET name = $2, kind = $3, account = $4, sealed = COALESCE($5, sealed), used = $6
+				WHERE id = $1`,
 			c.ID, c.Name, c.Kind, c.Account, orNothing(c.Sealed), c.Used)
 	}
 	if c.Sealed == nil {
@@ -63,7 +64,8 @@ func (q *Queries) DeleteCredential(ctx context.Context, id int64) error {
 	})
 }
 
-const channelColumns = `SELECT id, name, kind, config, sealed, kinds, least, acts, digest, quiet, zone, enabled, created, last_ok, last_fail FROM channels`
+const channelColumns = `SELECT id, name, kind, config, sealed, kinds, least, acts, digest, quiet, zone, enabled,
+	created, last_ok, last_fail FROM channels`
 
 func scanChannel(r row, c *Channel) error {
 	return r.Scan(&c.ID, &c.Name, &c.Kind, &c.Config, &c.Sealed, &c.Kinds, &c.Least, &c.Acts, &c.Digest, &c.Quiet,
@@ -87,8 +89,9 @@ func (q *Queries) SaveChannel(ctx context.Context, c *Channel) error {
 	}
 	if c.ID != 0 {
 		return q.must(ctx,
-			`UPDATE channels SET name = $2, kind = $3, config = $4, sealed = COALESCE($5, sealed), kinds = $6, least = $7,
-			acts = $8, digest = $9, quiet = $10, zone = $11, enabled = $12, last_ok = $13, last_fail = $14 WHERE id = $1`,
+			`UPDATE channels SET name = $2, kind = $3, config = $4, sealed = COALESCE($5, sealed), kinds = $6,
+				least = $7, acts = $8, digest = $9, quiet = $10, zone = $11, enabled = $12, last_ok = $13,
+				last_fail = $14 WHERE id = $1`,
 			c.ID, c.Name, c.Kind, c.Config, orNothing(c.Sealed), c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone,
 			c.Enabled, c.LastOK, c.LastFail)
 	}
@@ -99,7 +102,8 @@ func (q *Queries) SaveChannel(ctx context.Context, c *Channel) error {
 		c.Created = q.now()
 	}
 	return q.insert(ctx, &c.ID,
-		`INSERT INTO channels (name, kind, config, sealed, kinds, least, acts, digest, quiet, zone, enabled, created, last_ok, last_fail)
+		`INSERT INTO channels (name, kind, config, sealed, kinds, least, acts, digest, quiet, zone, enabled, created,
+			last_ok, last_fail)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING RETURNING id`,
 		c.Name, c.Kind, c.Config, c.Sealed, c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone, c.Enabled, c.Created,
 		c.LastOK, c.LastFail)
@@ -120,7 +124,8 @@ func (q *Queries) AddDelivery(ctx context.Context, d *Delivery) error {
 		d.Acts = []int64{}
 	}
 	return q.insert(ctx, &d.ID,
-		`INSERT INTO deliveries (channel, key, events, acts, due, sent, tries, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		`INSERT INTO deliveries (channel, key, events, acts, due, sent, tries, error)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (channel, key) DO NOTHING RETURNING id`, d.Channel, d.Key, d.Events, d.Acts, d.Due, d.Sent, d.Tries,
 		d.Error)
 }
@@ -129,7 +134,8 @@ func (q *Queries) AddDelivery(ctx context.Context, d *Delivery) error {
 // messages wait for earlier ones: a failed one that is due later holds back the rest.
 func (q *Queries) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
 	return list(ctx, q, scanDelivery, `SELECT id, channel, key, events, acts, due, sent, tries, error FROM (
-			SELECT *, min(CASE WHEN due > $1 THEN id END) OVER (PARTITION BY channel) AS waits FROM deliveries WHERE sent = 0 AND tries < $3
+			SELECT *, min(CASE WHEN due > $1 THEN id END) OVER (PARTITION BY channel) AS waits FROM deliveries
+			WHERE sent = 0 AND tries < $3
 		) d WHERE due <= $1 AND (waits IS NULL OR id < waits) ORDER BY id LIMIT $2`,
 		now, min(max(limit, 0), MaxPage), MaxTries)
 }

@@ -143,7 +143,8 @@ func copyTable(ctx context.Context, from, to *Queries, table, key string, progre
 func (q *Queries) lastGiven(ctx context.Context, table string) (int64, error) {
 	query := `SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = $1), 0)`
 	if q.pg {
-		query = `SELECT COALESCE((SELECT last_value FROM pg_sequences WHERE schemaname = current_schema() AND sequencename = $1 || '_id_seq'), 0)`
+		query = `SELECT COALESCE((SELECT last_value FROM pg_sequences WHERE schemaname = current_schema()
+			AND sequencename = $1 || '_id_seq'), 0)`
 	}
 	var given, highest int64
 	if err := q.one(ctx, []any{&given}, query, table); err != nil {
@@ -172,7 +173,8 @@ func (q *Queries) setGiven(ctx context.Context, table string, given int64) error
 func (q *Queries) columns(ctx context.Context, table string) ([]string, error) {
 	query := `SELECT name FROM pragma_table_info($1) ORDER BY cid`
 	if q.pg {
-		query = `SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position`
+		query = `SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema()
+			AND table_name = $1 ORDER BY ordinal_position`
 	}
 	columns, err := q.strings(ctx, query, table)
 	if err == nil && len(columns) == 0 {

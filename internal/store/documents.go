@@ -37,7 +37,8 @@ func (q *Queries) insertDocument(
 	ctx context.Context, seq *int64, hostID int64, kind string, at time.Time, document []byte,
 ) error {
 	return q.insert(ctx, seq, `INSERT INTO documents (host_id, kind, seq, at, body)
-		VALUES ($1, $2, COALESCE((SELECT max(seq) FROM documents WHERE host_id = $1 AND kind = $2), 0) + 1, $3, $4) RETURNING seq`,
+		VALUES ($1, $2, COALESCE((SELECT max(seq) FROM documents WHERE host_id = $1 AND kind = $2), 0) + 1, $3, $4)
+		RETURNING seq`,
 		hostID, kind, at, q.st.packer.pack(document))
 }
 

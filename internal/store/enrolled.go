@@ -56,7 +56,8 @@ func (q *Queries) TakeJoin(ctx context.Context, hash string) (j Join, err error)
 	return j, err
 }
 
-const enrolledColumns = `SELECT e.id, e.name, e.site_id, s.name, e.serial, e.earlier, e.until, e.renewed, e.origin, e.protocol, e.created, e.revoked
+const enrolledColumns = `SELECT e.id, e.name, e.site_id, s.name, e.serial, e.earlier, e.until, e.renewed, e.origin,
+	e.protocol, e.created, e.revoked
 	FROM enrolled e JOIN sites s ON s.id = e.site_id`
 
 func scanEnrolled(r row, e *Enrolled) error {

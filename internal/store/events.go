@@ -8,7 +8,8 @@ import (
 // RemoveEvent deletes an event of a host's result, by its kind, subject, and the values before and after.
 func (q *Queries) RemoveEvent(ctx context.Context, e Event) error {
 	_, err := q.exec(ctx,
-		`DELETE FROM events WHERE host_id = $1 AND run_id = $2 AND at = $3 AND kind = $4 AND subject = $5 AND was = $6 AND became = $7`,
+		`DELETE FROM events WHERE host_id = $1 AND run_id = $2 AND at = $3 AND kind = $4 AND subject = $5 AND was = $6
+			AND became = $7`,
 		e.HostID, e.RunID, e.At, e.Kind, e.Subject, e.Before, e.After)
 	return err
 }
@@ -47,8 +48,8 @@ func (q *Queries) AddEvents(ctx context.Context, events []Event) error {
 		}
 		ids, err := q.insertAll(ctx, v,
 			`INSERT INTO events (at, host_id, site_id, run_id, severity, excepted, exception, kind, host,
-			subject, was, became, text) SELECT v.at, v.host, v.site, v.run, v.severity, v.excepted, v.exception, v.kind, v.name,
-			v.subject, v.was, v.became, v.text FROM v ORDER BY v.n RETURNING id`)
+			subject, was, became, text) SELECT v.at, v.host, v.site, v.run, v.severity, v.excepted, v.exception,
+			v.kind, v.name, v.subject, v.was, v.became, v.text FROM v ORDER BY v.n RETURNING id`)
 		for i, id := range ids {
 			events[i].ID = id
 		}
@@ -120,7 +121,8 @@ func (q *Queries) Events(ctx context.Context, f EventFilter, p Page) ([]Event, i
 		return r.Scan(&e.ID, &e.At, &e.Kind, &e.HostID, &e.Host, &e.Site, &e.RunID, &e.Severity, &e.Subject, &e.Before,
 			&e.After, &e.Text,
 			&e.Excepted, &e.Exception)
-	}, `SELECT e.id, e.at, e.kind, e.host_id, e.host, COALESCE(s.name, ''), e.run_id, e.severity, e.subject, e.was, e.became, e.text,
+	}, `SELECT e.id, e.at, e.kind, e.host_id, e.host, COALESCE(s.name, ''), e.run_id, e.severity, e.subject, e.was,
+		e.became, e.text,
 		e.excepted, e.exception FROM events e LEFT JOIN sites s ON s.id = e.site_id`+w.String()+order+
 		p.limits(w), w.args...)
 	return all, total, err

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-const exceptionColumns = `SELECT id, finding, host_id, tag, reason, owner, until, created, by_whom, withdrew, withdrew_by FROM exceptions`
+const exceptionColumns = `SELECT id, finding, host_id, tag, reason, owner, until, created, by_whom, withdrew,
+	withdrew_by FROM exceptions`
 
 // inForce is the condition for an active exception. An expired one counts until ExpireExceptions ends it, so that what
 // is covered, counted and reported always agrees.
@@ -247,8 +248,10 @@ func (q *Queries) repose(ctx context.Context, finding string) error {
 
 // coverFindings sets for each open finding of one host the oldest active exception that matches.
 func (q *Queries) coverFindings(ctx context.Context, hostID int64) error {
-	const fits = `COALESCE((SELECT min(e.id) FROM exceptions e WHERE e.finding = findings.finding AND e.withdrew = 0 AND e.ended = 0
-		AND (e.host_id = findings.host_id OR (e.host_id = 0 AND (e.tag = '' OR e.tag IN (SELECT tag FROM host_tags WHERE host_id = $1))))), 0)`
+	const fits = `COALESCE((SELECT min(e.id) FROM exceptions e WHERE e.finding = findings.finding AND e.withdrew = 0
+		AND e.ended = 0
+		AND (e.host_id = findings.host_id OR (e.host_id = 0 AND (e.tag = ''
+		OR e.tag IN (SELECT tag FROM host_tags WHERE host_id = $1))))), 0)`
 	_, err := q.exec(ctx, `UPDATE findings SET exception = `+fits+` WHERE `+openOf+` AND exception <> `+fits, hostID)
 	return err
 }

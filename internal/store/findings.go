@@ -95,7 +95,8 @@ func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Ti
 	}
 	if err := rec.change(ctx, opened,
 		`INSERT INTO findings (host_id, kind, severity, set_id, exception, first_seen, last_seen, ended, finding,
-		identity, pipe, evidence) SELECT v.host, v.kind, v.severity, v.setting, 0, v.at, v.at, 0, v.finding, v.identity, v.pipe, v.evidence
+		identity, pipe, evidence) SELECT v.host, v.kind, v.severity, v.setting, 0, v.at, v.at, 0, v.finding,
+		v.identity, v.pipe, v.evidence
 		FROM v ORDER BY v.n`); err != nil {
 		return err
 	}
@@ -185,7 +186,8 @@ func (q *Queries) setPosture(ctx context.Context, hostID int64, known map[[16]by
 	lines, err := list(ctx, q, func(r row, l *postureLine) error {
 		return r.Scan(&l.finding, &l.set, &l.severity, &l.n, &l.excepted)
 	},
-		`SELECT finding, set_id, severity, count(*), CAST(sum(CASE WHEN exception <> 0 THEN 1 ELSE 0 END) AS BIGINT) FROM findings
+		`SELECT finding, set_id, severity, count(*), CAST(sum(CASE WHEN exception <> 0 THEN 1 ELSE 0 END) AS BIGINT)
+			FROM findings
 		WHERE `+openOf+` GROUP BY finding, set_id, severity ORDER BY finding, set_id, severity`, hostID)
 	if err != nil {
 		return err
@@ -240,8 +242,9 @@ func (q *Queries) savePosture(ctx context.Context, lines []postureLine, known ma
 	return p, nil
 }
 
-const findingColumns = `SELECT f.host_id, h.name, f.kind, f.finding, f.severity, f.identity, f.pipe, f.evidence, c.settings, f.first_seen,
-	CASE WHEN f.ended = 0 THEN COALESCE(sp.findings_at, f.last_seen) ELSE f.last_seen END, f.ended, f.exception
+const findingColumns = `SELECT f.host_id, h.name, f.kind, f.finding, f.severity, f.identity, f.pipe, f.evidence,
+	c.settings, f.first_seen, CASE WHEN f.ended = 0 THEN COALESCE(sp.findings_at, f.last_seen) ELSE f.last_seen END,
+	f.ended, f.exception
 	FROM findings f JOIN hosts h ON h.id = f.host_id JOIN setting_sets c ON c.id = f.set_id
 	LEFT JOIN spans sp ON sp.host_id = f.host_id AND sp.kind = f.kind AND sp.until = 0`
 
@@ -255,7 +258,8 @@ func scanFinding(r row, f *HostFinding) error {
 // 1000.
 func (q *Queries) HostFindings(ctx context.Context, hostID int64) ([]HostFinding, error) {
 	return list(ctx, q, scanFinding, findingColumns+` WHERE f.host_id = $1
-		ORDER BY CASE WHEN f.ended = 0 THEN 0 ELSE 1 END, f.ended DESC, f.severity DESC, f.finding, f.identity, f.pipe, f.kind, f.id
+		ORDER BY CASE WHEN f.ended = 0 THEN 0 ELSE 1 END, f.ended DESC, f.severity DESC, f.finding, f.identity,
+		f.pipe, f.kind, f.id
 		LIMIT $2`, hostID, MaxPage)
 }
 
@@ -341,7 +345,8 @@ func (q *Queries) FindingCounts(ctx context.Context, f HostFilter) ([]FindingCou
 	return list(ctx, q, func(r row, c *FindingCount) error {
 		return r.Scan(&c.Finding, &c.Hosts, &c.Findings, &c.Excepted, &c.Severity)
 	}, `SELECT finding, CAST(sum(hosts) AS BIGINT), CAST(sum(n) AS BIGINT), CAST(sum(excepted) AS BIGINT), max(severity)
-		FROM (SELECT p.finding, g.posture_id, g.hosts, sum(g.hosts * p.n) AS n, sum(g.hosts * p.excepted) AS excepted, max(p.severity) AS severity`+
+		FROM (SELECT p.finding, g.posture_id, g.hosts, sum(g.hosts * p.n) AS n, sum(g.hosts * p.excepted) AS excepted,
+		max(p.severity) AS severity`+
 		byPosture(w)+` GROUP BY p.finding, g.posture_id, g.hosts) c GROUP BY finding ORDER BY 2 DESC, 5 DESC, finding`,
 		w.args...)
 }
@@ -353,7 +358,8 @@ func (q *Queries) SettingCounts(ctx context.Context, f HostFilter) ([]SettingCou
 	return list(ctx, q, func(r row, c *SettingCount) error {
 		return r.Scan(&c.Setting, &c.Hosts, &c.Findings, &c.Excepted, &c.Severity)
 	}, `SELECT setting, CAST(sum(hosts) AS BIGINT), CAST(sum(n) AS BIGINT), CAST(sum(excepted) AS BIGINT), max(severity)
-		FROM (SELECT ss.setting, g.posture_id, g.hosts, sum(g.hosts * p.n) AS n, sum(g.hosts * p.excepted) AS excepted, max(p.severity) AS severity`+
+		FROM (SELECT ss.setting, g.posture_id, g.hosts, sum(g.hosts * p.n) AS n,
+		sum(g.hosts * p.excepted) AS excepted, max(p.severity) AS severity`+
 		byPosture(w)+` JOIN set_settings ss ON ss.set_id = p.set_id GROUP BY ss.setting, g.posture_id, g.hosts) c
 		GROUP BY setting ORDER BY 2 DESC, 5 DESC, setting`, w.args...)
 }

@@ -13,9 +13,10 @@ import (
 
 // The site's name is a subquery for each row of the page: with a join SQLite may start with the sites and then sort all
 // hosts.
-const hostColumns = `SELECT h.id, h.site_id, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.address, h.name, h.identity, h.same_as, h.tags, h.owner, h.criticality, h.system,
-	h.os, h.verdict, h.cells, h.smb1, h.signing, h.severity, h.findings, h.excepted, h.first_seen, h.last_seen, h.last_changed,
-	h.last_audit, h.logon, h.retired FROM hosts h`
+const hostColumns = `SELECT h.id, h.site_id, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.address, h.name,
+	h.identity, h.same_as, h.tags, h.owner, h.criticality, h.system, h.os, h.verdict, h.cells, h.smb1, h.signing,
+	h.severity, h.findings, h.excepted, h.first_seen, h.last_seen,
+	h.last_changed, h.last_audit, h.logon, h.retired FROM hosts h`
 
 func scanHost(r row, h *Host) error {
 	return r.Scan(&h.ID, &h.SiteID, &h.Site, &h.Address, &h.Name, &h.Identity, &h.SameAs, &h.Tags, &h.Owner,
@@ -88,7 +89,8 @@ func (f HostFilter) append(w *where) *where {
 		w.and(`h.posture_id IN (SELECT posture_id FROM posture_findings WHERE finding = ?)`, f.Finding)
 	}
 	if f.Setting != "" {
-		w.and(`h.posture_id IN (SELECT p.posture_id FROM set_settings c JOIN posture_findings p ON p.set_id = c.set_id WHERE c.setting = ?)`,
+		w.and(`h.posture_id IN (SELECT p.posture_id FROM set_settings c JOIN posture_findings p ON p.set_id = c.set_id
+			WHERE c.setting = ?)`,
 			f.Setting)
 	}
 	if f.Least != "" {
@@ -188,7 +190,8 @@ func (q *Queries) HostsByIdentity(ctx context.Context, siteID int64, identity st
 // HostNames returns the names of a host, the last seen first.
 func (q *Queries) HostNames(ctx context.Context, hostID int64) ([]HostName, error) {
 	return list(ctx, q, func(r row, n *HostName) error { return r.Scan(&n.Name, &n.Kind, &n.FirstSeen, &n.LastSeen) },
-		`SELECT name, kind, first_seen, last_seen FROM host_names WHERE host_id = $1 ORDER BY last_seen DESC, kind, name LIMIT 1000`, hostID)
+		`SELECT name, kind, first_seen, last_seen FROM host_names WHERE host_id = $1
+			ORDER BY last_seen DESC, kind, name LIMIT 1000`, hostID)
 }
 
 // SetSameAs records that a host looks like another one; 0 removes it.
@@ -238,7 +241,8 @@ func (q *Queries) LastSeenBySite(ctx context.Context) (map[string]time.Time, err
 		err := r.Scan(&site, &at)
 		out[site] = at
 		return err
-	}, `SELECT s.name, max(h.last_seen) FROM hosts h JOIN sites s ON s.id = h.site_id WHERE h.retired = 0 GROUP BY s.name`)
+	}, `SELECT s.name, max(h.last_seen) FROM hosts h JOIN sites s ON s.id = h.site_id WHERE h.retired = 0
+		GROUP BY s.name`)
 	return out, err
 }
 

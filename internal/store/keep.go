@@ -23,15 +23,18 @@ func (s *Store) Prune(ctx context.Context, olderThan time.Time) (int64, error) {
 	for _, query := range []string{
 		`DELETE FROM results WHERE id IN (SELECT r.id FROM results r WHERE r.at < $1 ORDER BY r.id LIMIT $2)`,
 		`DELETE FROM findings WHERE id IN (SELECT id FROM findings WHERE ended <> 0 AND ended < $1 LIMIT $2)`,
-		`DELETE FROM spans WHERE (host_id, kind, since) IN (SELECT host_id, kind, since FROM spans WHERE until <> 0 AND until < $1 LIMIT $2)`,
+		`DELETE FROM spans WHERE (host_id, kind, since) IN (SELECT host_id, kind, since FROM spans WHERE until <> 0
+			AND until < $1 LIMIT $2)`,
 		`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < $1 LIMIT $2)`,
 		`DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE (sent <> 0 AND sent < $1)
 			OR (sent = 0 AND tries >= 12 AND due < $1) LIMIT $2)`, // 12 is MaxTries: given up
 		`DELETE FROM sessions WHERE token IN (SELECT token FROM sessions WHERE until < $1 LIMIT $2)`,
-		`DELETE FROM units WHERE (run_id, target_id) IN (SELECT u.run_id, u.target_id FROM units u JOIN runs r ON r.id = u.run_id
+		`DELETE FROM units WHERE (run_id, target_id) IN (SELECT u.run_id, u.target_id FROM units u
+			JOIN runs r ON r.id = u.run_id
 			WHERE r.ended <> 0 AND r.ended < $1 LIMIT $2)`,
 		`DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE ended <> 0 AND ended < $1 LIMIT $2)`,
-		`DELETE FROM exceptions WHERE id IN (SELECT id FROM exceptions WHERE (withdrew <> 0 AND withdrew < $1) OR (ended <> 0 AND ended < $1) LIMIT $2)`,
+		`DELETE FROM exceptions WHERE id IN (SELECT id FROM exceptions WHERE (withdrew <> 0 AND withdrew < $1)
+			OR (ended <> 0 AND ended < $1) LIMIT $2)`,
 		`DELETE FROM rollouts WHERE id IN (SELECT id FROM rollouts WHERE ended <> 0 AND ended < $1 LIMIT $2)`,
 	} {
 		for {

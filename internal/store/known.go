@@ -90,7 +90,8 @@ func (rec *recorder) findUnits(ctx context.Context, results []*Result) error {
 		err := row.Scan(&u.run, &u.target, &waits)
 		rec.units[u], rec.waiting[u] = true, waits
 		return err
-	}, `SELECT u.run_id, u.target_id, CASE WHEN u.state = 0 THEN 1 ELSE 0 END FROM v JOIN units u ON u.run_id = v.run AND u.target_id = v.target
+	}, `SELECT u.run_id, u.target_id, CASE WHEN u.state = 0 THEN 1 ELSE 0 END FROM v JOIN units u ON u.run_id = v.run
+		AND u.target_id = v.target
 		WHERE u.state < 2 ORDER BY u.run_id, u.target_id`+rec.locked("u"))
 }
 
@@ -211,7 +212,8 @@ func (rec *recorder) findSpans(ctx context.Context, results []*Result) error {
 		err := row.Scan(&s.host, &s.kind, &s.since, &s.last, &s.snapshot, &s.findings, &s.told)
 		rec.spans[s.hostKind] = s
 		return err
-	}, `SELECT host_id, kind, since, last_at, snapshot_id, findings, findings_at FROM spans WHERE until = 0 AND host_id `+rec.in("$1"), rec.ids(hosts))
+	}, `SELECT host_id, kind, since, last_at, snapshot_id, findings, findings_at FROM spans WHERE until = 0
+		AND host_id `+rec.in("$1"), rec.ids(hosts))
 }
 
 func (rec *recorder) findNames(ctx context.Context, results []*Result) error {

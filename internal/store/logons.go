@@ -190,8 +190,10 @@ func (q *Queries) ClientLogons(ctx context.Context, f HostFilter, p Page) ([]Cli
 	if text != "" {
 		w.like("lower(l.client)", text)
 	}
-	ways := `SELECT l.client AS client, max(l.agent) AS agent, l.strength AS strength, l.package AS package, l.dialect AS dialect, count(*) AS hosts,
-		COALESCE(min(NULLIF(l.first_seen, 0)), 0) AS first_seen, max(l.last_seen) AS last_seen FROM logons l JOIN hosts h ON h.id = l.host_id` + w.String() +
+	ways := `SELECT l.client AS client, max(l.agent) AS agent, l.strength AS strength, l.package AS package,
+		l.dialect AS dialect, count(*) AS hosts, COALESCE(min(NULLIF(l.first_seen, 0)), 0) AS first_seen,
+		max(l.last_seen) AS last_seen FROM logons l
+		JOIN hosts h ON h.id = l.host_id` + w.String() +
 		` GROUP BY l.client, l.strength, l.package, l.dialect`
 	var total int
 	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM (`+ways+`) t`, w.args...); err != nil {

@@ -48,15 +48,19 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 		run(`INSERT INTO host_names (host_id, kind, name, first_seen, last_seen)
 			SELECT CAST($1 AS BIGINT), kind, name, first_seen, last_seen FROM host_names WHERE host_id = $2
 			ON CONFLICT (host_id, kind, name) DO UPDATE SET
-			first_seen = CASE WHEN excluded.first_seen < host_names.first_seen THEN excluded.first_seen ELSE host_names.first_seen END,
-			last_seen = CASE WHEN excluded.last_seen > host_names.last_seen THEN excluded.last_seen ELSE host_names.last_seen END`, keep.ID, gone.ID),
+			first_seen = CASE WHEN excluded.first_seen < host_names.first_seen THEN excluded.first_seen
+			ELSE host_names.first_seen END,
+			last_seen = CASE WHEN excluded.last_seen > host_names.last_seen THEN excluded.last_seen
+			ELSE host_names.last_seen END`, keep.ID, gone.ID),
 		run(`UPDATE targets SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
 		run(`UPDATE results SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
 		run(`UPDATE events SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
 		run(`UPDATE exceptions SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
-		run(`UPDATE rollout_hosts SET host_id = $1 WHERE host_id = $2 AND rollout_id NOT IN (SELECT rollout_id FROM rollout_hosts WHERE host_id = $1)`,
+		run(`UPDATE rollout_hosts SET host_id = $1 WHERE host_id = $2 AND rollout_id NOT IN (SELECT rollout_id
+			FROM rollout_hosts WHERE host_id = $1)`,
 			keep.ID, gone.ID),
-		run(`UPDATE rollout_stopped SET host_id = $1 WHERE host_id = $2 AND stop_id NOT IN (SELECT stop_id FROM rollout_stopped WHERE host_id = $1)`,
+		run(`UPDATE rollout_stopped SET host_id = $1 WHERE host_id = $2
+			AND stop_id NOT IN (SELECT stop_id FROM rollout_stopped WHERE host_id = $1)`,
 			keep.ID, gone.ID),
 		run(`UPDATE hosts SET same_as = 0 WHERE same_as = $1 OR (id = $2 AND same_as = $1)`, gone.ID, keep.ID),
 		// The open findings end for the kinds of which keep has history; their last_seen is when they were last
@@ -66,16 +70,19 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 			WHERE host_id = $2 AND ended = 0 AND kind IN (SELECT kind FROM spans WHERE host_id = $1)`, keep.ID, gone.ID,
 			now),
 		run(`UPDATE findings SET host_id = $1 WHERE host_id = $2`, keep.ID, gone.ID),
-		run(`UPDATE logons SET host_id = $1 WHERE host_id = $2 AND NOT EXISTS (SELECT 1 FROM documents WHERE host_id = $1 AND kind = $3)`,
+		run(`UPDATE logons SET host_id = $1 WHERE host_id = $2 AND NOT EXISTS (SELECT 1 FROM documents
+			WHERE host_id = $1 AND kind = $3)`,
 			keep.ID, gone.ID, KindObserve),
-		run(`UPDATE documents SET host_id = $1 WHERE host_id = $2 AND kind NOT IN (SELECT kind FROM documents WHERE host_id = $1)`, keep.ID, gone.ID),
+		run(`UPDATE documents SET host_id = $1 WHERE host_id = $2 AND kind NOT IN (SELECT kind FROM documents
+			WHERE host_id = $1)`, keep.ID, gone.ID),
 	}
 	scanned, audited, err := q.history(ctx, keep.ID)
 	if err != nil {
 		return err
 	}
 	steps = append(steps,
-		run(`UPDATE spans SET host_id = $1 WHERE host_id = $2 AND kind NOT IN (SELECT kind FROM spans WHERE host_id = $1)`, keep.ID, gone.ID))
+		run(`UPDATE spans SET host_id = $1 WHERE host_id = $2 AND kind NOT IN (SELECT kind FROM spans
+			WHERE host_id = $1)`, keep.ID, gone.ID))
 	merged := keep
 	var observed int
 	if err := q.one(ctx, []any{&observed}, `SELECT count(*) FROM documents WHERE host_id = $1 AND kind = $2`,
@@ -108,7 +115,8 @@ func (q *Queries) merge(ctx context.Context, keep, gone Host) error {
 		gone.Identity), orElse(keep.System, gone.System), orElse(keep.OS, gone.OS)
 	steps = append(steps,
 		run(`DELETE FROM hosts WHERE id = $1`, gone.ID),
-		run(`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7, last_changed = $8, last_audit = $9,
+		run(`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7,
+			last_changed = $8, last_audit = $9,
 			same_as = $10, identity = $11, system = $12, os = $13, retired = $14, logon = $15 WHERE id = $1`, keep.ID,
 			merged.Verdict, merged.Cells, merged.SMB1, merged.Signing,
 			merged.FirstSeen, merged.LastSeen, merged.LastChanged, merged.LastAudit, merged.SameAs, merged.Identity,

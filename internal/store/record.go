@@ -252,7 +252,8 @@ func (rec *recorder) writeResults(ctx context.Context) error {
 	}
 	ids, err := rec.insertAll(ctx, v,
 		`INSERT INTO results (host_id, at, run_id, target_id, kind, verdict, partial, duration_ms, requests,
-		snapshot_id, reason) SELECT v.host, v.at, v.run, v.target, v.kind, v.verdict, v.partial, v.ms, v.requests, v.snapshot, v.reason
+		snapshot_id, reason) SELECT v.host, v.at, v.run, v.target, v.kind, v.verdict, v.partial, v.ms, v.requests,
+		v.snapshot, v.reason
 		FROM v ORDER BY v.n RETURNING id`)
 	for i, id := range ids {
 		rec.recorded[i].ID = id
@@ -312,8 +313,10 @@ func (rec *recorder) writeCounters(ctx context.Context) error {
 
 func (q *Queries) addTrend(ctx context.Context, k trendKey, t tally) error {
 	_, err := q.exec(ctx,
-		`INSERT INTO trend AS t (day, site_id, shard, exposed, limited, closed, unknown) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (day, site_id, shard) DO UPDATE SET exposed = t.exposed + excluded.exposed, limited = t.limited + excluded.limited,
+		`INSERT INTO trend AS t (day, site_id, shard, exposed, limited, closed, unknown)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (day, site_id, shard) DO UPDATE SET exposed = t.exposed + excluded.exposed,
+		limited = t.limited + excluded.limited,
 		closed = t.closed + excluded.closed, unknown = t.unknown + excluded.unknown`,
 		k.day, k.site, k.shard, t.exposed, t.limited, t.closed, t.unknown)
 	return err

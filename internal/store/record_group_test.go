@@ -317,7 +317,8 @@ func TestGroupsOverlap(t *testing.T) {
 		s.Errorf("%d spans lost a result", n)
 	}
 	if n := s.number(
-		`SELECT count(*) FROM (SELECT host_id FROM documents GROUP BY host_id HAVING count(*) > 2 OR max(seq) - min(seq) > 1) d`); n != 0 {
+		`SELECT count(*) FROM (SELECT host_id FROM documents GROUP BY host_id HAVING count(*) > 2
+			OR max(seq) - min(seq) > 1) d`); n != 0 {
 		s.Errorf("%d hosts have other documents than the last two", n)
 	}
 }

@@ -59,7 +59,8 @@ func (rec *recorder) insertHost(ctx context.Context, h *Host, target *place, r *
 	}
 	err := rec.insert(ctx, &h.ID,
 		`INSERT INTO hosts (site_id, verdict, severity, findings, excepted, criticality, smb1, posture_id, cells,
-		first_seen, last_seen, last_changed, last_audit, owner, sort_name, search, address, name, identity, same_as, tags, system, os, signing)
+		first_seen, last_seen, last_changed, last_audit, owner, sort_name, search, address, name, identity, same_as,
+		tags, system, os, signing)
 		VALUES ($1, $2, 0, 0, 0, $3, $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 		ON CONFLICT (site_id, address) DO NOTHING RETURNING id`,
 		h.SiteID, h.Verdict, h.Criticality, h.SMB1, h.Cells, h.FirstSeen, h.LastSeen, h.LastChanged, h.LastAudit,

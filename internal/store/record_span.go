@@ -80,7 +80,8 @@ func (rec *recorder) writeSpans(ctx context.Context) error {
 	}
 	if err := rec.change(ctx, longer,
 		`UPDATE spans SET until = v.until, last_at = v.last, results = spans.results + v.results,
-		findings = v.findings, findings_at = v.told FROM v WHERE spans.host_id = v.host AND spans.kind = v.kind AND spans.since = v.since`); err != nil {
+		findings = v.findings, findings_at = v.told FROM v WHERE spans.host_id = v.host AND spans.kind = v.kind
+		AND spans.since = v.since`); err != nil {
 		return err
 	}
 	return rec.change(ctx, begun,

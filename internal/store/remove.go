@@ -417,7 +417,8 @@ func (rem *removal) state(ctx context.Context, began []held) error {
 		h.LastChanged = slices.MaxFunc(began, func(a, b held) int { return int(a.ID - b.ID) }).At
 	}
 	_, err := rem.exec(ctx,
-		`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7, last_changed = $8,
+		`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7,
+			last_changed = $8,
 		last_audit = $9 WHERE id = $1`, h.ID, h.Verdict, h.Cells, h.SMB1, h.Signing, h.FirstSeen, h.LastSeen,
 		h.LastChanged, h.LastAudit)
 	return err
@@ -513,7 +514,8 @@ func (rem *removal) ended(ctx context.Context, f findingRow, after []Result) err
 		case r.Verdict == model.Unreachable:
 		case slices.Contains(r.Snapshot.Findings, f.key.finding):
 			n, err := rem.exec(ctx,
-				`UPDATE findings SET first_seen = $2 WHERE host_id = $1 AND kind = $3 AND first_seen = $4 AND finding = $5 AND identity = $6
+				`UPDATE findings SET first_seen = $2 WHERE host_id = $1 AND kind = $3 AND first_seen = $4
+					AND finding = $5 AND identity = $6
 				AND pipe = $7`, rem.host.ID, f.firstSeen, rem.gone.Kind, r.At, f.key.finding, f.key.identity,
 				f.key.pipe)
 			if err != nil {

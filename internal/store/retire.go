@@ -24,7 +24,8 @@ func (q *Queries) RetireHost(ctx context.Context, id int64, at time.Time) (bool,
 		retired = true
 		for _, query := range []string{
 			`UPDATE findings SET ended = $2, exception = 0, last_seen = COALESCE((SELECT s.findings_at FROM spans s
-				WHERE s.host_id = findings.host_id AND s.kind = findings.kind AND s.until = 0), last_seen) WHERE ended <= 0 AND host_id = $1`,
+				WHERE s.host_id = findings.host_id AND s.kind = findings.kind AND s.until = 0), last_seen)
+				WHERE ended <= 0 AND host_id = $1`,
 			`UPDATE hosts SET retired = $2, posture_id = 0, severity = 0, findings = 0, excepted = 0 WHERE id = $1`,
 		} {
 			if _, err := q.exec(ctx, query, id, at); err != nil {
@@ -48,7 +49,8 @@ func (q *Queries) StrayHosts(ctx context.Context, among []int64) ([]Host, error)
 	w := &where{pg: q.pg}
 	w.and(`h.retired = 0`)
 	w.and(`NOT EXISTS (SELECT 1 FROM targets t WHERE t.host_id = h.id)`)
-	w.and(`NOT EXISTS (SELECT 1 FROM host_names n JOIN targets t ON t.site_id = h.site_id AND t.spec = n.name WHERE n.host_id = h.id AND n.kind = 'target')`)
+	w.and(`NOT EXISTS (SELECT 1 FROM host_names n JOIN targets t ON t.site_id = h.site_id AND t.spec = n.name
+		WHERE n.host_id = h.id AND n.kind = 'target')`)
 	if among != nil {
 		w.in("h.id", among)
 	}

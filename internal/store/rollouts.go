@@ -113,7 +113,8 @@ type PlannedHost struct {
 const MaxRollouts = 50
 
 // rolloutColumns are those of one rollout.
-const rolloutColumns = `SELECT o.id, o.name, o.query, o.setting, o.strategy, o.goal, o.accept, o.by_whom, o.created, o.planned, o.ended FROM rollouts o`
+const rolloutColumns = `SELECT o.id, o.name, o.query, o.setting, o.strategy, o.goal, o.accept, o.by_whom, o.created,
+	o.planned, o.ended FROM rollouts o`
 
 func scanRollout(r row, o *Rollout) error {
 	o.States = map[RolloutState]int{}
@@ -125,15 +126,18 @@ func scanRollout(r row, o *Rollout) error {
 func (q *Queries) AddRollout(ctx context.Context, o *Rollout, f HostFilter) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		o.Created, o.Planned, o.Ended = q.now(), time.Time{}, time.Time{}
-		if err := q.insert(ctx, &o.ID, `INSERT INTO rollouts (name, query, setting, strategy, goal, accept, by_whom, created, planned, ended)
+		if err := q.insert(ctx, &o.ID, `INSERT INTO rollouts (name, query, setting, strategy, goal, accept, by_whom,
+			created, planned, ended)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0) RETURNING id`,
 			o.Name, o.Query, o.Setting, o.Strategy, o.Goal, o.Accept, o.By, o.Created); err != nil {
 			return err
 		}
 		f.Retired = false
 		w := f.where(q.pg)
-		n, err := q.exec(ctx, `INSERT INTO rollout_hosts (rollout_id, host_id, site_id, state, since, verdict, group_id, set_id, why)
-			SELECT CAST(`+w.arg(o.ID)+` AS BIGINT), h.id, h.site_id, 0, CAST(`+w.arg(o.Created)+` AS BIGINT), h.verdict, 0, 0, '' FROM hosts h`+w.String(), w.args...)
+		n, err := q.exec(ctx, `INSERT INTO rollout_hosts (rollout_id, host_id, site_id, state, since, verdict,
+			group_id, set_id, why)
+			SELECT CAST(`+w.arg(o.ID)+` AS BIGINT), h.id, h.site_id, 0, CAST(`+w.arg(o.Created)+` AS BIGINT),
+			h.verdict, 0, 0, '' FROM hosts h`+w.String(), w.args...)
 		o.Hosts, o.States = int(n), map[RolloutState]int{RolloutWaiting: int(n)}
 		return err
 	})
@@ -245,7 +249,8 @@ func (q *Queries) RolloutGroups(ctx context.Context, id int64, within Sites, p P
 		w.args...); err != nil {
 		return nil, 0, err
 	}
-	groups, err := q.groups(ctx, `(SELECT h.group_id, count(*) AS n FROM rollout_hosts h`+w.String()+` GROUP BY h.group_id) c
+	groups, err := q.groups(ctx, `(SELECT h.group_id, count(*) AS n FROM rollout_hosts h`+w.String()+`
+		GROUP BY h.group_id) c
 		JOIN rollout_groups g ON g.id = c.group_id ORDER BY c.n DESC, g.id`+p.limits(w), w.args...)
 	if err != nil {
 		return nil, 0, err
@@ -279,7 +284,8 @@ func (q *Queries) RolloutGroups(ctx context.Context, id int64, within Sites, p P
 		at[group].Closes = append(at[group].Closes, finding)
 		return err
 	}, `SELECT s.group_id, c.finding FROM (SELECT DISTINCT h.group_id, h.set_id FROM rollout_hosts h`+w.String()+`) s
-		JOIN rollout_closes c ON c.set_id = s.set_id GROUP BY s.group_id, c.finding ORDER BY s.group_id, c.finding`, w.args...)
+		JOIN rollout_closes c ON c.set_id = s.set_id GROUP BY s.group_id, c.finding
+		ORDER BY s.group_id, c.finding`, w.args...)
 }
 
 func (q *Queries) groups(ctx context.Context, from string, args ...any) ([]RolloutGroup, error) {
@@ -327,7 +333,8 @@ func (q *Queries) RolloutHosts(ctx context.Context, id int64, f RolloutFilter, p
 	all, err := list(ctx, q, func(r row, h *RolloutHost) error {
 		return r.Scan(&h.HostID, &h.Host, &h.Address, &h.Site, &h.Owner, &h.Group, &h.State, &h.Since, &h.Before,
 			&h.Verdict, &h.Why)
-	}, `SELECT h.id, h.name, h.address, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.owner, o.group_id, o.state, o.since, o.verdict, h.verdict, o.why
+	}, `SELECT h.id, h.name, h.address, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.owner, o.group_id,
+		o.state, o.since, o.verdict, h.verdict, o.why
 		FROM rollout_hosts o JOIN hosts h ON h.id = o.host_id`+w.String()+order+p.limits(w), w.args...)
 	return all, total, err
 }
@@ -350,8 +357,10 @@ func (q *Queries) RolloutStops(ctx context.Context, id int64, within Sites, p Pa
 	all, err := list(ctx, q, func(r row, s *RolloutStop) error {
 		return r.Scan(&s.Certainty, &s.Who, &s.What, &s.Because, &s.Hosts)
 	},
-		`SELECT s.certainty, s.who, s.what, s.because, count(*)`+from+` GROUP BY s.id, s.certainty, s.who, s.what, s.because
-		ORDER BY CASE s.certainty WHEN 'observed' THEN 0 WHEN 'documented' THEN 1 ELSE 2 END, count(*) DESC, s.who, s.what, s.id`+p.limits(w), w.args...)
+		`SELECT s.certainty, s.who, s.what, s.because, count(*)`+from+`
+			GROUP BY s.id, s.certainty, s.who, s.what, s.because
+		ORDER BY CASE s.certainty WHEN 'observed' THEN 0 WHEN 'documented' THEN 1 ELSE 2 END, count(*) DESC, s.who,
+		s.what, s.id`+p.limits(w), w.args...)
 	return all, total, err
 }
 
@@ -372,8 +381,10 @@ func (q *Queries) WaitingHosts(ctx context.Context, id int64, most int) ([]int64
 func (q *Queries) PlanAgain(ctx context.Context, id int64) (n int64, err error) {
 	err = q.atomic(ctx, func(q *Queries) error {
 		const left = `rollout_id = $1 AND state NOT IN ($2, $3)`
-		if _, err := q.exec(ctx, `DELETE FROM rollout_stopped WHERE stop_id IN (SELECT id FROM rollout_stops WHERE rollout_id = $1)
-			AND host_id IN (SELECT host_id FROM rollout_hosts WHERE `+left+`)`, id, RolloutClosed, RolloutGone); err != nil {
+		if _, err := q.exec(ctx, `DELETE FROM rollout_stopped WHERE stop_id IN (SELECT id FROM rollout_stops
+			WHERE rollout_id = $1)
+			AND host_id IN (SELECT host_id FROM rollout_hosts
+			WHERE `+left+`)`, id, RolloutClosed, RolloutGone); err != nil {
 			return err
 		}
 		if n, err = q.exec(ctx,
@@ -450,7 +461,8 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 		// The rollout is a column of v, too: with a number in its place SQLite goes over all hosts of the rollout, and
 		// for each over all of v.
 		if err := q.change(ctx, hosts, `UPDATE rollout_hosts SET state = v.state, group_id = v.grp, set_id = v.closes,
-			why = v.why, since = v.since FROM v WHERE rollout_hosts.rollout_id = v.rollout AND rollout_hosts.host_id = v.host`); err != nil {
+			why = v.why, since = v.since FROM v WHERE rollout_hosts.rollout_id = v.rollout
+			AND rollout_hosts.host_id = v.host`); err != nil {
 			return err
 		}
 		if err := q.change(ctx, stopped,
@@ -468,7 +480,8 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 
 // stillOpen tells of a row of rollout_hosts whether its host has an open finding that its changes close.
 const stillOpen = `EXISTS (SELECT 1 FROM hosts h JOIN posture_findings p ON p.posture_id = h.posture_id
-	JOIN rollout_closes c ON c.finding = p.finding AND c.set_id = rollout_hosts.set_id WHERE h.id = rollout_hosts.host_id)`
+	JOIN rollout_closes c ON c.finding = p.finding AND c.set_id = rollout_hosts.set_id
+	WHERE h.id = rollout_hosts.host_id)`
 
 // shared finds or makes the group of a host, and the set of findings that its changes close.
 func (w *planning) shared(ctx context.Context, p *PlannedHost) (group, set int64, err error) {

@@ -10,12 +10,13 @@ import (
 )
 
 // The counters of a run are sums over shards: workers write different rows and do not wait for each other.
-const runColumns = `SELECT r.id, r.kind, r.state, COALESCE(r.schedule, 0), COALESCE(r.due, 0), r.selector, r.by_whom, r.created, r.ended,
-	r.total, r.reason, r.quick,
+const runColumns = `SELECT r.id, r.kind, r.state, COALESCE(r.schedule, 0), COALESCE(r.due, 0), r.selector, r.by_whom,
+	r.created, r.ended, r.total, r.reason, r.quick,
 	COALESCE(c.done, 0), COALESCE(c.exposed, 0), COALESCE(c.limited, 0), COALESCE(c.closed, 0), COALESCE(c.unknown, 0),
 	COALESCE(c.failed, 0), COALESCE(c.started, 0), COALESCE(c.last_at, 0)
 	FROM runs r LEFT JOIN (SELECT run_id, CAST(sum(done) AS BIGINT) AS done, CAST(sum(exposed) AS BIGINT) AS exposed,
-		CAST(sum(limited) AS BIGINT) AS limited, CAST(sum(closed) AS BIGINT) AS closed, CAST(sum(unknown) AS BIGINT) AS unknown,
+		CAST(sum(limited) AS BIGINT) AS limited, CAST(sum(closed) AS BIGINT) AS closed,
+		CAST(sum(unknown) AS BIGINT) AS unknown,
 		CAST(sum(failed) AS BIGINT) AS failed, min(NULLIF(started, 0)) AS started, max(last_at) AS last_at
 		FROM run_counts GROUP BY run_id) c ON c.run_id = r.id`
 
@@ -235,8 +236,8 @@ func (q *Queries) countShard(ctx context.Context, runID int64, shard int, t tall
 	return err
 }
 
-const unitColumns = `SELECT u.run_id, u.target_id, COALESCE(t.spec, ''), COALESCE(t.site_id, 0), u.state, u.worker, u.attempt, u.started,
-	u.ended, u.reason FROM units u LEFT JOIN targets t ON t.id = u.target_id`
+const unitColumns = `SELECT u.run_id, u.target_id, COALESCE(t.spec, ''), COALESCE(t.site_id, 0), u.state, u.worker,
+	u.attempt, u.started, u.ended, u.reason FROM units u LEFT JOIN targets t ON t.id = u.target_id`
 
 func scanUnit(r row, u *Unit) error {
 	return r.Scan(&u.RunID, &u.TargetID, &u.Spec, &u.SiteID, &u.State, &u.Worker, &u.Attempt, &u.Started, &u.Ended,
@@ -278,7 +279,8 @@ func (q *Queries) EachBatch(
 	for _, site := range sites {
 		for after := int64(0); ; {
 			part, err := list(ctx, q, scanID, `SELECT u.target_id FROM units u JOIN targets t ON t.id = u.target_id
-				WHERE u.run_id = $1 AND u.state = 0 AND u.target_id > $2 AND t.site_id = $3 ORDER BY u.target_id LIMIT $4`,
+				WHERE u.run_id = $1 AND u.state = 0 AND u.target_id > $2 AND t.site_id = $3 ORDER BY u.target_id
+				LIMIT $4`,
 				runID, after, site.ID, size)
 			if err != nil {
 				return err
@@ -382,7 +384,8 @@ func (q *Queries) ResetUnits(ctx context.Context, worker string) ([]Unit, error)
 		kept := units[:0]
 		for _, u := range units {
 			n, err := q.exec(ctx,
-				`UPDATE units SET state = 0, worker = '' WHERE run_id = $1 AND target_id = $2 AND state = 1 AND worker = $3`, u.RunID, u.TargetID, worker)
+				`UPDATE units SET state = 0, worker = '' WHERE run_id = $1 AND target_id = $2 AND state = 1
+					AND worker = $3`, u.RunID, u.TargetID, worker)
 			if err != nil {
 				return err
 			}

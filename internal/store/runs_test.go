@@ -183,21 +183,32 @@ func (s *suite) consistent() {
 	s.Helper()
 	for what, query := range map[string]string{
 		"run counters": `SELECT count(*) FROM runs r WHERE
-			COALESCE((SELECT sum(done) FROM run_counts c WHERE c.run_id = r.id), 0) <> (SELECT count(*) FROM units u WHERE u.run_id = r.id AND u.state > 1)
+			COALESCE((SELECT sum(done) FROM run_counts c WHERE c.run_id = r.id), 0) <> (SELECT count(*) FROM units u
+			WHERE u.run_id = r.id AND u.state > 1)
 			OR r.total <> (SELECT count(*) FROM units u WHERE u.run_id = r.id)`,
 		"results of units that are not done": `SELECT count(*) FROM results r WHERE r.run_id <> 0 AND NOT EXISTS
 			(SELECT 1 FROM units u WHERE u.state = 2 AND r.run_id = u.run_id AND r.target_id = u.target_id)`,
-		"results twice": `SELECT count(*) FROM (SELECT run_id, target_id FROM results WHERE run_id <> 0 GROUP BY run_id, target_id HAVING count(*) > 1) x`,
-		"findings of hosts": `SELECT count(*) FROM hosts h WHERE h.findings <> (SELECT count(*) FROM findings f WHERE f.host_id = h.id AND f.ended = 0)
-			OR h.excepted <> (SELECT count(*) FROM findings f WHERE f.host_id = h.id AND f.ended = 0 AND f.exception <> 0)
-			OR h.severity <> COALESCE((SELECT max(f.severity) FROM findings f WHERE f.host_id = h.id AND f.ended = 0), 0)`,
-		"postures": `SELECT count(*) FROM hosts h WHERE h.findings <> COALESCE((SELECT sum(n) FROM posture_findings p WHERE p.posture_id = h.posture_id), 0)
-			OR h.excepted <> COALESCE((SELECT sum(excepted) FROM posture_findings p WHERE p.posture_id = h.posture_id), 0)`,
+		"results twice": `SELECT count(*) FROM (SELECT run_id, target_id FROM results WHERE run_id <> 0
+			GROUP BY run_id, target_id HAVING count(*) > 1) x`,
+		"findings of hosts": `SELECT count(*) FROM hosts h WHERE h.findings <> (SELECT count(*) FROM findings f
+			WHERE f.host_id = h.id AND f.ended = 0)
+			OR h.excepted <> (SELECT count(*) FROM findings f WHERE f.host_id = h.id AND f.ended = 0
+			AND f.exception <> 0)
+			OR h.severity <> COALESCE((SELECT max(f.severity) FROM findings f WHERE f.host_id = h.id AND f.ended = 0),
+			0)`,
+		"postures": `SELECT count(*) FROM hosts h WHERE h.findings <> COALESCE((SELECT sum(n) FROM posture_findings p
+			WHERE p.posture_id = h.posture_id), 0)
+			OR h.excepted <> COALESCE((SELECT sum(excepted) FROM posture_findings p
+			WHERE p.posture_id = h.posture_id), 0)`,
 		"trend": `SELECT count(*) FROM sites s WHERE
-			COALESCE((SELECT sum(exposed) FROM trend t WHERE t.site_id = s.id), 0) <> (SELECT count(*) FROM hosts h WHERE h.site_id = s.id AND h.verdict = 5)
-			OR COALESCE((SELECT sum(exposed + limited + closed + unknown) FROM trend t WHERE t.site_id = s.id), 0) <> (SELECT count(*) FROM hosts h WHERE h.site_id = s.id)`,
-		"spans that end before they begin": `SELECT count(*) FROM spans WHERE (until <> 0 AND until <= since) OR last_at < since`,
-		"open spans":                       `SELECT count(*) FROM (SELECT host_id, kind FROM spans WHERE until = 0 GROUP BY host_id, kind HAVING count(*) > 1) x`,
+			COALESCE((SELECT sum(exposed) FROM trend t WHERE t.site_id = s.id), 0) <> (SELECT count(*) FROM hosts h
+			WHERE h.site_id = s.id AND h.verdict = 5)
+			OR COALESCE((SELECT sum(exposed + limited + closed + unknown) FROM trend t WHERE t.site_id = s.id),
+			0) <> (SELECT count(*) FROM hosts h WHERE h.site_id = s.id)`,
+		"spans that end before they begin": `SELECT count(*) FROM spans WHERE (until <> 0 AND until <= since)
+			OR last_at < since`,
+		"open spans": `SELECT count(*) FROM (SELECT host_id, kind FROM spans WHERE until = 0
+			GROUP BY host_id, kind HAVING count(*) > 1) x`,
 		"spans with gaps": `SELECT count(*) FROM spans a WHERE a.until <> 0 AND NOT EXISTS
 			(SELECT 1 FROM spans b WHERE b.host_id = a.host_id AND b.kind = a.kind AND b.since = a.until)`,
 		"hosts without address": `SELECT count(*) FROM hosts h WHERE NOT EXISTS

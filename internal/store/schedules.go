@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-const scheduleColumns = `SELECT id, name, kind, cron, zone, open_hours, selector, quick, enabled, next_at, last_at, created FROM schedules`
+const scheduleColumns = `SELECT id, name, kind, cron, zone, open_hours, selector, quick, enabled, next_at, last_at,
+	created FROM schedules`
 
 func scanSchedule(r row, s *Schedule) error {
 	return r.Scan(&s.ID, &s.Name, &s.Kind, &s.Cron, &s.Zone, &s.Window, &s.Selector, &s.Quick, &s.Enabled, &s.Next,
@@ -26,8 +27,8 @@ func (q *Queries) Schedule(ctx context.Context, id int64) (Schedule, error) {
 func (q *Queries) SaveSchedule(ctx context.Context, s *Schedule) error {
 	if s.ID != 0 {
 		return q.must(ctx,
-			`UPDATE schedules SET name = $2, kind = $3, cron = $4, zone = $5, open_hours = $6, selector = $7, quick = $8,
-			enabled = $9, next_at = $10, last_at = $11 WHERE id = $1`,
+			`UPDATE schedules SET name = $2, kind = $3, cron = $4, zone = $5, open_hours = $6, selector = $7,
+				quick = $8, enabled = $9, next_at = $10, last_at = $11 WHERE id = $1`,
 			s.ID, s.Name, s.Kind, s.Cron, s.Zone, s.Window, s.Selector, s.Quick, s.Enabled, s.Next, s.Last)
 	}
 	if s.Created.IsZero() {

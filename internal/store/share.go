@@ -12,8 +12,10 @@ import (
 // notShared is a condition on units u of the run $1: no other open run is scanning the same target since $1 was
 // created. Otherwise the unit waits, because the other run's result ends it too. There are few open runs: CROSS JOIN
 // makes SQLite start with them, instead of scanning all running units.
-const notShared = ` NOT EXISTS (SELECT 1 FROM runs a CROSS JOIN runs b CROSS JOIN units o WHERE a.id = $1 AND b.ended = 0 AND b.id <> a.id
-	AND b.kind = a.kind AND (a.quick = 1 OR b.quick = 0) AND o.run_id = b.id AND o.target_id = u.target_id AND o.state = 1
+const notShared = ` NOT EXISTS (SELECT 1 FROM runs a CROSS JOIN runs b CROSS JOIN units o WHERE a.id = $1
+	AND b.ended = 0 AND b.id <> a.id
+	AND b.kind = a.kind AND (a.quick = 1 OR b.quick = 0) AND o.run_id = b.id AND o.target_id = u.target_id
+	AND o.state = 1
 	AND o.started >= a.created)`
 
 // sharing is an open run whose units may be ended by results of other runs.

@@ -180,7 +180,8 @@ func (q *Queries) Spans(ctx context.Context, hostID int64, kind RunKind) ([]Span
 		var err error
 		s.Snapshot, err = shared.read(id, body)
 		return err
-	}, `SELECT s.host_id, s.kind, s.since, s.until, s.results, p.id, p.body FROM spans s JOIN snapshots p ON p.id = s.snapshot_id
+	}, `SELECT s.host_id, s.kind, s.since, s.until, s.results, p.id, p.body FROM spans s
+		JOIN snapshots p ON p.id = s.snapshot_id
 		WHERE s.host_id = $1 AND s.kind = $2 ORDER BY s.since DESC LIMIT $3`, hostID, kind, maxSpans)
 	slices.Reverse(out)
 	return out, err
@@ -217,8 +218,8 @@ func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, 
 		var err error
 		v.Snapshot, err = shared.read(id, body)
 		return err
-	}, `SELECT r.id, r.run_id, r.target_id, r.host_id, r.kind, r.at, r.verdict, r.reason, r.partial, r.duration_ms, r.requests,
-		COALESCE(u.worker, ''), p.id, p.body FROM results r JOIN snapshots p ON p.id = r.snapshot_id
+	}, `SELECT r.id, r.run_id, r.target_id, r.host_id, r.kind, r.at, r.verdict, r.reason, r.partial, r.duration_ms,
+		r.requests, COALESCE(u.worker, ''), p.id, p.body FROM results r JOIN snapshots p ON p.id = r.snapshot_id
 		LEFT JOIN units u ON u.run_id = r.run_id AND u.target_id = r.target_id`+w.String()+order+p.limits(w), w.args...)
 	return out, total, err
 }
@@ -287,7 +288,8 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 		}
 		d.After, err = shared.read(y, after)
 		return err
-	}, `SELECT h.id, h.name, (SELECT s.name FROM sites s WHERE s.id = h.site_id), c.kind, COALESCE(c.x, 0), p.body, c.y, n.body FROM (`+page+`) c
+	}, `SELECT h.id, h.name, (SELECT s.name FROM sites s WHERE s.id = h.site_id), c.kind, COALESCE(c.x, 0), p.body,
+		c.y, n.body FROM (`+page+`) c
 		JOIN hosts h ON h.id = c.host_id LEFT JOIN snapshots p ON p.id = c.x JOIN snapshots n ON n.id = c.y`+order+
 		`, c.kind`, w.args...)
 	return out, total, err
@@ -312,7 +314,8 @@ func (q *Queries) Trend(ctx context.Context, from, to time.Time, site string) ([
 	steps, err := list(ctx, q, func(r row, s *step) error {
 		return r.Scan(&s.day, &s.exposed, &s.limited, &s.closed, &s.unknown)
 	},
-		`SELECT day, CAST(sum(exposed) AS BIGINT), CAST(sum(limited) AS BIGINT), CAST(sum(closed) AS BIGINT), CAST(sum(unknown) AS BIGINT)
+		`SELECT day, CAST(sum(exposed) AS BIGINT), CAST(sum(limited) AS BIGINT), CAST(sum(closed) AS BIGINT),
+			CAST(sum(unknown) AS BIGINT)
 		FROM trend`+w.String()+` GROUP BY day ORDER BY day`, w.args...)
 	if err != nil {
 		return nil, err

@@ -44,8 +44,10 @@ func (q *Queries) Standings(ctx context.Context, f HostFilter) ([]Standing, erro
 	return list(ctx, q, func(r row, s *Standing) error {
 		return r.Scan(&s.Site, &s.Owner, &s.Verdict, &s.Hosts, &s.Oldest)
 	},
-		`SELECT s.name, g.owner, g.verdict, g.hosts, g.oldest FROM (SELECT h.site_id, h.owner, h.verdict, count(*) AS hosts, min(h.last_changed) AS oldest
-		FROM hosts h`+w.String()+` GROUP BY h.site_id, h.owner, h.verdict) g JOIN sites s ON s.id = g.site_id ORDER BY s.name, g.owner, g.verdict`, w.args...)
+		`SELECT s.name, g.owner, g.verdict, g.hosts, g.oldest FROM (SELECT h.site_id, h.owner, h.verdict,
+			count(*) AS hosts, min(h.last_changed) AS oldest
+		FROM hosts h`+w.String()+` GROUP BY h.site_id, h.owner, h.verdict) g JOIN sites s ON s.id = g.site_id
+		ORDER BY s.name, g.owner, g.verdict`, w.args...)
 }
 
 // OpenSince returns since when the oldest open finding of each host is open. Hosts without one are left out.
@@ -58,6 +60,7 @@ func (q *Queries) OpenSince(ctx context.Context, f HostFilter) (map[int64]time.T
 		err := r.Scan(&id, &at)
 		out[id] = at
 		return err
-	}, `SELECT f.host_id, min(f.first_seen) FROM findings f WHERE f.ended = 0 AND f.host_id IN (SELECT h.id FROM hosts h`+w.String()+`) GROUP BY f.host_id`, w.args...)
+	}, `SELECT f.host_id, min(f.first_seen) FROM findings f WHERE f.ended = 0
+		AND f.host_id IN (SELECT h.id FROM hosts h`+w.String()+`) GROUP BY f.host_id`, w.args...)
 	return out, err
 }

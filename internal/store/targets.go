@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-const targetColumns = `SELECT t.id, t.site_id, (SELECT s.name FROM sites s WHERE s.id = t.site_id), t.spec, t.kind, t.tags, t.owner, t.criticality, COALESCE(t.credential, 0),
-	t.audit_source, t.enabled, t.found_by, COALESCE(t.host_id, 0), t.note, t.created
+const targetColumns = `SELECT t.id, t.site_id, (SELECT s.name FROM sites s WHERE s.id = t.site_id), t.spec, t.kind,
+	t.tags, t.owner, t.criticality, COALESCE(t.credential, 0), t.audit_source, t.enabled, t.found_by,
+	COALESCE(t.host_id, 0), t.note, t.created
 	FROM targets t`
 
 func scanTarget(r row, t *Target) error {
@@ -267,7 +268,8 @@ func (q *Queries) upsertTarget(ctx context.Context, t *Target) (isNew, differs b
 	}
 	n, err := q.exec(ctx,
 		`UPDATE targets SET kind = $3, tags = $4, owner = $5, criticality = $6, credential = $7, audit_source = $8,
-		enabled = $9, note = $10 WHERE site_id = $1 AND spec = $2 AND (kind <> $3 OR tags <> $4 OR owner <> $5 OR criticality <> $6
+		enabled = $9, note = $10 WHERE site_id = $1 AND spec = $2 AND (kind <> $3 OR tags <> $4 OR owner <> $5
+		OR criticality <> $6
 		OR COALESCE(credential, 0) <> $11 OR audit_source <> $8 OR enabled <> $9 OR note <> $10)`,
 		t.SiteID, t.Spec, t.Kind, t.Tags, t.Owner, t.Criticality, orNull(t.Credential), t.AuditSource, t.Enabled,
 		t.Note, t.Credential)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-const userColumns = `SELECT id, name, role, password, disabled, created, last_login, last_visit, subject, epoch, totp, totp_step FROM users`
+const userColumns = `SELECT id, name, role, password, disabled, created, last_login, last_visit, subject, epoch, totp,
+	totp_step FROM users`
 
 func scanUser(r row, u *User) error {
 	return r.Scan(&u.ID, &u.Name, &u.Role, &u.Password, &u.Disabled, &u.Created, &u.LastLogin, &u.LastVisit, &u.Subject,
@@ -59,7 +60,8 @@ func (q *Queries) user(ctx context.Context, which string, arg any) (User, error)
 		return u, err
 	}
 	u.Sites, err = list(ctx, q, func(r row, s *SiteRole) error { return r.Scan(&s.SiteID, &s.Site, &s.Role) },
-		`SELECT r.site_id, s.name, r.role FROM site_roles r JOIN sites s ON s.id = r.site_id WHERE r.user_id = $1 ORDER BY s.name`, u.ID)
+		`SELECT r.site_id, s.name, r.role FROM site_roles r JOIN sites s ON s.id = r.site_id WHERE r.user_id = $1
+			ORDER BY s.name`, u.ID)
 	return u, err
 }
 
@@ -71,7 +73,8 @@ func (q *Queries) SaveUser(ctx context.Context, u *User) error {
 	}
 	if u.ID != 0 {
 		return q.must(ctx,
-			`UPDATE users SET name = $2, role = $3, password = $4, disabled = $5, last_login = $6, last_visit = $7, epoch = $8, totp = $9,
+			`UPDATE users SET name = $2, role = $3, password = $4, disabled = $5, last_login = $6, last_visit = $7,
+				epoch = $8, totp = $9,
 			totp_step = $10 WHERE id = $1`, u.ID, u.Name, u.Role, u.Password, u.Disabled, u.LastLogin, u.LastVisit,
 			u.Epoch, u.TOTP, u.TOTPStep)
 	}
@@ -79,7 +82,8 @@ func (q *Queries) SaveUser(ctx context.Context, u *User) error {
 		u.Created = q.now()
 	}
 	return q.insert(ctx, &u.ID,
-		`INSERT INTO users (name, role, password, disabled, created, last_login, last_visit, subject, epoch, totp, totp_step)
+		`INSERT INTO users (name, role, password, disabled, created, last_login, last_visit, subject, epoch, totp,
+			totp_step)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING id`,
 		u.Name, u.Role, u.Password, u.Disabled, u.Created, u.LastLogin, u.LastVisit, u.Subject, u.Epoch, u.TOTP,
 		u.TOTPStep)

@@ -38,7 +38,8 @@ func (q *Queries) View(ctx context.Context, userID, id int64) (SavedView, error)
 func (q *Queries) SaveView(ctx context.Context, v *SavedView) error {
 	v.Created = q.now()
 	return q.insert(ctx, &v.ID, `INSERT INTO views (user_id, name, path, query, created) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (user_id, name) DO UPDATE SET path = excluded.path, query = excluded.query, created = excluded.created RETURNING id`,
+		ON CONFLICT (user_id, name) DO UPDATE SET path = excluded.path, query = excluded.query,
+		created = excluded.created RETURNING id`,
 		v.UserID, v.Name, v.Path, v.Query, v.Created)
 }
 

@@ -14,7 +14,8 @@ func (q *Queries) Heartbeat(ctx context.Context, w Worker) error {
 		w.Started = w.Seen
 	}
 	_, err := q.exec(ctx,
-		`INSERT INTO workers (name, site, version, protocol, started, seen, busy, done) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		`INSERT INTO workers (name, site, version, protocol, started, seen, busy, done)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (name) DO UPDATE SET site = excluded.site, version = excluded.version, protocol = excluded.protocol,
 		started = excluded.started, seen = excluded.seen, busy = excluded.busy, done = excluded.done`,
 		w.Name, w.Site, w.Version, w.Protocol, w.Started, w.Seen, w.Busy, w.Done)
@@ -39,7 +40,8 @@ func (q *Queries) RemoveWorker(ctx context.Context, name string) error {
 func (q *Queries) Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
 	now := q.now()
 	n, err := q.exec(ctx, `INSERT INTO leases AS l (name, holder, until) VALUES ($1, $2, $3)
-		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE l.holder = excluded.holder OR l.until <= $4`,
+		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+		WHERE l.holder = excluded.holder OR l.until <= $4`,
 		name, holder, now.Add(ttl), now)
 	return n == 1, err
 }
