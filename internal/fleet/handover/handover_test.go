@@ -23,7 +23,7 @@ import (
 const hostile = "=cmd|' /C calc'!A1 [1:9] {{ lookup('pipe', 'id') }} \u202e\n- evil: true"
 
 // left returns a rollout with a group of Windows, one of Samba, and one in which every host is closed.
-func left(t *testing.T) *Rollout {
+func left(t testing.TB) *Rollout {
 	t.Helper()
 	c, err := catalog.Load()
 	if err != nil {
@@ -264,7 +264,7 @@ func TestAnsible(t *testing.T) {
 	}
 }
 
-func unzip(t *testing.T, b []byte) map[string]string {
+func unzip(t testing.TB, b []byte) map[string]string {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
