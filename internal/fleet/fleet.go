@@ -81,7 +81,7 @@ type Options struct {
 	JobTimeout  time.Duration // 0 is 15 minutes; then a job is given back and retried
 	RescueAfter time.Duration // 0 is twice JobTimeout: when the queue itself reassigns a job
 	Heartbeat   time.Duration // 0 is 5 s
-	Poll        time.Duration // interval for polling jobs on SQLite; 0 is a second. PostgreSQL notifies
+	Poll        time.Duration // interval for polling jobs on SQLite; 0 is 250 ms. PostgreSQL notifies
 	Retention   time.Duration // how long history is kept; 0 is for ever
 	RetireAfter time.Duration // how long a host may stay silent before it leaves the fleet; 0 is for ever
 
@@ -111,7 +111,7 @@ func (o *Options) defaults() error {
 	o.JobTimeout = cmp.Or(o.JobTimeout, 15*time.Minute)
 	o.RescueAfter = cmp.Or(o.RescueAfter, 2*o.JobTimeout)
 	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
-	o.Poll = cmp.Or(o.Poll, time.Second)
+	o.Poll = cmp.Or(o.Poll, 250*time.Millisecond)
 	o.Protocol = cmp.Or(o.Protocol, Protocol)
 	if o.Scan.Room == nil { // one for all scanners
 		o.Scan.Room = scan.NewRoom(cmp.Or(o.Scan.Concurrency, scan.DefaultConcurrency), o.Scan.Files)

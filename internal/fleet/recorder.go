@@ -14,7 +14,7 @@ import (
 // groupTime after the first, or when a remote worker waits for its answer.
 const (
 	groupSize = 128
-	groupTime = 100 * time.Millisecond
+	groupTime = 300 * time.Millisecond
 	// retryAfter is the pause between attempts while the database is down or full.
 	retryAfter = time.Second
 )

@@ -77,7 +77,7 @@ func (j *job) scan(ctx context.Context) error {
 // settle waits for the job's scans and for their results to be stored. It returns the first error.
 func (j *job) settle(ctx context.Context, done <-chan error) error {
 	j.wg.Wait()
-	if j.by != "" {
+	if j.by != "" || j.seats.Busy() == 0 { // nobody else adds to the group
 		j.records.flush()
 	}
 	for range j.entries {

@@ -1,0 +1,4 @@
+-- +goose Up
+-- Only PostgreSQL compresses by itself.
+
+-- +goose Down
