@@ -74,6 +74,17 @@ func (c *Client) Endpoint() string {
 	return c.endpoint
 }
 
+// Join makes Bind join an association group, in which a handle is good on every pipe; call it before Bind. 0 begins a
+// group. See [C706] 12.6.3.1.
+func (c *Client) Join(group uint32) { c.group = group }
+
+// Group returns the association group of the bind_ack.
+func (c *Client) Group() uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.group
+}
+
 // Bind opens the association and offers each interface in a separate context, with NDR20. The results are in the order
 // of ifaces. A refusal of the whole bind is a *BindNak.
 func (c *Client) Bind(ctx context.Context, ifaces ...SyntaxID) ([]ContextResult, error) {

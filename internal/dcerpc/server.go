@@ -22,6 +22,9 @@ type Endpoint struct {
 	// Accept decides about an offered interface that has a handler; nil accepts. A refusal has ContextResult's Result
 	// and Reason.
 	Accept func(SyntaxID) ContextResult
+	// Group joins the association group that a bind asks for, 0 for a new one, and returns the group that it is in; nil
+	// leaves every bind in one.
+	Group func(asked uint32) uint32
 	// Refuse, if not nil, is the response to every bind.
 	Refuse *BindNak
 	// MaxFragment bounds the fragments of responses, besides the client's limit; 0 means 4,280, as in Windows over
@@ -37,6 +40,7 @@ type Server struct {
 	in       *Reassembler
 	contexts map[uint16]SyntaxID
 	bound    bool
+	group    uint32
 	maxXmit  int
 	out      [][]byte // complete packets, each a message of the pipe
 	queued   int
@@ -141,13 +145,16 @@ func (s *Server) bind(p PDU) error {
 			s.maxXmit = s.e.MaxFragment
 		}
 		s.maxXmit = min(s.maxXmit, max(minFragment, int(b.MaxRecv)))
+		if s.group = 0x53F0; s.e.Group != nil {
+			s.group = s.e.Group(b.AssocGroup)
+		}
 	} else {
 		h.Type = TypeAlterContextReply
 		if !s.bound {
 			return fmt.Errorf("%w: alter_context before bind", ErrMalformed)
 		}
 	}
-	ack := BindAck{MaxXmit: uint16(s.maxXmit), MaxRecv: uint16(s.maxXmit), AssocGroup: 0x53F0, Secondary: s.e.Secondary}
+	ack := BindAck{MaxXmit: uint16(s.maxXmit), MaxRecv: uint16(s.maxXmit), AssocGroup: s.group, Secondary: s.e.Secondary}
 	if p.Type == TypeAlterContext {
 		ack.Secondary = ""
 	}

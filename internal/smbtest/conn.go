@@ -8,7 +8,6 @@ import (
 	"net"
 	"time"
 
-	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/smb/nbss"
@@ -48,6 +47,9 @@ type session struct {
 	account  string
 	trees    map[uint32]*tree
 	nextTree uint32
+
+	groups     map[uint32]handles // by association group
+	nextHandle uint64
 
 	// of SMB 2 and 3
 	preauth   smbcrypt.Preauth
@@ -225,7 +227,7 @@ func (s *session) open(h *Host, t *tree, name string) (*opened, status.NTStatus)
 	case !p.pipe(s.who, name):
 		return nil, status.AccessDenied
 	}
-	c := &caller{host: h, who: s.who, account: s.account, handles: map[dcerpc.Handle]object{}}
+	c := &caller{host: h, session: s, who: s.who, account: s.account, handles: handles{}}
 	o := &opened{tree: t, name: name, caller: c}
 	if equalFold(name, sqlPipe) {
 		o.pipe = &sql{}

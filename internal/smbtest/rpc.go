@@ -14,10 +14,32 @@ func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
 // caller is the identity that has a pipe open, and the handles opened through it.
 type caller struct {
 	host    *Host
+	session *session
 	who     model.Identity
 	account string // as the server knows the caller
-	handles map[dcerpc.Handle]object
-	next    uint64
+	handles handles
+}
+
+// handles are those of an association group: what one pipe opened is good on every pipe of the group.
+type handles map[dcerpc.Handle]object
+
+// maxGroups bounds the association groups of a session: far more than any client has pipes.
+const maxGroups = 1024
+
+// join puts the caller's pipe into an association group of its session, or into a new one. See [MS-RPCE] 3.3.1.5.4.
+func (c *caller) join(group uint32) uint32 {
+	if known := c.session.groups[group]; known != nil {
+		c.handles = known
+		return group
+	}
+	group = 0x53F0 + uint32(len(c.session.groups))
+	if c.session.groups == nil {
+		c.session.groups = map[uint32]handles{}
+	}
+	if len(c.session.groups) < maxGroups {
+		c.session.groups[group] = c.handles
+	}
+	return group
 }
 
 // object is what a handle refers to.
@@ -27,13 +49,13 @@ type object struct {
 	rid  uint32
 }
 
-// maxHandles bounds the open handles of a pipe.
+// maxHandles bounds the open handles of a group.
 const maxHandles = 1024
 
 func (c *caller) open(o object) dcerpc.Handle {
-	c.next++
+	c.session.nextHandle++
 	var h dcerpc.Handle
-	binary.LittleEndian.PutUint64(h[4:], c.next)
+	binary.LittleEndian.PutUint64(h[4:], c.session.nextHandle)
 	copy(h[12:], "practice")
 	if len(c.handles) < maxHandles {
 		c.handles[h] = o
@@ -101,6 +123,7 @@ func (h *Host) endpoint(pipe string, c *caller) *dcerpc.Endpoint {
 	e := &dcerpc.Endpoint{
 		Secondary: `\PIPE\` + h.Profile.secondary(pipe),
 		Handlers:  map[dcerpc.SyntaxID]dcerpc.Handler{},
+		Group:     c.join,
 	}
 	ops := interfaces()
 	for _, id := range h.Profile.behind(pipe) {
