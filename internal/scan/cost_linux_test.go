@@ -51,6 +51,7 @@ func BenchmarkServerCost(b *testing.B) {
 			"netshareenumall", "lookupsids S-1-5-32-544", "enumprinters", "querydispinfo")},
 		{"quick", scanWith(b, Options{Quick: true})},
 		{"scan", scanWith(b, Options{})},
+		{"scan/far", scanWith(b, Options{Dial: dialFar})},
 		{"scan/one-connection", scanWith(b, Options{OneConnection: true})},
 		{"scan/gentle", scanWith(b, Options{Gentle: true})},
 	} {

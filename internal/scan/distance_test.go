@@ -1,16 +1,21 @@
 package scan
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/smbtest"
 )
@@ -27,31 +32,14 @@ func TestRoundTrips(t *testing.T) {
 		requests int // 0 is any number
 	}{
 		{"the null-session question", "samba", Options{Quick: true}, model.Limited, 7, 7},
-		{"anonymous", "samba", Options{NoGuest: true, NoUnknownUser: true}, model.Exposed, 21, 0},
-		{"everybody", "samba", Options{}, model.Exposed, 29, 0},
-		{"everybody, Windows", "win2003", Options{}, model.Exposed, 20, 0},
+		{"anonymous", "samba", Options{NoGuest: true, NoUnknownUser: true}, model.Exposed, 11, 0},
+		{"everybody", "samba", Options{}, model.Exposed, 15, 0},
+		{"everybody, Windows", "win2003", Options{}, model.Exposed, 17, 0},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				host, err := smbtest.NewHost(x.profile, "PRACTICE1")
-				if err != nil {
-					t.Fatal(err)
-				}
-				o := x.o
-				o.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
-					if err := sleep(ctx, roundTrip); err != nil {
-						return nil, err
-					}
-					near, there := net.Pipe()
-					go smbtest.Serve(there, host)
-					return awayFrom(near), nil
-				}
-				s, err := New(o)
-				if err != nil {
-					t.Fatal(err)
-				}
 				began := time.Now()
-				r := s.Host(t.Context(), targets.Target{Name: "far", Addr: netip.MustParseAddrPort("192.0.2.1:445")})
+				r := scanAway(t, x.profile, x.o, roundTrip, nil)
 				trips := float64(time.Since(began)) / float64(roundTrip)
 				t.Logf("%.1f round trips, %d requests in %d connections", trips, r.Stats.Requests, r.Stats.Connections)
 				if r.Verdict != x.verdict || r.Partial != x.o.Quick {
@@ -68,17 +56,126 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
+// What is asked at the same time far away is answered as what is asked one after the other near by, in the same order; also
+// by a server that knows no association groups, where a handle is good on one instance of a pipe alone.
+func TestFarAsNear(t *testing.T) {
+	binds := []byte{5, 0, 11, 3, 0x10, 0, 0, 0}
+	var joins atomic.Int32
+	apart := func(b []byte) {
+		for rest := b; ; { // see [C706] 12.6.4.3
+			i := bytes.Index(rest, binds)
+			if i < 0 || len(rest) < i+24 {
+				return
+			}
+			group := rest[i+20 : i+24]
+			if !bytes.Equal(group, make([]byte, 4)) {
+				joins.Add(1)
+			}
+			clear(group)
+			rest = rest[i+24:]
+		}
+	}
+	for _, profile := range []string{"samba", "win2022", "win2003"} {
+		t.Run(profile, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := Options{AllPipes: true}
+				near := said(scanAway(t, profile, o, 0, nil))
+				for name, change := range map[string]func([]byte){"far": nil, "far, no groups": apart} {
+					far := said(scanAway(t, profile, o, roundTrip, change))
+					if !slices.Equal(near, far) {
+						t.Errorf("%s: %d answers, near by %d", name, len(far), len(near))
+						for i := range min(len(near), len(far)) {
+							if near[i] != far[i] {
+								t.Fatalf("%s, near by %s", far[i], near[i])
+							}
+						}
+					}
+				}
+			})
+		})
+	}
+	if joins.Load() == 0 {
+		t.Error("no instance of a pipe joined a group")
+	}
+}
+
+// A real Samba answers from afar what it answers near by.
+func TestFarAsNearSamba(t *testing.T) {
+	t.Parallel()
+	s := peer.StartSamba(t, peer.Config{Address: "127.47.9.1", Users: []string{"alice"}})
+	near, far := said(scanAddress(t, s.Addr(), Options{AllPipes: true})), said(scanAddress(t, s.Addr(), Options{AllPipes: true, Dial: dialFar}))
+	for i := range max(len(near), len(far)) {
+		if i >= len(near) || i >= len(far) || near[i] != far[i] {
+			t.Fatalf("%d answers, near by %d; the first that differs: %q, near by %q", len(far), len(near), far[min(i, len(far)):][:1], near[min(i, len(near)):][:1])
+		}
+	}
+}
+
+// dialFar connects to a server as if it were far away.
+func dialFar(ctx context.Context, network, address string) (net.Conn, error) {
+	if err := sleep(ctx, farAway); err != nil {
+		return nil, err
+	}
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return awayFrom(c, farAway, nil), nil
+}
+
+// said lists every answer of a scan.
+func said(r *model.Scan) (out []string) {
+	out = append(out, fmt.Sprint(r.Verdict, r.Partial, r.Server.Dialects))
+	for _, i := range r.Identities {
+		out = append(out, fmt.Sprint(i.Identity, i.Session, i.Tree, i.SeenAs, i.Shares))
+		for _, p := range i.Pipes {
+			out = append(out, fmt.Sprint(i.Identity, p.Pipe, p.Open))
+			for _, f := range p.Interfaces {
+				out = append(out, fmt.Sprint(i.Identity, p.Pipe, f.Interface, f.Bind))
+				for _, c := range f.Calls {
+					out = append(out, fmt.Sprint(i.Identity, p.Pipe, c))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// scanAway scans a practice server at a distance. change may change what is sent to it.
+func scanAway(t *testing.T, profile string, o Options, distance time.Duration, change func([]byte)) *model.Scan {
+	t.Helper()
+	host, err := smbtest.NewHost(profile, "PRACTICE1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		if err := sleep(ctx, distance); err != nil {
+			return nil, err
+		}
+		near, there := net.Pipe()
+		go smbtest.Serve(there, host)
+		return awayFrom(near, distance, change), nil
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Host(t.Context(), targets.Target{Name: "far", Addr: netip.MustParseAddrPort("192.0.2.1:445")})
+}
+
 // roundTrip is what the way to a host and back takes: 50 ms each.
 const roundTrip = 100 * time.Millisecond
 
 // away is a connection whose bytes take a round trip on their way there and none on the way back, as nobody waits between.
 type away struct {
 	net.Conn
-	lock  sync.Mutex
-	queue []late
-	more  chan struct{}
-	ended chan struct{}
-	once  sync.Once
+	distance time.Duration
+	change   func([]byte)
+	lock     sync.Mutex
+	queue    []late
+	more     chan struct{}
+	ended    chan struct{}
+	once     sync.Once
 }
 
 type late struct {
@@ -86,8 +183,8 @@ type late struct {
 	b   []byte
 }
 
-func awayFrom(c net.Conn) *away {
-	a := &away{Conn: c, more: make(chan struct{}, 1), ended: make(chan struct{})}
+func awayFrom(c net.Conn, distance time.Duration, change func([]byte)) *away {
+	a := &away{Conn: c, distance: distance, change: change, more: make(chan struct{}, 1), ended: make(chan struct{})}
 	go a.carry()
 	return a
 }
@@ -126,7 +223,11 @@ func (a *away) Write(b []byte) (int, error) {
 	default:
 	}
 	a.lock.Lock()
-	a.queue = append(a.queue, late{time.Now().Add(roundTrip), append([]byte(nil), b...)})
+	out := append([]byte(nil), b...)
+	if a.change != nil {
+		a.change(out)
+	}
+	a.queue = append(a.queue, late{time.Now().Add(a.distance), out})
 	a.lock.Unlock()
 	select {
 	case a.more <- struct{}{}:

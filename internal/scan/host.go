@@ -40,7 +40,11 @@ func (h *host) run(ctx context.Context) {
 	var dropped []smb.Dialect
 	if !h.o.Quick && !h.single {
 		m := h.meter(h.meters[0].RoundTrips.Load())
-		posture.Go(func() { dropped = h.posture(ctx, m) })
+		posture.Go(func() {
+			if dropped = h.posture(ctx, m); len(dropped) == 0 {
+				h.sendAhead(ctx)
+			}
+		})
 	}
 	if !h.o.NoAnonymous {
 		h.climb(ctx, main, h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
@@ -48,8 +52,8 @@ func (h *host) run(ctx context.Context) {
 		}))
 	}
 	main.Close()
-	h.asOfOld(ctx)
 	posture.Wait() // a ban after guest's logon would hide dialects
+	h.asOfOld(ctx)
 	if !h.o.Quick {
 		h.climb(ctx, nil, h.others()...)
 		h.comeBack(ctx)
@@ -64,6 +68,7 @@ func (h *host) run(ctx context.Context) {
 		h.comeBack(ctx)
 		h.lend(ctx, h.ladders)
 	}
+	h.sendBack()
 	for _, l := range h.ladders {
 		l.tally()
 		h.result.Identities = append(h.result.Identities, *l.result)
@@ -75,10 +80,10 @@ func (h *host) run(ctx context.Context) {
 	h.judge(h.ladders, ctx.Err())
 }
 
-// asOfOld asks the null-session question once more, with the negotiate that a server may answer in SMB1, where SMB2 gave no
+// asOfOld asks as anonymous once more, with the negotiate that a server may answer in SMB1, where SMB2 gave no
 // answer to the logon: some small servers agree on SMB2 and have nothing of it but the negotiate.
 func (h *host) asOfOld(ctx context.Context) {
-	if !h.o.Quick || h.o.Dialects != nil || h.dialect == smb.SMB1 || len(h.ladders) != 1 || ctx.Err() != nil ||
+	if h.o.Dialects != nil || h.dialect == smb.SMB1 || len(h.ladders) != 1 || ctx.Err() != nil ||
 		h.ladders[0].result.Session.Outcome != model.Inconclusive {
 		return
 	}
@@ -93,6 +98,7 @@ func (h *host) asOfOld(ctx context.Context) {
 	}
 	h.dialect = smb.SMB1
 	h.greet(conn.Negotiated())
+	h.sendBack() // they speak what the server does not
 	again := h.ladder(model.Anonymous, m, h.ladders[0].logon)
 	again.climb(ctx, conn)
 	if again.result.Session.Outcome != model.Inconclusive {

@@ -33,6 +33,7 @@ type ladder struct {
 
 	unmet      error // there was no connection, or it was lost at the logon
 	sent       bool  // its logon has begun
+	challenged bool  // and the server answered with a challenge
 	reconnects int
 	extra      sync.WaitGroup
 	closing    sync.WaitGroup
@@ -54,9 +55,7 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	if err := l.enter(ctx, conn); err != nil {
 		return
 	}
-	if conn == nil {
-		defer func() { l.conn.Close() }()
-	}
+	defer l.end()
 	if l.conn.Negotiated().Dialect < smb.SMB300 {
 		// What speaks nothing newer is old or small, and may not stand several clients of one pipe: one identity after
 		// the other.
@@ -86,6 +85,15 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	l.everything(ctx)
 }
 
+// end closes the connection. Where the way is long, nobody waits for the answers to what was closed before.
+func (l *ladder) end() {
+	if !l.far() {
+		l.closing.Wait()
+	}
+	l.conn.Close()
+	l.closing.Wait()
+}
+
 // compounds tells whether servers of a kind are known to take an open and the first message on the pipe in one frame. Small
 // servers answer the first request of a frame and drop the rest.
 func compounds(system string) bool {
@@ -110,8 +118,14 @@ func (l *ladder) beside(ctx context.Context, err error) {
 // enter connects where need be and logs on.
 func (l *ladder) enter(ctx context.Context, conn *link) error {
 	r := l.result
+	early := false
 	if conn == nil {
-		c, err := l.connect(ctx, l.meter, l.same())
+		c := l.arrived(l.id)
+		early = c != nil
+		var err error
+		if c == nil {
+			c, err = l.connect(ctx, l.meter, l.same())
+		}
 		if err != nil {
 			l.unmet = err
 			r.Session = model.Step{Outcome: model.Inconclusive, Detail: "no connection for this identity: " + plain(err)}
@@ -123,13 +137,18 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 		conn = c
 		defer func() {
 			if l.session == nil {
-				c.Close()
+				l.conn.Close()
 			}
 		}()
 	}
 	l.conn, l.sent = conn, true
 	var err error
-	l.session, err = l.logOn(ctx, conn)
+	if l.session, err = l.logOn(ctx, conn); early && dropped(err) && !l.challenged {
+		// The connection had ended before it was needed; nothing that could be refused was sent on it.
+		conn.Close()
+		l.sent = false
+		return l.enter(ctx, nil)
+	}
 	r.Session = layerStep(model.LayerSession, err)
 	if dropped(err) {
 		l.unmet = err
@@ -148,7 +167,7 @@ func (l *ladder) logOn(ctx context.Context, conn *link) (smb.Session, error) {
 	if err == nil {
 		info = s.Info()
 	}
-	l.listen(l.id, a, info)
+	l.challenged = l.listen(l.id, a, info)
 	return s, err
 }
 
@@ -182,7 +201,6 @@ func (l *ladder) quick(ctx context.Context) {
 			j := newJob(l, p)
 			j.quick = true
 			j.run(ctx)
-			l.closing.Wait()
 			l.result.Pipes = append(l.result.Pipes, j.result())
 		}
 	}
@@ -209,8 +227,8 @@ func (l *ladder) pipesAtOnce() int {
 func (h *host) small() bool { return h.system() != "windows" }
 
 // everything asks for every pipe, side by side on the one connection. Pipes are opened and bound together, but the
-// first call of all says who the server thinks the caller is, unless that would cost a wait for a long way. Names behind which nothing is asked come last: a server
-// may be slow with those that it does not know.
+// first call of all says who the server thinks the caller is, and names behind which nothing is asked come last: a server
+// may be slow with those that it does not know. Either would cost a wait for the way where that is long.
 func (l *ladder) everything(ctx context.Context) {
 	jobs := make([]*job, len(l.pipes))
 	var asked, named []*job
@@ -241,6 +259,10 @@ func (l *ladder) everything(ctx context.Context) {
 			Why: fmt.Sprintf("%d pipes that a server of this kind (%s) does not have were not opened; --all-pipes does", elsewhere, system),
 		})
 	}
+	if l.far() {
+		n := min(len(named), namesAtOnce)
+		asked, named = append(asked, named[:n]...), named[n:]
+	}
 	l.atMost(l.pipesAtOnce(), len(asked), func(i int) {
 		defer asked[i].first()
 		asked[i].run(ctx)
@@ -253,7 +275,6 @@ func (l *ladder) everything(ctx context.Context) {
 	}
 	l.again(ctx, jobs)
 	l.extra.Wait()
-	l.closing.Wait()
 	for _, j := range jobs {
 		l.result.Pipes = append(l.result.Pipes, j.result())
 	}
@@ -282,6 +303,7 @@ func (l *ladder) again(ctx context.Context, jobs []*job) {
 			alive = true
 		}
 		second := newJob(l, j.pipe)
+		second.calm = true
 		second.run(ctx)
 		if second.dropped.Load() {
 			alive = false

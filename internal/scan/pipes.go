@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -120,6 +121,7 @@ type job struct {
 	wait    <-chan struct{}
 	dropped atomic.Bool // the connection went with it
 	late    atomic.Bool // there was no answer in time, or one that was no answer to the question
+	calm    bool        // one instance of the pipe, and one question at a time
 }
 
 func newJob(l *ladder, p pipe) *job {
@@ -140,7 +142,7 @@ func (j *job) run(ctx context.Context) {
 	}
 	groups := j.groups()
 	list := make([]*conversation, len(groups))
-	j.parallel(len(groups), func(i int) { list[i] = j.begin(ctx, groups[i]) })
+	j.parallel(len(groups), func(i int) { list[i] = j.begin(ctx, 0, groups[i]) })
 	j.open = j.opened(list[0].pipe.closed)
 	for i, c := range list {
 		if c.pipe.closed == nil {
@@ -172,20 +174,26 @@ type conversation struct {
 	more    []*talk                // those that got no instance of their own
 }
 
-// begin opens an instance of the pipe and binds talks on it.
-func (j *job) begin(ctx context.Context, talks []*talk) *conversation {
+// begin opens an instance of the pipe and binds talks on it, in an association group that there is, or 0 for a new one.
+func (j *job) begin(ctx context.Context, group uint32, talks []*talk) *conversation {
 	c := &conversation{pipe: &renewing{host: j.host, tree: j.tree, name: j.pipe.name}, talks: talks}
 	if len(talks) == 0 {
 		_ = c.pipe.open(ctx) // the pipe keeps why not
 		return c
 	}
 	c.client = dcerpc.NewClient(c.pipe)
+	c.client.Join(group)
 	syntaxes := make([]dcerpc.SyntaxID, len(talks))
 	for i, t := range talks {
 		t.client = c.client
 		syntaxes[i] = t.iface.syntax
 	}
-	c.results, c.err = c.client.Bind(ctx, syntaxes...)
+	if c.results, c.err = c.client.Bind(ctx, syntaxes...); c.err == nil {
+		group = c.client.Group()
+	}
+	for _, t := range talks {
+		t.pipe, t.group = c.pipe, group
+	}
 	return c
 }
 
@@ -224,7 +232,7 @@ func (j *job) groups() [][]*talk {
 }
 
 // sideBySide tells whether a pipe gets an instance for each interface that is called.
-func (j *job) sideBySide() bool { return !j.single && (!j.small() || j.far()) }
+func (j *job) sideBySide() bool { return !j.single && !j.calm && (!j.small() || j.far()) }
 
 // leave closes a pipe without waiting for the answer: a server has few places for clients of its pipes, and the pipes
 // still to come want them.
@@ -259,26 +267,66 @@ func (j *job) converse(ctx context.Context, c *conversation) (open bool) {
 		return true
 	}
 	<-j.wait
+	answered := j.manage(ctx, talks)
 	for i, t := range talks {
+		if i == len(talks)-1 && answered() {
+			break
+		}
 		if i >= len(c.results) {
 			t.client = c.client
 			t.alter(ctx)
 		} else if t.bind = bindStep(c.results[i]); oneAtATime(c.results[i]) && len(talks) > 1 {
 			t.alter(ctx)
 		}
-		if t.bind.Outcome == model.Allowed && t.iface.probe != nil && t.lost == nil {
-			t.iface.probe(ctx, t)
-		}
+		t.ask(ctx)
 		if t.confused {
 			j.late.Store(true)
 		}
 		if t.lost != nil {
 			j.lose(t.lost)
-			j.unasked(talks[i+1:])
+			if left := talks[i+1:]; answered() {
+				j.unasked(left[:len(left)-1])
+			} else {
+				j.unasked(left)
+			}
 			break
 		}
 	}
 	return true
+}
+
+// manage asks the last interface, where it is that of management, on an instance of its own beside the others, if the way
+// is long. What it returns waits for that, and tells whether there was an answer.
+func (j *job) manage(ctx context.Context, talks []*talk) (answered func() bool) {
+	last := talks[len(talks)-1]
+	if len(talks) == 1 || last.iface.entry.ID != mgmt || !j.spread() {
+		return func() bool { return false }
+	}
+	done := make(chan *talk, 1)
+	go func() {
+		t := last.another(ctx)
+		if t != nil {
+			t.ask(ctx)
+			t.leave(ctx, t.pipe)
+		}
+		done <- t
+	}()
+	return sync.OnceValue(func() bool {
+		t := <-done
+		if t == nil || !t.sound() {
+			return false
+		}
+		last.bind, last.calls = t.bind, t.calls
+		return true
+	})
+}
+
+// ask asks behind an interface that was accepted.
+func (t *talk) ask(ctx context.Context) {
+	if t.bind.Outcome == model.Allowed && t.iface.probe != nil && t.lost == nil {
+		t.iface.probe(ctx, t)
+		t.dismiss(ctx)
+	}
 }
 
 // oneAtATime tells that a server may have refused an interface for no other reason than that it stood beside others in
@@ -301,7 +349,7 @@ func (t *talk) alter(ctx context.Context) {
 
 func (j *job) separately(ctx context.Context, talks []*talk) {
 	for _, t := range talks {
-		c := j.begin(ctx, []*talk{t})
+		c := j.begin(ctx, 0, []*talk{t})
 		if err := c.pipe.closed; err != nil {
 			j.lose(err)
 			t.bind = model.Step{Outcome: model.Inconclusive, Detail: "the pipe could not be opened again: " + plain(err)}

@@ -68,28 +68,45 @@ func (h *host) offers(n smb.Negotiated) {
 }
 
 // posture offers every dialect alone, each on a small connection of its own. It returns those over which the server
-// dropped the connection: it may not speak them, or not like so many connections.
+// dropped the connection: it may not speak them, or not like so many connections. SMB1, which most servers refuse like
+// that, comes first, with no other of these beside it: where it is dropped then, and once more, while the others are
+// answered though more connections are open, it is not spoken.
 func (h *host) posture(ctx context.Context, m *meter) (unsure []smb.Dialect) {
 	dialects := h.o.Dialects
 	if dialects == nil {
 		dialects = smb.AllDialects()
 	}
 	dialects = slices.DeleteFunc(slices.Clone(dialects), func(d smb.Dialect) bool { return d == h.dialect })
-	side := make(chan struct{}, postureSide)
-	h.parallel(len(dialects), func(i int) {
-		side <- struct{}{}
-		defer func() { <-side }()
-		d := dialects[i]
+	settled := func(d smb.Dialect) bool {
 		err := h.speaks(ctx, m, d)
 		h.lock.Lock()
 		defer h.lock.Unlock()
 		switch {
 		case dropped(err):
 			unsure = append(unsure, d)
+			return false
 		case err != nil:
 			h.undecided(d, err)
 		}
+		return true
+	}
+	refused := false
+	if !h.single && len(dialects) > 1 && dialects[0] == smb.SMB1 {
+		if refused = !settled(smb.SMB1); refused {
+			unsure = nil // it is asked again beside the others
+		} else {
+			dialects = dialects[1:]
+		}
+	}
+	side := make(chan struct{}, postureSide)
+	h.parallel(len(dialects), func(i int) {
+		side <- struct{}{}
+		defer func() { <-side }()
+		settled(dialects[i])
 	})
+	if refused && slices.Equal(unsure, []smb.Dialect{smb.SMB1}) {
+		return nil
+	}
 	slices.Sort(unsure)
 	return unsure
 }
@@ -161,8 +178,8 @@ func (h *host) callsItself(ctx context.Context, c *link) {
 	}
 }
 
-// listen keeps what a logon, successful or not, told about the server.
-func (h *host) listen(id model.Identity, a smb.Authenticator, info smb.SessionInfo) {
+// listen keeps what a logon, successful or not, told about the server, and tells whether there was a challenge.
+func (h *host) listen(id model.Identity, a smb.Authenticator, info smb.SessionInfo) (challenged bool) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	h.hearing.guestForNull = h.hearing.guestForNull || id == model.Anonymous && info.Guest
@@ -171,7 +188,7 @@ func (h *host) listen(id model.Identity, a smb.Authenticator, info smb.SessionIn
 	}
 	c, ok := a.(interface{ Challenge() *ntlm.Challenge })
 	if !ok || c.Challenge() == nil {
-		return
+		return false
 	}
 	t := c.Challenge().Target()
 	if !h.hearing.heard {
@@ -180,6 +197,7 @@ func (h *host) listen(id model.Identity, a smb.Authenticator, info smb.SessionIn
 	if name := strings.ToLower(cmp.Or(t.DNSComputer, t.NetBIOSComputer)); name != "" && !slices.Contains(h.names, name) {
 		h.names = append(h.names, name)
 	}
+	return true
 }
 
 // serverName is the server's own NetBIOS name, or nothing.
@@ -187,6 +205,17 @@ func (h *host) serverName() string {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	return h.hearing.target.NetBIOSComputer
+}
+
+// ownDomain is the name of the server's accounts' domain where it is known before it is asked for: outside of any domain a
+// server names itself in the place of one.
+func (h *host) ownDomain() string {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	if t := h.hearing.target; strings.EqualFold(t.NetBIOSDomain, t.NetBIOSComputer) {
+		return t.NetBIOSComputer
+	}
+	return ""
 }
 
 // describe ends the posture: names, and what the server looks like.

@@ -244,8 +244,8 @@ func TestEveryWayIsAsked(t *testing.T) {
 	}
 }
 
-// A server that agrees on SMB2 and has nothing more of it is asked the null-session question in SMB1.
-func TestQuickFallsBack(t *testing.T) {
+// A server that agrees on SMB2 and has nothing more of it is asked in SMB1.
+func TestFallsBack(t *testing.T) {
 	modern, old := practice(t, "samba"), practice(t, "win2003")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -291,9 +291,16 @@ func TestQuickFallsBack(t *testing.T) {
 			}()
 		}
 	}()
-	straight := scanPractice(t, old, Options{Quick: true})
-	r := scanAddress(t, l.Addr().String(), Options{Quick: true})
-	if r.Verdict != straight.Verdict || r.Identities[0].Session.Outcome != straight.Identities[0].Session.Outcome || r.Server.Signing != straight.Server.Signing {
-		t.Errorf("%s (%s), %+v; want %s, %+v", r.Verdict, r.Reason, r.Identities[0].Session, straight.Verdict, straight.Identities[0].Session)
+	for _, o := range []Options{{Quick: true}, {}} {
+		straight := scanPractice(t, old, o)
+		r := scanAddress(t, l.Addr().String(), o)
+		if r.Verdict != straight.Verdict || len(r.Identities) != len(straight.Identities) || r.Server.Signing != straight.Server.Signing {
+			t.Fatalf("%s (%s), %+v; want %s, %+v", r.Verdict, r.Reason, r.Identities, straight.Verdict, straight.Identities)
+		}
+		for i, want := range straight.Identities {
+			if got := r.Identities[i]; got.Session.Outcome != want.Session.Outcome || len(got.Pipes) != len(want.Pipes) {
+				t.Errorf("%s: %+v with %d pipes; want %+v with %d", got.Identity, got.Session, len(got.Pipes), want.Session, len(want.Pipes))
+			}
+		}
 	}
 }

@@ -13,32 +13,33 @@ const trustPrimary = 0x00000008
 // probeNetlogon asks the domain logon service where the domain is and whom it trusts. The call that starts a secure
 // channel is never sent.
 func probeNetlogon(ctx context.Context, t *talk) {
-	nl := dcerpc.NetlogonClient{Client: t.client}
 	server := t.unc()
-	dc, err := nl.GetDcNameEx2(ctx, server)
-	if a := t.win("DsrGetDcNameEx2", err); a.ok() && dc.Controller != nil {
-		a.gave(1, text(dc.Controller.Name)+" of "+text(dc.Controller.Domain))
-	}
-	if t.lost != nil {
-		return
-	}
-	site, err := nl.GetSiteName(ctx, server)
-	if a := t.win("DsrGetSiteName", err); a.ok() {
-		a.gave(1, text(site.Site))
-	}
-	if t.lost != nil {
-		return
-	}
-	trusts, err := nl.EnumerateDomainTrusts(ctx, server, dcerpc.TrustInForest|dcerpc.TrustDirectOutbound|dcerpc.TrustDirectInbound)
-	if a := t.win("DsrEnumerateDomainTrusts", err); a.ok() {
-		var names []string
-		for _, d := range trusts.Domains {
-			if d.Flags&trustPrimary == 0 {
-				names = append(names, text(d.Name))
+	t.beside(ctx,
+		func(t *talk) {
+			dc, err := dcerpc.NetlogonClient{Client: t.client}.GetDcNameEx2(ctx, server)
+			if a := t.win("DsrGetDcNameEx2", err); a.ok() && dc.Controller != nil {
+				a.gave(1, text(dc.Controller.Name)+" of "+text(dc.Controller.Domain))
 			}
-		}
-		a.gave(len(names), names...)
-	}
+		},
+		func(t *talk) {
+			site, err := dcerpc.NetlogonClient{Client: t.client}.GetSiteName(ctx, server)
+			if a := t.win("DsrGetSiteName", err); a.ok() {
+				a.gave(1, text(site.Site))
+			}
+		},
+		func(t *talk) {
+			trusts, err := dcerpc.NetlogonClient{Client: t.client}.EnumerateDomainTrusts(ctx, server,
+				dcerpc.TrustInForest|dcerpc.TrustDirectOutbound|dcerpc.TrustDirectInbound)
+			if a := t.win("DsrEnumerateDomainTrusts", err); a.ok() {
+				var names []string
+				for _, d := range trusts.Domains {
+					if d.Flags&trustPrimary == 0 {
+						names = append(names, text(d.Name))
+					}
+				}
+				a.gave(len(names), names...)
+			}
+		})
 }
 
 // probeDSSetup asks for the machine's role in its domain.

@@ -48,12 +48,21 @@ func probeLSA(ctx context.Context, t *talk) {
 	}
 	a.gave(1)
 	defer t.giveBack(func() error { _, err := lsa.Close(ctx, policy.Handle); return err })
+	t.ahead(ctx, 2)
 	domain := t.lsaDomain(ctx, lsa, policy.Handle)
 	if t.lost != nil {
 		return
 	}
+	t.beside(ctx,
+		func(t *talk) { t.lsaTrusts(ctx, policy.Handle) },
+		func(t *talk) { t.lsaAccounts(ctx, policy.Handle) },
+		func(t *talk) { t.cycle(ctx, policy.Handle, domain) })
+}
+
+// lsaTrusts asks whom the domain trusts.
+func (t *talk) lsaTrusts(ctx context.Context, policy dcerpc.Handle) {
 	sum, err := pages(func(resume uint32) (page, error) {
-		r, err := lsa.EnumerateTrusts(ctx, policy.Handle, resume)
+		r, err := dcerpc.LSAClient{Client: t.client}.EnumerateTrusts(ctx, policy, resume)
 		if err != nil {
 			return page{}, err
 		}
@@ -64,11 +73,12 @@ func probeLSA(ctx context.Context, t *talk) {
 		return p, nil
 	})
 	t.nt("LsarEnumerateTrustedDomainsEx", err).gave(sum.count, sum.names...).more(sum.more)
-	if t.lost != nil {
-		return
-	}
-	sum, err = pages(func(resume uint32) (page, error) {
-		r, err := lsa.EnumerateAccounts(ctx, policy.Handle, resume)
+}
+
+// lsaAccounts asks who has rights on the server.
+func (t *talk) lsaAccounts(ctx context.Context, policy dcerpc.Handle) {
+	sum, err := pages(func(resume uint32) (page, error) {
+		r, err := dcerpc.LSAClient{Client: t.client}.EnumerateAccounts(ctx, policy, resume)
 		if err != nil {
 			return page{}, err
 		}
@@ -81,10 +91,6 @@ func probeLSA(ctx context.Context, t *talk) {
 		return p, nil
 	})
 	t.nt("LsarEnumerateAccounts", err).gave(sum.count, sum.names...).more(sum.more)
-	if t.lost != nil {
-		return
-	}
-	t.cycle(ctx, lsa, policy.Handle, domain)
 }
 
 // lsaDomain finds the SID of the server's account domain: by asking, or else by looking up the server's own name.
@@ -118,7 +124,8 @@ func (t *talk) lsaDomain(ctx context.Context, lsa dcerpc.LSAClient, policy dcerp
 
 // cycle turns numbers into names: well-known RIDs, then those that the first accounts of a server get. Where the domain is
 // not known, it asks for a group that every server has: that tells nothing but whether the call is refused.
-func (t *talk) cycle(ctx context.Context, lsa dcerpc.LSAClient, policy dcerpc.Handle, domain *dcerpc.SID) {
+func (t *talk) cycle(ctx context.Context, policy dcerpc.Handle, domain *dcerpc.SID) {
+	lsa := dcerpc.LSAClient{Client: t.client}
 	if domain == nil {
 		administrators := dcerpc.SID{Revision: 1, Authority: [6]byte{5: 5}, SubAuthorities: []uint32{32, 544}}
 		_, err := lsa.LookupSIDs(ctx, policy, []dcerpc.SID{administrators})

@@ -1,9 +1,11 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ipcguard/internal/dcerpc"
@@ -22,64 +24,76 @@ const (
 
 // probeSAMR asks the account database for its accounts, groups and password policy.
 func probeSAMR(ctx context.Context, t *talk) {
+	t.beside(ctx, func(t *talk) {
+		policy, err := dcerpc.SAMRClient{Client: t.client}.GetDomainPassword(ctx)
+		if a := t.nt("SamrGetDomainPasswordInformation", err); a.ok() {
+			a.gave(1, fmt.Sprintf("minimum length %d", policy.MinLength))
+		}
+	}, func(t *talk) { t.samServer(ctx) })
+}
+
+// samServer connects, and goes on to the accounts' domain.
+func (t *talk) samServer(ctx context.Context) {
 	sam := dcerpc.SAMRClient{Client: t.client}
-	policy, err := sam.GetDomainPassword(ctx)
-	if a := t.nt("SamrGetDomainPasswordInformation", err); a.ok() {
-		a.gave(1, fmt.Sprintf("minimum length %d", policy.MinLength))
-	}
-	if t.lost != nil {
-		return
-	}
 	server, ok := t.samConnect(ctx, sam)
 	if !ok {
 		return
 	}
 	defer t.giveBack(func() error { _, err := sam.CloseHandle(ctx, server); return err })
-	var domains []string
-	sum, err := pages(func(resume uint32) (page, error) {
-		r, err := sam.EnumerateDomains(ctx, server, resume)
-		if err != nil {
-			return page{}, err
-		}
-		return namesOf(r), nil
-	})
-	a := t.nt("SamrEnumerateDomainsInSamServer", err)
-	domains = sum.names
-	a.gave(sum.count, sum.names...).more(sum.more)
-	if t.lost != nil {
-		return
-	}
+	t.ahead(ctx, samQuestions)
 	name := ""
-	for _, d := range domains {
-		if !strings.EqualFold(d, "Builtin") {
-			name = d
-			break
+	enumerate := func(t *talk) {
+		sum, err := pages(func(resume uint32) (page, error) {
+			r, err := dcerpc.SAMRClient{Client: t.client}.EnumerateDomains(ctx, server, resume)
+			if err != nil {
+				return page{}, err
+			}
+			return namesOf(r), nil
+		})
+		t.nt("SamrEnumerateDomainsInSamServer", err).gave(sum.count, sum.names...).more(sum.more)
+		if i := slices.IndexFunc(sum.names, func(d string) bool { return !strings.EqualFold(d, "Builtin") }); i >= 0 {
+			name = sum.names[i]
 		}
 	}
-	if name == "" {
-		name = t.serverName()
+	if guess := t.ownDomain(); guess != "" && t.spread() {
+		found := false
+		t.beside(ctx, enumerate, func(t *talk) { found = t.samAccounts(ctx, server, guess) })
+		if found || name == "" || strings.EqualFold(name, guess) {
+			return
+		}
+	} else {
+		enumerate(t)
 	}
-	found, err := sam.LookupDomain(ctx, server, name)
-	a = t.nt("SamrLookupDomainInSamServer", err)
-	if !a.ok() || found.SID == nil {
+	if t.lost == nil {
+		t.samAccounts(ctx, server, cmp.Or(name, t.serverName()))
+	}
+}
+
+// samAccounts opens a domain and asks for what it gives. It tells whether there is such a domain.
+func (t *talk) samAccounts(ctx context.Context, server dcerpc.Handle, name string) (found bool) {
+	sam := dcerpc.SAMRClient{Client: t.client}
+	known, err := sam.LookupDomain(ctx, server, name)
+	a := t.nt("SamrLookupDomainInSamServer", err)
+	if !a.ok() || known.SID == nil {
 		a.ends()
-		return
+		return false
 	}
-	a.gave(1, name+" "+found.SID.String())
-	domain, err := sam.OpenDomain(ctx, server, samDomainRead, *found.SID)
+	a.gave(1, name+" "+known.SID.String())
+	domain, err := sam.OpenDomain(ctx, server, samDomainRead, *known.SID)
 	a = t.nt("SamrOpenDomain", err)
 	if a.denied() {
-		domain, err = sam.OpenDomain(ctx, server, samDomainList, *found.SID)
+		domain, err = sam.OpenDomain(ctx, server, samDomainList, *known.SID)
 		a = t.nt("SamrOpenDomain", err)
 		a.Detail = "to list and look up alone"
 	}
 	if !a.ok() {
 		a.ends()
-		return
+		return true
 	}
 	a.gave(1)
 	defer t.giveBack(func() error { _, err := sam.CloseHandle(ctx, domain.Handle); return err })
-	t.samDomain(ctx, sam, domain.Handle)
+	t.samDomain(ctx, domain.Handle)
+	return true
 }
 
 // samConnect opens the server with the newest call that it knows.
@@ -138,41 +152,54 @@ func namesOf(r *dcerpc.SamrEnumerateResponse) page {
 	return p
 }
 
-// samDomain lists what an open domain gives.
-func (t *talk) samDomain(ctx context.Context, sam dcerpc.SAMRClient, domain dcerpc.Handle) {
-	for _, list := range []struct {
-		name string
-		read func(resume uint32) (*dcerpc.SamrEnumerateResponse, error)
-	}{
-		{"SamrEnumerateUsersInDomain", func(n uint32) (*dcerpc.SamrEnumerateResponse, error) { return sam.EnumerateUsers(ctx, domain, n, 0) }},
-		{"SamrEnumerateGroupsInDomain", func(n uint32) (*dcerpc.SamrEnumerateResponse, error) { return sam.EnumerateGroups(ctx, domain, n) }},
-		{"SamrEnumerateAliasesInDomain", func(n uint32) (*dcerpc.SamrEnumerateResponse, error) { return sam.EnumerateAliases(ctx, domain, n) }},
-	} {
-		sum, err := pages(func(resume uint32) (page, error) {
-			r, err := list.read(resume)
-			if err != nil {
-				return page{}, err
+// samQuestions is how many questions there are to an open domain.
+const samQuestions = 5
+
+// samDomain asks for all that an open domain gives.
+func (t *talk) samDomain(ctx context.Context, domain dcerpc.Handle) {
+	list := func(name string, read func(sam dcerpc.SAMRClient, resume uint32) (*dcerpc.SamrEnumerateResponse, error)) func(*talk) {
+		return func(t *talk) {
+			sum, err := pages(func(resume uint32) (page, error) {
+				r, err := read(dcerpc.SAMRClient{Client: t.client}, resume)
+				if err != nil {
+					return page{}, err
+				}
+				return namesOf(r), nil
+			})
+			t.nt(name, err).gave(sum.count, sum.names...).more(sum.more)
+		}
+	}
+	questions := [samQuestions]func(*talk){
+		list("SamrEnumerateUsersInDomain", func(sam dcerpc.SAMRClient, n uint32) (*dcerpc.SamrEnumerateResponse, error) {
+			return sam.EnumerateUsers(ctx, domain, n, 0)
+		}),
+		list("SamrEnumerateGroupsInDomain", func(sam dcerpc.SAMRClient, n uint32) (*dcerpc.SamrEnumerateResponse, error) {
+			return sam.EnumerateGroups(ctx, domain, n)
+		}),
+		list("SamrEnumerateAliasesInDomain", func(sam dcerpc.SAMRClient, n uint32) (*dcerpc.SamrEnumerateResponse, error) {
+			return sam.EnumerateAliases(ctx, domain, n)
+		}),
+		func(t *talk) { t.samDisplay(ctx, domain) },
+		func(t *talk) {
+			policy, err := dcerpc.SAMRClient{Client: t.client}.QueryDomain(ctx, domain, dcerpc.DomainPassword)
+			if a := t.nt("SamrQueryInformationDomain", err); a.ok() && policy.Password != nil {
+				a.gave(1, fmt.Sprintf("minimum length %d, history %d", policy.Password.MinLength, policy.Password.History))
 			}
-			return namesOf(r), nil
-		})
-		t.nt(list.name, err).gave(sum.count, sum.names...).more(sum.more)
-		if t.lost != nil {
-			return
-		}
+		},
 	}
-	display, err := sam.QueryDisplay(ctx, domain, 1, 0, 1000)
-	if a := t.nt("SamrQueryDisplayInformation", err); a.ok() {
-		var names []string
-		for _, e := range display.Entries {
-			names = append(names, text(e.Name))
-		}
-		a.gave(len(display.Entries), names...).more(display.More())
-	}
-	if t.lost != nil {
+	t.beside(ctx, questions[:]...)
+}
+
+// samDisplay lists accounts in another way, which servers may allow where they refuse the first.
+func (t *talk) samDisplay(ctx context.Context, domain dcerpc.Handle) {
+	display, err := dcerpc.SAMRClient{Client: t.client}.QueryDisplay(ctx, domain, 1, 0, 1000)
+	a := t.nt("SamrQueryDisplayInformation", err)
+	if !a.ok() {
 		return
 	}
-	policy, err := sam.QueryDomain(ctx, domain, dcerpc.DomainPassword)
-	if a := t.nt("SamrQueryInformationDomain", err); a.ok() && policy.Password != nil {
-		a.gave(1, fmt.Sprintf("minimum length %d, history %d", policy.Password.MinLength, policy.Password.History))
+	var names []string
+	for _, e := range display.Entries {
+		names = append(names, text(e.Name))
 	}
+	a.gave(len(display.Entries), names...).more(display.More())
 }

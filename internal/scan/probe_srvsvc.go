@@ -11,11 +11,45 @@ import (
 // probeServer asks the server service for shares, sessions and what the host says of itself, then tries the disk
 // shares that were listed.
 func probeServer(ctx context.Context, t *talk) {
-	srv := dcerpc.SRVSVCClient{Client: t.client}
 	server := t.unc()
+	t.beside(ctx,
+		func(t *talk) { t.listShares(ctx) },
+		func(t *talk) {
+			info, err := dcerpc.SRVSVCClient{Client: t.client}.ServerGetInfo(ctx, server, 101)
+			if a := t.win("NetrServerGetInfo", err); a.ok() && info.Info != nil {
+				a.gave(1, fmt.Sprintf("%s, version %d.%d", text(info.Info.Name), info.Info.Major, info.Info.Minor))
+				t.host.lock.Lock()
+				t.hearing.comment = text(info.Info.Comment)
+				t.host.lock.Unlock()
+			}
+		},
+		func(t *talk) {
+			tod, err := dcerpc.SRVSVCClient{Client: t.client}.RemoteTOD(ctx, server)
+			if a := t.win("NetrRemoteTOD", err); a.ok() && tod.Time != nil {
+				a.gave(1)
+			}
+		},
+		func(t *talk) {
+			sum, err := pages(func(resume uint32) (page, error) {
+				r, err := dcerpc.SRVSVCClient{Client: t.client}.SessionEnum(ctx, server, 10, resume)
+				if err != nil {
+					return page{}, err
+				}
+				p := page{more: r.More(), resume: value(r.Resume), count: len(r.Entries)}
+				for _, s := range r.Entries {
+					p.names = append(p.names, text(s.User)+" at "+text(s.Client))
+				}
+				return p, nil
+			})
+			t.win("NetrSessionEnum", err).gave(sum.count, sum.names...).more(sum.more)
+		})
+}
+
+// listShares asks for the shares, and has the disk shares among them tried.
+func (t *talk) listShares(ctx context.Context) {
 	var disks []shareName
 	sum, err := pages(func(resume uint32) (page, error) {
-		r, err := srv.ShareEnum(ctx, server, 1, resume)
+		r, err := dcerpc.SRVSVCClient{Client: t.client}.ShareEnum(ctx, t.unc(), 1, resume)
 		if err != nil {
 			return page{}, err
 		}
@@ -35,38 +69,6 @@ func probeServer(ctx context.Context, t *talk) {
 		session := t.session
 		t.later(func() { t.shares(ctx, session, disks) })
 	}
-	if t.lost != nil {
-		return
-	}
-	info, err := srv.ServerGetInfo(ctx, server, 101)
-	if a := t.win("NetrServerGetInfo", err); a.ok() && info.Info != nil {
-		a.gave(1, fmt.Sprintf("%s, version %d.%d", text(info.Info.Name), info.Info.Major, info.Info.Minor))
-		t.host.lock.Lock()
-		t.hearing.comment = text(info.Info.Comment)
-		t.host.lock.Unlock()
-	}
-	if t.lost != nil {
-		return
-	}
-	tod, err := srv.RemoteTOD(ctx, server)
-	if a := t.win("NetrRemoteTOD", err); a.ok() && tod.Time != nil {
-		a.gave(1)
-	}
-	if t.lost != nil {
-		return
-	}
-	sum, err = pages(func(resume uint32) (page, error) {
-		r, err := srv.SessionEnum(ctx, server, 10, resume)
-		if err != nil {
-			return page{}, err
-		}
-		p := page{more: r.More(), resume: value(r.Resume), count: len(r.Entries)}
-		for _, s := range r.Entries {
-			p.names = append(p.names, text(s.User)+" at "+text(s.Client))
-		}
-		return p, nil
-	})
-	t.win("NetrSessionEnum", err).gave(sum.count, sum.names...).more(sum.more)
 }
 
 // unc is the server as RPC calls name it.
@@ -81,18 +83,42 @@ func value(p *uint32) uint32 {
 
 // probeWorkstation asks the workstation service for the host's names, who is logged on, and its network cards.
 func probeWorkstation(ctx context.Context, t *talk) {
-	wks := dcerpc.WKSSVCClient{Client: t.client}
 	server := t.unc()
-	info, err := wks.GetInfo(ctx, server, 100)
-	if a := t.win("NetrWkstaGetInfo", err); a.ok() && info.Info != nil {
-		a.gave(1, fmt.Sprintf("%s in %s, version %d.%d", text(info.Info.Name), text(info.Info.Domain), info.Info.Major, info.Info.Minor))
-	}
-	if t.lost != nil {
-		return
-	}
+	t.beside(ctx,
+		func(t *talk) {
+			info, err := dcerpc.WKSSVCClient{Client: t.client}.GetInfo(ctx, server, 100)
+			if a := t.win("NetrWkstaGetInfo", err); a.ok() && info.Info != nil {
+				a.gave(1, fmt.Sprintf("%s in %s, version %d.%d", text(info.Info.Name), text(info.Info.Domain), info.Info.Major, info.Info.Minor))
+			}
+		},
+		func(t *talk) { t.loggedOn(ctx) },
+		func(t *talk) {
+			sum, err := pages(func(resume uint32) (page, error) {
+				r, err := dcerpc.WKSSVCClient{Client: t.client}.TransportEnum(ctx, server, resume)
+				if err != nil {
+					return page{}, err
+				}
+				p := page{more: r.More(), resume: value(r.Resume), count: len(r.Entries)}
+				for _, n := range r.Entries {
+					p.names = append(p.names, text(n.Name)+" "+text(n.Address))
+				}
+				return p, nil
+			})
+			t.win("NetrWkstaTransportEnum", err).gave(sum.count, sum.names...).more(sum.more)
+		},
+		func(t *talk) {
+			join, err := dcerpc.WKSSVCClient{Client: t.client}.GetJoinInformation(ctx, server)
+			if a := t.win("NetrGetJoinInformation", err); a.ok() {
+				a.gave(1, text(join.Name))
+			}
+		})
+}
+
+// loggedOn asks who is logged on.
+func (t *talk) loggedOn(ctx context.Context) {
 	users := func(level uint32) (page, error) {
 		return pages(func(resume uint32) (page, error) {
-			r, err := wks.UserEnum(ctx, server, level, resume)
+			r, err := dcerpc.WKSSVCClient{Client: t.client}.UserEnum(ctx, t.unc(), level, resume)
 			if err != nil {
 				return page{}, err
 			}
@@ -108,26 +134,4 @@ func probeWorkstation(ctx context.Context, t *talk) {
 		sum, err = users(0)
 	}
 	t.win("NetrWkstaUserEnum", err).gave(sum.count, sum.names...).more(sum.more)
-	if t.lost != nil {
-		return
-	}
-	sum, err = pages(func(resume uint32) (page, error) {
-		r, err := wks.TransportEnum(ctx, server, resume)
-		if err != nil {
-			return page{}, err
-		}
-		p := page{more: r.More(), resume: value(r.Resume), count: len(r.Entries)}
-		for _, n := range r.Entries {
-			p.names = append(p.names, text(n.Name)+" "+text(n.Address))
-		}
-		return p, nil
-	})
-	t.win("NetrWkstaTransportEnum", err).gave(sum.count, sum.names...).more(sum.more)
-	if t.lost != nil {
-		return
-	}
-	join, err := wks.GetJoinInformation(ctx, server)
-	if a := t.win("NetrGetJoinInformation", err); a.ok() {
-		a.gave(1, text(join.Name))
-	}
 }

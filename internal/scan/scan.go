@@ -173,8 +173,10 @@ type host struct {
 	logons  int            // that were answered
 	dialect smb.Dialect
 
-	garbled  bool         // an answer to the negotiate of SMB1 was none
-	apart    atomic.Bool  // pipes are opened and bound in two frames
+	garbled  bool        // an answer to the negotiate of SMB1 was none
+	apart    atomic.Bool // pipes are opened and bound in two frames
+	strict   atomic.Bool // a handle is good on one instance of a pipe alone
+	early    map[model.Identity]*arrival
 	distance atomic.Int64 // the shortest time that a connection took to make, in nanoseconds
 
 	turn      sync.Mutex // held by the identity that is asking, where a server is asked by one at a time

@@ -6,6 +6,7 @@ import (
 
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
+	"ipcguard/internal/smb"
 )
 
 // probe asks one interface what it gives away, and notes every answer.
@@ -15,12 +16,17 @@ type probe func(ctx context.Context, t *talk)
 type talk struct {
 	*job
 	iface  iface
+	pipe   smb.Pipe
 	client *dcerpc.Client
+	group  uint32 // its association group
 	bind   model.Step
 	calls  []*model.CallResult
 	lost   error // the pipe is gone: nothing more can be asked
 	// confused tells that something was said that answers no question of ours, as where pipes share one buffer.
 	confused bool
+	strange  bool       // a handle was refused that another instance of the pipe had been given
+	spares   chan *talk // instances that are being opened ahead
+	spared   int        // how many of them
 }
 
 // note keeps the answer to one call. The family's word for success is ok.
@@ -41,6 +47,7 @@ func (t *talk) note(name string, ok string, err error) *answer {
 	case err != nil && !isAnswer(err):
 		t.confused = true
 	}
+	t.strange = t.strange || strange(err)
 	t.calls = append(t.calls, c)
 	t.job.first()
 	return &answer{c, t}

@@ -11,10 +11,11 @@ import (
 // dialer makes a TCP connection, as [net.Dialer.DialContext] does.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// inTwoWays asks for a dialect with the SMB1 question that opens the door to every dialect. What does not like it (a
-// filter on the way, a server of one dialect) gets a plain SMB2 negotiate: at once where it refused the first question,
-// and beside it where half the wait has brought nothing. Both together take no longer than the wait for one answer.
-// The null-session question alone begins with the plain negotiate, which saves a request at all but the oldest servers.
+// inTwoWays asks for a dialect with a plain SMB2 negotiate, as today's clients do, which saves a request and a wait at all
+// but the oldest servers. What does not like it (a server of SMB1 alone) gets the SMB1 question that opens the door to
+// every dialect: at once where it refused the first question, and beside it where half the wait has brought nothing. Both
+// together take no longer than the wait for one answer. Over NetBIOS, and where no anonymous logon will show whether SMB2
+// is more than a promise (see asOfOld), it is the other way round.
 func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	wait := patient(h.o.Timeouts).WithDefaults()
 	half := wait.Negotiate / 2
@@ -22,8 +23,8 @@ func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 		wait.Negotiate = half
 	}
 	connected := make(chan struct{})
-	first, second := smb.AllDialects(), modern()
-	if h.o.Quick && !h.options(m, nil, wait, nil).NetBIOS {
+	first, second := modern(), smb.AllDialects()
+	if h.o.NoAnonymous || h.options(m, nil, wait, nil).NetBIOS {
 		first, second = second, first
 	}
 	older := ask(ctx, func(ctx context.Context) (*link, error) {

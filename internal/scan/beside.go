@@ -1,0 +1,119 @@
+package scan
+
+import (
+	"context"
+	"errors"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/status"
+)
+
+// A pipe carries one call at a time. Far away, where each call costs a wait for the way, questions of which none needs
+// another's answer are asked at the same time, each on an instance of the pipe of its own. The instances join one
+// association group, in which handles are good on all of them, and which Samba serves from one process. What gets no good
+// answer like this is asked again on the first instance, one at a time.
+
+// spread tells whether a pipe gets further instances to save waits.
+func (j *job) spread() bool { return j.far() && j.sideBySide() && !j.strict.Load() }
+
+// beside asks questions of which none needs another's answer. The answers are kept in the order of the questions. The
+// last has the first instance, because it may go on for long.
+func (t *talk) beside(ctx context.Context, questions ...func(t *talk)) {
+	if !t.spread() {
+		for _, ask := range questions {
+			if t.lost != nil {
+				return
+			}
+			ask(t)
+		}
+		return
+	}
+	last := len(questions) - 1
+	before := t.calls
+	t.calls = nil
+	lines := make([]func() *talk, last)
+	for i := range lines {
+		lines[i] = t.line(ctx)
+	}
+	answers := make([]*talk, last)
+	t.parallel(len(questions), func(i int) {
+		if i == last {
+			questions[i](t)
+		} else if answers[i] = lines[i](); answers[i] != nil {
+			questions[i](answers[i])
+		}
+	})
+	own := t.calls
+	t.calls = before
+	for i, a := range answers {
+		switch {
+		case a != nil && a.sound():
+			t.calls = append(t.calls, a.calls...)
+		case t.lost == nil:
+			questions[i](t)
+		case a != nil:
+			t.calls = append(t.calls, a.calls...)
+		}
+		if a != nil {
+			t.strict.CompareAndSwap(false, a.strange)
+			t.leave(ctx, a.pipe)
+		}
+	}
+	t.calls = append(t.calls, own...)
+}
+
+// sound tells whether all that was asked on an instance got a good answer.
+func (t *talk) sound() bool { return t.lost == nil && !t.confused && !t.strange }
+
+// strange tells whether a server knows the handle no more, or not on this instance of the pipe.
+func strange(err error) bool {
+	var nt status.NTStatus
+	var fault status.Fault
+	return errors.As(err, &fault) && fault == status.FaultContextMismatch || errors.As(err, &nt) && nt == status.InvalidHandle
+}
+
+// ahead opens further instances for questions that come later, where the way is long.
+func (t *talk) ahead(ctx context.Context, n int) {
+	if !t.spread() {
+		return
+	}
+	t.spares, t.spared = make(chan *talk, n), n
+	for range n {
+		go func() { t.spares <- t.another(ctx) }()
+	}
+}
+
+// line is a further instance: one that was opened ahead, or a new one. It is nil where there is none to be had.
+func (t *talk) line(ctx context.Context) func() *talk {
+	if t.spared == 0 {
+		return func() *talk { return t.another(ctx) }
+	}
+	t.spared--
+	return func() *talk { return <-t.spares }
+}
+
+// dismiss closes the instances that were opened ahead in vain.
+func (t *talk) dismiss(ctx context.Context) {
+	for ; t.spared > 0; t.spared-- {
+		if s := <-t.spares; s != nil {
+			t.leave(ctx, s.pipe)
+		}
+	}
+}
+
+// another opens one more instance of the pipe and binds the interface on it.
+func (t *talk) another(ctx context.Context) *talk {
+	a := &talk{job: t.job, iface: t.iface}
+	c := t.begin(ctx, t.group, []*talk{a})
+	switch {
+	case c.pipe.closed != nil:
+		return nil
+	case c.err == nil:
+		a.bind = bindStep(c.results[0])
+	}
+	if a.bind.Outcome != model.Allowed {
+		t.leave(ctx, a.pipe)
+		return nil
+	}
+	return a
+}
