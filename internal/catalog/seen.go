@@ -186,6 +186,10 @@ func (w *seeing) pipe(p *Pipe, r *model.PipeResult) (given string) {
 		w.way("open "+p.Name, r.Open)
 		return ""
 	}
+	untried := model.Step{Outcome: model.NotTested}
+	if lost := lostOn(r); lost != "" {
+		untried = model.Step{Outcome: model.Inconclusive, Detail: "not asked, because " + lost + " got no answer"}
+	}
 	for _, b := range p.Interfaces {
 		if !w.leads(b) {
 			continue
@@ -197,13 +201,31 @@ func (w *seeing) pipe(p *Pipe, r *model.PipeResult) (given string) {
 			w.way("bind "+b.ID, model.Step{Outcome: model.NotTested})
 			continue
 		}
-		i := &r.Interfaces[at]
+		i := r.Interfaces[at]
 		if i.Bind.Outcome != model.Allowed {
+			if i.Bind.Outcome == model.NotTested {
+				i.Bind = untried
+			}
 			w.way("bind "+b.ID, i.Bind)
 			continue
 		}
-		if given = w.calls(b.ID, i); given != "" {
+		if given = w.calls(b.ID, i, untried); given != "" {
 			return given
+		}
+	}
+	return ""
+}
+
+// lostOn returns what got no answer on a pipe, so that what was to follow was not asked.
+func lostOn(r *model.PipeResult) string {
+	for _, i := range r.Interfaces {
+		if i.Bind.Outcome == model.Inconclusive && i.Bind.Status == "" {
+			return "bind " + i.Interface
+		}
+		for _, k := range i.Calls {
+			if k.Outcome == model.Inconclusive && k.Status == "" {
+				return k.Call
+			}
 		}
 	}
 	return ""
@@ -211,7 +233,7 @@ func (w *seeing) pipe(p *Pipe, r *model.PipeResult) (given string) {
 
 // calls judges the calls of one interface. A refused call that ends the sequence stands for the calls that could not be
 // made after it; any other missing call is an untried way.
-func (w *seeing) calls(name string, i *model.InterfaceResult) (given string) {
+func (w *seeing) calls(name string, i model.InterfaceResult, untried model.Step) (given string) {
 	for _, k := range i.Calls {
 		step := model.Step{Outcome: k.Outcome, Status: k.Status, Detail: k.Detail}
 		if k.Discloses == w.kind && k.Outcome == model.Allowed && k.Count > 0 {
@@ -235,7 +257,7 @@ func (w *seeing) calls(name string, i *model.InterfaceResult) (given string) {
 		case gate >= 0 && !k.Free:
 			behind = true
 		default:
-			w.way(k.Name, model.Step{Outcome: model.NotTested})
+			w.way(k.Name, untried)
 		}
 	}
 	if behind {

@@ -63,6 +63,11 @@ func TestSeenWantsEveryWay(t *testing.T) {
 			model.Denied,
 		},
 		{"nothing", model.DisclosesAccounts, nil, model.NotTested},
+		{
+			"one that was lost before another", model.DisclosesGroups,
+			[]model.CallResult{{Call: "SamrEnumerateUsersInDomain", Outcome: model.Inconclusive}},
+			model.Inconclusive,
+		},
 	} {
 		r := &model.IdentityResult{Identity: model.Anonymous, Session: yes, Tree: yes}
 		for i := range c.Pipes {
