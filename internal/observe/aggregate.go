@@ -86,10 +86,18 @@ func (w *ways) take() uint32 {
 	return w.number
 }
 
+// alike tells whether a use belongs to a row: whether all is the same that useKey and way hold.
+func alike(row, u *model.Use) bool {
+	return row.Call == u.Call && row.Opnum == u.Opnum && row.Layer == u.Layer && row.Outcome == u.Outcome && row.Status == u.Status &&
+		row.Client == u.Client && row.Server == u.Server && row.Identity == u.Identity && row.Account == u.Account &&
+		row.Share == u.Share && row.Pipe == u.Pipe && row.Interface == u.Interface && row.UUID == u.UUID && wayOf(row) == wayOf(u)
+}
+
 // Aggregator joins uses into rows with first, last and count. The number of rows is bounded; uses that would need a
 // further row are counted and given up. It is not safe for concurrent use.
 type Aggregator struct {
 	rows    map[useKey]*model.Use
+	last    *model.Use // the row of the use before: clients repeat calls
 	ways    ways
 	max     int
 	most    int // bytes
@@ -119,6 +127,7 @@ func (a *Aggregator) Touch(u model.Use) {
 // Reset forgets all rows, for a new result.
 func (a *Aggregator) Reset() {
 	clear(a.rows)
+	a.last = nil
 	clear(a.ways.byWay)
 	a.ways.number = 0
 	clear(a.givenUp)
@@ -145,18 +154,22 @@ func (a *Aggregator) Add(u model.Use) {
 // add keeps u alone where it begins a row: most uses do not, and are worth no memory of their own.
 func (a *Aggregator) add(u *model.Use) {
 	size := rowBytes + ClipUse(u)
-	key := a.keyOf(u)
-	row, ok := a.rows[key]
-	if !ok {
-		if len(a.rows) >= a.max || a.bytes+size > a.most {
-			a.givenUp[u.Identity] += u.Count
+	row := a.last
+	if row == nil || !alike(row, u) {
+		key := a.keyOf(u)
+		var ok bool
+		if row, ok = a.rows[key]; !ok {
+			if len(a.rows) >= a.max || a.bytes+size > a.most {
+				a.givenUp[u.Identity] += u.Count
+				return
+			}
+			begun := *u
+			begun.Schema, key.way = model.SchemaUse, a.ways.take()
+			a.rows[key], a.last = &begun, &begun
+			a.bytes += size
 			return
 		}
-		begun := *u
-		begun.Schema, key.way = model.SchemaUse, a.ways.take()
-		a.rows[key] = &begun
-		a.bytes += size
-		return
+		a.last = row
 	}
 	row.Count += u.Count
 	row.First = earlier(row.First, u.First)
@@ -204,12 +217,19 @@ func layerOrder(l model.Layer) int {
 }
 
 // ClipUse cuts a use's texts and gives their length together.
-func ClipUse(u *model.Use) (size int) {
-	for _, s := range []*string{&u.Client, &u.Server, &u.Account, &u.Share, &u.Pipe, &u.Interface, &u.UUID, &u.Call, &u.Status, &u.Basis, &u.Source, &u.Dialect, &u.Package, &u.SPN, &u.Offers, &u.Signing, &u.Encryption, &u.Agent} {
+func ClipUse(u *model.Use) int {
+	return clip(&u.Client) + clip(&u.Server) + clip(&u.Account) + clip(&u.Share) + clip(&u.Pipe) + clip(&u.Interface) +
+		clip(&u.UUID) + clip(&u.Call) + clip(&u.Status) + clip(&u.Basis) + clip(&u.Source) + clip(&u.Dialect) +
+		clip(&u.Package) + clip(&u.SPN) + clip(&u.Offers) + clip(&u.Signing) + clip(&u.Encryption) + clip(&u.Agent) +
+		clip(&u.ToldBy)
+}
+
+// clip cuts a text where it is too long, which is rare: writing it back each time costs more than all the rest.
+func clip(s *string) int {
+	if len(*s) > maxText {
 		*s = Clip(*s)
-		size += len(*s)
 	}
-	return size
+	return len(*s)
 }
 
 // Clip cuts a text at maxText bytes, between characters. What is cut is copied: a row must not hold all of it in memory.

@@ -2,7 +2,10 @@ package observe
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,5 +94,44 @@ func TestLongTexts(t *testing.T) {
 	}
 	if s := a.Rows()[0].Source; s != "0, 1, 2, 3, and others" {
 		t.Errorf("source %q", s)
+	}
+}
+
+// TestRowsByField: two uses that differ in any field but those that a row joins are two rows, also one right after the other.
+func TestRowsByField(t *testing.T) {
+	t.Parallel()
+	joined := []string{"Schema", "Basis", "Count", "First", "Last", "Source"}
+	for f := range reflect.TypeFor[model.Use]().Fields() {
+		if slices.Contains(joined, f.Name) {
+			continue
+		}
+		var one model.Use
+		other := one
+		v := reflect.ValueOf(&other).Elem().FieldByIndex(f.Index)
+		switch v.Kind() {
+		case reflect.String:
+			v.SetString("x")
+		case reflect.Int, reflect.Int8:
+			v.SetInt(1)
+		case reflect.Bool:
+			v.SetBool(true)
+		default:
+			t.Fatalf("%s is a %s", f.Name, v.Kind())
+		}
+		a := NewAggregator(0)
+		for _, u := range []model.Use{one, one, other, one} {
+			a.Add(u)
+		}
+		counts := map[any]int64{}
+		for _, r := range a.Rows() {
+			counts[reflect.ValueOf(r).FieldByIndex(f.Index).Interface()] = r.Count
+		}
+		want := map[any]int64{
+			reflect.ValueOf(one).FieldByIndex(f.Index).Interface():   3,
+			reflect.ValueOf(other).FieldByIndex(f.Index).Interface(): 1,
+		}
+		if !maps.Equal(counts, want) {
+			t.Errorf("%s: %v, want %v", f.Name, counts, want)
+		}
 	}
 }

@@ -16,39 +16,42 @@ type dayCounts map[dayKey]int64
 
 type dayKey struct {
 	identity model.Identity
-	day      string
+	day      int64 // since 1970, in UTC
 }
 
 // use counts a use on the day it happened. A row that stands for uses of several days tells no day of each, and is left out.
 func (d *dayCounts) use(u *model.Use) {
-	first, last := dayOf(u.First), dayOf(u.Last)
-	if last != "" && (first == last || first == "") {
-		d.add(model.Day{Day: last, Identity: u.Identity, Count: u.Count})
+	if last := dayOf(u.Last); !u.Last.IsZero() && (u.First.IsZero() || dayOf(u.First) == last) {
+		d.add(u.Identity, last, u.Count)
 	}
 }
 
-func dayOf(t time.Time) string {
-	if t.IsZero() {
-		return ""
+func dayOf(t time.Time) int64 {
+	const seconds = 24 * 60 * 60
+	s := t.Unix()
+	if s < 0 {
+		s -= seconds - 1
 	}
-	return t.UTC().Format(dayLayout)
+	return s / seconds
 }
 
-func (d *dayCounts) add(day model.Day) {
-	key := dayKey{model.Identity(Clip(string(day.Identity))), day.Day}
-	if _, ok := (*d)[key]; !ok && len(*d) >= maxDays {
+func (d *dayCounts) add(who model.Identity, day, n int64) {
+	key := dayKey{model.Identity(Clip(string(who))), day}
+	have, ok := (*d)[key]
+	if !ok && len(*d) >= maxDays {
 		return
 	}
 	if *d == nil {
 		*d = make(dayCounts)
 	}
-	(*d)[key] += day.Count
+	(*d)[key] = have + n
 }
 
 func (d dayCounts) list() []model.Day {
 	out := make([]model.Day, 0, len(d))
 	for key, n := range d {
-		out = append(out, model.Day{Day: key.day, Identity: key.identity, Count: n})
+		day := time.Unix(0, 0).UTC().AddDate(0, 0, int(key.day)).Format(dayLayout)
+		out = append(out, model.Day{Day: day, Identity: key.identity, Count: n})
 	}
 	slices.SortFunc(out, func(a, b model.Day) int {
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Identity, b.Identity))
@@ -60,8 +63,8 @@ func (d dayCounts) list() []model.Day {
 // its rows that happened on one day.
 func (d *dayCounts) merge(o *model.Observation) {
 	for _, day := range o.Days {
-		if _, err := time.Parse(dayLayout, day.Day); err == nil && day.Count > 0 {
-			d.add(day)
+		if t, err := time.Parse(dayLayout, day.Day); err == nil && day.Count > 0 {
+			d.add(day.Identity, dayOf(t), day.Count)
 		}
 	}
 	if len(o.Days) == 0 {

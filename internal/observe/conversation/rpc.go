@@ -104,14 +104,16 @@ func (c *Conversation) endCall(p *pipe, i int) {
 func (c *Conversation) callUse(p *pipe, q *call) model.Use {
 	u := c.pipeUse(p, model.LayerCall, q.at)
 	u.Opnum = int(q.opnum)
-	u.Call = fmt.Sprintf("opnum %d", q.opnum)
-	if x := p.context(q.context); x != nil {
-		x.fill(&u)
-		if x.iface != nil {
-			u.Call = x.iface.OpName(q.opnum)
-		}
-	} else {
+	x := p.context(q.context)
+	if x == nil {
 		u.Basis += "; the bind was not seen"
+	} else {
+		x.fill(&u)
+	}
+	if x != nil && x.iface != nil {
+		u.Call = x.iface.OpName(q.opnum)
+	} else {
+		u.Call = fmt.Sprintf("opnum %d", q.opnum)
 	}
 	return u
 }

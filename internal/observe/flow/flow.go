@@ -124,7 +124,7 @@ func (t *Table) Segment(s *packet.Segment, at time.Time) bool {
 	case !toServer && !toClient:
 		return false
 	case toServer && toClient: // both ports are watched: a flow that is known decides, then the handshake
-		if t.flows[key{s.Dst, s.Src}] != nil || s.Flags&(packet.SYN|packet.ACK) == packet.SYN|packet.ACK {
+		if t.find(key{s.Dst, s.Src}) != nil || s.Flags&(packet.SYN|packet.ACK) == packet.SYN|packet.ACK {
 			d, k = ToClient, key{s.Dst, s.Src}
 		}
 	case toClient:
@@ -132,7 +132,7 @@ func (t *Table) Segment(s *packet.Segment, at time.Time) bool {
 	}
 	t.counts.Segments++
 	t.counts.Payload += int64(len(s.Payload))
-	f := t.flows[k]
+	f := t.find(k)
 	if f != nil {
 		if t.touch(f); t.inOrder(f, d, s, at) {
 			return true
@@ -155,6 +155,14 @@ func (t *Table) Segment(s *packet.Segment, at time.Time) bool {
 		t.counts.Stray += int64(len(s.Payload))
 	}
 	return true
+}
+
+// find gives a connection; nil where it is not followed. Most often it is the one that was busy last.
+func (t *Table) find(k key) *flow {
+	if t.oldest != nil && t.oldest.prev.key == k {
+		return t.oldest.prev
+	}
+	return t.flows[k]
 }
 
 // Evict gives up a connection, for a caller whose own memory is spent: one that was reset, or that which was idle longest.
