@@ -166,9 +166,11 @@ func (l *Logon) strength() Strength {
 		return StrengthNone
 	case l.Dialect == "NT LM 0.12":
 		return StrengthOld
+	case l.Package == "" || l.Package == PackageUnknown || l.Package == PackageNTLM:
+		return StrengthUnknown // it may be NTLMv1, which is weaker than a session without signatures
 	case l.Signed != True && l.Encrypted != True && (l.Signed == False || l.Encrypted == False):
 		return StrengthUnsigned
-	case l.Package == "" || l.Package == PackageUnknown || l.Signed == NotKnown && l.Encrypted == NotKnown:
+	case l.Signed == NotKnown && l.Encrypted == NotKnown:
 		return StrengthUnknown
 	case l.Package == PackageKerberos:
 		return StrengthStrong

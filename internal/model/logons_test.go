@@ -28,6 +28,9 @@ func TestLogons(t *testing.T) {
 	refused := session("v1", PackageNTLMv1ESS, "2.1")
 	refused.Outcome, refused.Count = Denied, 3
 	got := Logons([]Use{
+		session("unreadable", PackageUnknown, "3.1.1"), tree("unreadable", PackageUnknown, "3.1.1", False, False),
+		tree("unseen", "", "3.1.1", False, False),
+		session("some NTLM", PackageNTLM, "3.1.1"), tree("some NTLM", PackageNTLM, "3.1.1", True, False),
 		session("kerberos", PackageKerberos, "3.1.1"),
 		tree("kerberos", PackageKerberos, "3.1.1", True, False),
 		session("encrypted", PackageNTLMv2, "3.0"), sealed,
@@ -45,6 +48,9 @@ func TestLogons(t *testing.T) {
 		{"null", StrengthNone},
 		{"smb1", StrengthOld},
 		{"logon alone", StrengthUnknown},
+		{"some NTLM", StrengthUnknown},
+		{"unreadable", StrengthUnknown},
+		{"unseen", StrengthUnknown},
 		{"half", StrengthUnsigned},
 		{"encrypted", StrengthNTLM},
 		{"kerberos", StrengthStrong},
