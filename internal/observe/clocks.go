@@ -12,9 +12,10 @@ import (
 // clocks compares the times that packets and logs give of the same logons. A client's address and port belong to one connection
 // at a time, and logs tell both.
 type clocks struct {
-	wire map[netip.AddrPort]time.Time
-	logs []logClock
-	met  int // in all logs
+	wire  map[netip.AddrPort]time.Time
+	logs  []logClock
+	named []namedClock
+	met   int // in all logs
 }
 
 // logClock are the logons that a host's log tells of.
@@ -80,7 +81,8 @@ func (c *Coverage) LogonInLog(host, source string, client netip.AddrPort, t time
 	k.logs[i].met = append(k.logs[i].met, meeting{netip.AddrPortFrom(client.Addr().Unmap(), client.Port()), t})
 }
 
-// CompareClocks tells of logs whose clock is another one than that of the packets, once all were read.
+// CompareClocks tells of logs whose clock is another one than that of the packets, or of another host's log, once all were
+// read.
 func (c *Coverage) CompareClocks() {
 	for _, l := range c.clocks.logs {
 		var ahead []time.Duration
@@ -113,5 +115,6 @@ func (c *Coverage) CompareClocks() {
 			Evidence: fmt.Sprintf("%d logons that both tell of, by the client's address and port", agree),
 		})
 	}
+	c.compareNamed()
 	c.clocks = clocks{}
 }

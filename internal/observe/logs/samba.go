@@ -70,6 +70,9 @@ func (s *sambaLog) auth(m map[string]any) {
 	s.cov.CountRead("Samba "+kind+" records", 1)
 	s.authEvents++
 	service := text("serviceDescription")
+	if kind == "Authentication" { // that of a controller for its members, too
+		s.cov.LogonNamed(cmp.Or(cleanAddress(text("localAddress")), s.server, s.source), s.source, text("clientAccount"), text("workstation"), t)
+	}
 	if !strings.HasPrefix(service, "SMB") {
 		s.cov.CountRead("Samba logons for services other than SMB", 1)
 		return

@@ -202,6 +202,7 @@ func (w *windowsLog) security(e winEvent, id int) {
 		w.registry(e, id)
 	case 4776:
 		h.checks++
+		w.named(e, e.Text("TargetUserName"), e.Text("Workstation"))
 	}
 }
 
@@ -225,7 +226,13 @@ func (w *windowsLog) logon(e winEvent) {
 			w.cov.LogonInLog(e.Computer(), w.source, netip.AddrPortFrom(addr.WithZone(""), uint16(port)), e.Time())
 		}
 	}
+	w.named(e, e.Text("TargetUserName"), e.Text("WorkstationName"))
 	w.joinLogon(e, u, e.Text("TargetLogonId"), cleanAddress(e.Text("WorkstationName")))
+}
+
+// named records a logon with NTLM as other hosts' logs name it, so that their clocks can be compared.
+func (w *windowsLog) named(e winEvent, account, computer string) {
+	w.cov.LogonNamed(e.Computer(), w.source, undash(account), undash(computer), e.Time())
 }
 
 // joinLogon gives the row of a stranger's logon always, and one with LM or NTLMv1, that of another account only when it used

@@ -43,6 +43,7 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 	case 8001, 4001: // outgoing
 		u.Client, u.Server, u.SPN = e.Computer(), hostOfSPN(e.Text("TargetName")), undash(e.Text("TargetName"))
 		u.ToldBy = u.Client
+		w.named(e, e.Text("UserName"), e.Computer())
 		w.ntlmUser(&u, e.Text("DomainName"), e.Text("UserName"), basis+"this host as a client")
 		if u.Outcome = model.Inconclusive; id == 8001 {
 			u.Basis += "; it was considered, and whether it ran is not told"
@@ -51,12 +52,14 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 		u.Client, u.Identity = cleanAddress(e.Text("Workstation")), model.Unknown
 		u.Basis = basis + "who came is not told"
 	case 8003, 4003: // incoming, an account of the domain
+		w.named(e, e.Text("UserName"), e.Text("Workstation"))
 		u.Client = cleanAddress(e.Text("Workstation"))
 		w.ntlmUser(&u, e.Text("DomainName"), e.Text("UserName"), basis+"an account of the domain; the workstation is what the client says")
 	case 8004, 4004, 8005, 4005, 8006, 4006:
 		u.Client = cleanAddress(first(e, "Workstation", "WorkstationName"))
 		u.Server = strings.TrimSuffix(undash(first(e, "SChannelName", "SecureChannelName")), "$")
 		u.ToldBy = e.Computer()
+		w.named(e, first(e, "User", "UserName"), first(e, "Workstation", "WorkstationName"))
 		w.ntlmUser(&u, first(e, "Domain", "DomainName"), first(e, "User", "UserName"), basis+"told by the domain controller")
 	case 4020, 4021, 4022, 4023, 4030, 4031, 4032, 4033:
 		w.enhanced(e, id, &u)
