@@ -135,6 +135,7 @@ func judge(o *Options, f *facts) *model.Audit {
 	case "samba":
 		j.samba()
 	}
+	j.exceptions()
 	j.weak()
 	j.join()
 	slices.SortStableFunc(a.Findings, func(x, y model.Finding) int { return y.Severity.Rank() - x.Severity.Rank() })

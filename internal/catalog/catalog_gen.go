@@ -2071,6 +2071,11 @@ var generated = Catalog{
 			{Say: "restrict anonymous = 2."},
 		}, "windows": {
 			{Scope: Scope{Until: "win2000"}, Say: "RestrictAnonymous = 1, as for accounts; whether groups are then held back, too, is not documented."},
+		{ID: "exception-stands", Title: "An exception from a rule against weak logons stands", Kind: "audit", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "Some servers or accounts are exempt from a rule that ends weak logons. An exception is meant to last until they are mended, and nothing else reminds of it.", Fix: Advice{"any": {
+			{Say: "See with ipcguard observe --logons whether they still come in the weak way. Take off the exceptions that nobody needs, and mend the rest."},
+		}}, Settings: []string{"ClientAllowedNTLMServers", "DCAllowedNTLMServers", "LanmanWorkstation.BlockNTLMServerExceptionList", "RestrictSendingNTLMTraffic", "RestrictNTLMInDomain", "LanmanWorkstation.BlockNTLM", "server schannel require seal", "server require schannel:ACCOUNT", "server schannel require seal:ACCOUNT", "server schannel"}, Sources: []string{"D SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain", "D SPS network-security-restrict-ntlm-add-remote-server-exceptions-for-ntlm-authentication", "D policy-csp lanmanworkstation", "S samba"}},
 			{Say: "As for accounts: close samr to strangers."},
 		}}, Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1069.001"}, Sources: []string{"D MS-SAMR 3.1.5"}},
 		{ID: "anonymous-reads-password-policy", Title: "A stranger reads the password policy", Kind: "scan", Identity: "anonymous", Discloses: "password-policy", Severity: []Grade{
