@@ -376,18 +376,34 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "new-connections", How: "ksmbd.control --reload", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Governs: Governs{Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
-		{ID: "ksmbd:server min protocol", Title: "Lowest dialect of the server (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] server min protocol", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Refuses older dialects.", Defaults: []Default{
+		{ID: "ksmbd:server min protocol", Title: "Lowest dialect of the server (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] server min protocol", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Refuses older dialects. There is no SMB1 and no SMB 2.0.2.", Values: []Meaning{
+			{Value: "SMB2_10", Means: "SMB 2.1 and newer."},
+			{Value: "SMB3_00", Means: "SMB 3.0 and newer."},
+			{Value: "SMB3_02", Means: "SMB 3.0.2 and newer."},
+			{Value: "SMB3_11", Means: "SMB 3.1.1 alone."},
+		}, Defaults: []Default{
 			{Value: "SMB2_10", Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
-		{ID: "ksmbd:server signing", Title: "Signed messages (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] server signing", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Whether messages are signed.", Defaults: []Default{
+		{ID: "ksmbd:server signing", Title: "Signed messages (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] server signing", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Whether messages are signed.", Values: []Meaning{
+			{Value: "disabled", Means: "Signed where the client demands it."},
+			{Value: "auto", Means: "Signed where the client demands it."},
+			{Value: "enabled", Means: "A word that the tools know; no document says what it does."},
+			{Value: "mandatory", Means: "Every session is signed."},
+		}, Defaults: []Default{
 			{Value: "disabled", Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
-		{ID: "ksmbd:smb3 encryption", Title: "Encrypted sessions (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] smb3 encryption", Type: "bool", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Whether SMB3 sessions are encrypted.", Defaults: []Default{
-			{Value: false, Sources: []string{"S ksmbd-tools"}},
+		{ID: "ksmbd:smb3 encryption", Title: "Encrypted sessions (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] smb3 encryption", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Whether SMB3 sessions are encrypted. Old tools know yes and no alone, newer ones take both for disabled.", Values: []Meaning{
+			{Value: "disabled", Means: "Never."},
+			{Value: "auto", Means: "Where the client asks for it."},
+			{Value: "mandatory", Means: "Every session; clients that cannot are refused."},
+			{Value: "no", Means: "Never."},
+			{Value: "yes", Means: "With old tools where the client can; with newer ones never."},
+		}, Defaults: []Default{
+			{Value: "auto", Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Reach: "everyone", Sources: []string{"S ksmbd-tools"}},
@@ -2055,6 +2071,11 @@ var generated = Catalog{
 		}, Meaning: "Everyone is on the list of those who may not log on over the network, and the list goes before the right. Files, printers and management stop with the strangers.", Fix: Advice{"any": {
 			{Say: "Name those who are meant: Guests, local accounts."},
 		}}, Settings: []string{"SeDenyNetworkLogonRight"}, Sources: []string{"D SPS deny-access-to-this-computer-from-the-network"}},
+		{ID: "exception-stands", Title: "An exception from a rule against weak logons stands", Kind: "audit", Severity: []Grade{
+			{Level: "low"},
+		}, Meaning: "Some servers or accounts are exempt from a rule that ends weak logons. An exception is meant to last until they are mended, and nothing else reminds of it.", Fix: Advice{"any": {
+			{Say: "See with ipcguard observe --logons whether they still come in the weak way. Take off the exceptions that nobody needs, and mend the rest."},
+		}}, Settings: []string{"ClientAllowedNTLMServers", "DCAllowedNTLMServers", "LanmanWorkstation.BlockNTLMServerExceptionList", "RestrictSendingNTLMTraffic", "RestrictNTLMInDomain", "LanmanWorkstation.BlockNTLM", "server schannel require seal", "server require schannel:ACCOUNT", "server schannel require seal:ACCOUNT", "server schannel"}, Sources: []string{"D SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain", "D SPS network-security-restrict-ntlm-add-remote-server-exceptions-for-ntlm-authentication", "D policy-csp lanmanworkstation", "S samba"}},
 		{ID: "anonymous-lists-accounts", Title: "A stranger lists accounts", Kind: "scan", Identity: "anonymous", Discloses: "accounts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "critical"},
 			{Level: "high"},
@@ -2071,11 +2092,6 @@ var generated = Catalog{
 			{Say: "restrict anonymous = 2."},
 		}, "windows": {
 			{Scope: Scope{Until: "win2000"}, Say: "RestrictAnonymous = 1, as for accounts; whether groups are then held back, too, is not documented."},
-		{ID: "exception-stands", Title: "An exception from a rule against weak logons stands", Kind: "audit", Severity: []Grade{
-			{Level: "low"},
-		}, Meaning: "Some servers or accounts are exempt from a rule that ends weak logons. An exception is meant to last until they are mended, and nothing else reminds of it.", Fix: Advice{"any": {
-			{Say: "See with ipcguard observe --logons whether they still come in the weak way. Take off the exceptions that nobody needs, and mend the rest."},
-		}}, Settings: []string{"ClientAllowedNTLMServers", "DCAllowedNTLMServers", "LanmanWorkstation.BlockNTLMServerExceptionList", "RestrictSendingNTLMTraffic", "RestrictNTLMInDomain", "LanmanWorkstation.BlockNTLM", "server schannel require seal", "server require schannel:ACCOUNT", "server schannel require seal:ACCOUNT", "server schannel"}, Sources: []string{"D SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain", "D SPS network-security-restrict-ntlm-add-remote-server-exceptions-for-ntlm-authentication", "D policy-csp lanmanworkstation", "S samba"}},
 			{Say: "As for accounts: close samr to strangers."},
 		}}, Settings: []string{"RestrictAnonymousSAM", "RestrictAnonymous", "PreWindows2000Members", "restrict anonymous"}, Pipes: []string{"samr"}, Refs: []string{"ATT&CK T1069.001"}, Sources: []string{"D MS-SAMR 3.1.5"}},
 		{ID: "anonymous-reads-password-policy", Title: "A stranger reads the password policy", Kind: "scan", Identity: "anonymous", Discloses: "password-policy", Severity: []Grade{

@@ -15,7 +15,7 @@ func (s *Setting) Words() (out []string) {
 	switch {
 	case s.System == "samba" && s.Type == "enum":
 		return smbconf.Words(s.parameter())
-	case s.Closed:
+	case s.Closed, s.System == "ksmbd" && s.Type == "enum": // what ksmbd does with another word depends on its release
 		for _, m := range s.Values {
 			if text := model.Text(m.Value); !slices.Contains(out, text) {
 				out = append(out, text)
