@@ -8,8 +8,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/url"
@@ -126,6 +129,28 @@ func TestFleet(t *testing.T) {
 		t.Errorf("after apply: %+v", now)
 	}
 	p.until(t, "the good news", func() bool { return hook.got(store.EventBecameClosed) })
+	observed := func(u model.Use) {
+		t.Helper()
+		u.Schema, u.Client, u.Server, u.Identity = model.SchemaUse, "10.0.0.7", watched.Address, model.User
+		u.Layer, u.Outcome, u.Count, u.First, u.Last = model.LayerSession, model.Allowed, 1, time.Now(), time.Now()
+		b, err := json.Marshal(&model.Observation{Schema: model.SchemaObserve, Coverage: model.Coverage{From: u.First, To: u.Last}, Uses: []model.Use{u}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.parts(t, "/import", func(form *multipart.Writer) error {
+			part, err := form.CreateFormFile("file", "uses.json")
+			if err == nil {
+				_, err = part.Write(b)
+			}
+			return errors.Join(form.WriteField("kind", "observe"), err)
+		})
+	}
+	observed(model.Use{Package: model.PackageNTLMv2})
+	if p.events(t)[store.EventWeakLogon] {
+		t.Error("NTLMv2 is told as weak")
+	}
+	observed(model.Use{Package: model.PackageNTLMv1})
+	p.until(t, "the new client with NTLMv1", func() bool { return hook.got(store.EventWeakLogon) })
 	if !hook.signed() {
 		t.Error("a notification came without a good signature")
 	}

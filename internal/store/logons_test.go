@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pressly/goose/v3"
+
 	"ipcguard/internal/model"
 )
 
@@ -93,14 +95,19 @@ func TestClientLogons(t *testing.T) {
 		s.fails(s.SaveDocument(s.ctx, ids[0], KindObserve, s.clock(), []byte("no JSON")), ErrAsked)
 		want("after what is no observation", HostFilter{}, all)
 
-		// An older database keeps its documents, and the migration derives the rest.
-		for _, query := range []string{`DELETE FROM logons`, `UPDATE hosts SET logon = 0`} {
-			_, err := s.exec(s.ctx, query)
-			s.ok(err)
+		// A database with the schema before the table of logons keeps its documents, and the migration derives the rest.
+		const beforeLogons = 6
+		s.ok(s.withGoose(func(p *goose.Provider) error {
+			_, err := p.DownTo(s.ctx, beforeLogons)
+			return err
+		}))
+		if _, err := s.exec(s.ctx, `SELECT count(*) FROM logons`); err == nil {
+			s.Fatal("the older schema has the table")
 		}
-		s.ok(s.SetMeta(s.ctx, metaLogons, logonsUnread))
 		s.ok(s.Migrate(s.ctx))
 		want("migrated", HostFilter{}, all)
+		_, err := s.Meta(s.ctx, metaLogons)
+		s.fails(err, ErrNotFound) // nothing is left to read
 
 		keep(ids[0], v2)
 		want("a later observation", HostFilter{}, "h1=ntlm h2=ntlm h3= | c1:ntlm:ntlmv2:2 c2:strong:kerberos:1")
