@@ -229,12 +229,19 @@ func unproved(p *verify.Proof) string {
 		}
 	}
 	var out []string
-	if asked > 0 || left == 0 {
-		out = append(out, fmt.Sprintf("%d check(s) could not be made", asked))
+	switch {
+	case asked == 1:
+		out = append(out, "1 check could not be made")
+	case asked > 1:
+		out = append(out, fmt.Sprintf("%d checks could not be made", asked))
+	case left == 0:
+		out = append(out, "no check can show from outside what these changes do")
 	}
-	if left > 0 {
-		out = append(out, fmt.Sprintf("%d thing(s) that the plan does not close are open to strangers, or not known "+
-			"(left:)", left))
+	switch {
+	case left == 1:
+		out = append(out, "1 thing that the plan leaves (left:) is open to strangers, or not known")
+	case left > 1:
+		out = append(out, fmt.Sprintf("%d things that the plan leaves (left:) are open to strangers, or not known", left))
 	}
 	return strings.Join(out, "; ")
 }
