@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -101,19 +100,10 @@ func told(a *plan.Answer) *report.WhatIf {
 		Target: a.Target, Platform: a.Platform, Changes: a.Changes, Unchanged: a.Unchanged, Breaks: a.Breaks,
 		Enough: a.Coverage.Enough, Coverage: a.Coverage.Why, Warnings: a.Warnings,
 	}
-	words := func(list []plan.Replay, why bool) []string {
-		var out []string
-		for _, r := range list {
-			b := r.Break("", "")
-			text := fmt.Sprintf("%s %s", b.Who, b.What)
-			if (why || r.Way) && r.Why != "" {
-				text += ": " + r.Why
-			}
-			out = append(out, text)
-		}
-		return out
+	fate := func(list []plan.Replay, why bool) report.Fate {
+		return report.Fate{Uses: len(list), Tell: plan.Tell(list, why)}
 	}
-	out.Refused, out.Possible, out.Unjudged, out.NotKnown = words(a.Refused, false), words(a.Possible, true),
-		words(a.Unjudged, false), words(a.NotKnown, true)
+	out.Refused, out.Possible = fate(a.Refused, false), fate(a.Possible, true)
+	out.Unjudged, out.NotKnown = fate(a.Unjudged, false), fate(a.NotKnown, true)
 	return out
 }

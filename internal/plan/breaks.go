@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
@@ -140,34 +141,96 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 
 // Break describes a use that would be refused.
 func (x Replay) Break(certainty, because string) model.Break {
-	u := x.Use
-	what := "connects to IPC$"
-	switch {
-	case u.Call != "" && u.Pipe != "":
-		what = fmt.Sprintf("calls %s through %s", u.Call, u.Pipe)
-	case u.Layer == model.LayerBind && u.Interface != "" && u.Pipe != "":
-		what = fmt.Sprintf("binds %s through %s", u.Interface, u.Pipe)
-	case u.Pipe != "":
-		what = "opens " + u.Pipe
-	case u.Share != "" && !strings.EqualFold(u.Share, "IPC$"):
-		what = "uses the share " + u.Share
-	case u.Layer == model.LayerSession:
-		what = "logs on"
-	}
-	who := u.Client
-	if u.Account != "" {
-		who += " (" + u.Account + ")"
-	}
-	times := "once"
-	if u.Count > 1 {
-		times = fmt.Sprintf("%d times", u.Count)
-	}
-	if !u.Last.IsZero() {
-		times += ", last on " + u.Last.UTC().Format("2006-01-02")
-	}
+	u := &x.Use
 	return model.Break{
-		Who: who, What: fmt.Sprintf("%s as %s (%s)", what, u.Identity, times), Certainty: certainty, Because: because,
+		Who: x.who(), What: fmt.Sprintf("%s as %s (%s)", x.what(), u.Identity, howOften(u.Count, u.Last)),
+		Certainty: certainty, Because: because,
 	}
+}
+
+// what a use is, in words.
+func (x *Replay) what() string {
+	switch u := &x.Use; {
+	case u.Call != "" && u.Pipe != "":
+		return fmt.Sprintf("calls %s through %s", u.Call, u.Pipe)
+	case u.Layer == model.LayerBind && u.Interface != "" && u.Pipe != "":
+		return fmt.Sprintf("binds %s through %s", u.Interface, u.Pipe)
+	case u.Pipe != "":
+		return "opens " + u.Pipe
+	case u.Share != "" && !strings.EqualFold(u.Share, "IPC$"):
+		return "uses the share " + u.Share
+	case u.Layer == model.LayerSession:
+		return "logs on"
+	}
+	return "connects to IPC$"
+}
+
+func (x *Replay) who() string {
+	if x.Use.Account == "" {
+		return x.Use.Client
+	}
+	return x.Use.Client + " (" + x.Use.Account + ")"
+}
+
+// howOften says how often something was seen, and when last.
+func howOften(n int64, last time.Time) string {
+	times := "once"
+	if n > 1 {
+		times = fmt.Sprintf("%d times", n)
+	}
+	if !last.IsZero() {
+		times += ", last on " + last.UTC().Format("2006-01-02")
+	}
+	return times
+}
+
+// Tell says what becomes of uses, in one sentence for all that differ in nothing but their caller and their number. why adds
+// the reason to each; without it those alone have one whose way to log on ends.
+func Tell(list []Replay, why bool) []string {
+	type kind struct{ what, why string }
+	type group struct {
+		kind
+		who   []string
+		known map[string]bool
+		n     int64
+		last  time.Time
+	}
+	var groups []*group
+	byKind := map[kind]*group{}
+	for i := range list {
+		x := &list[i]
+		k := kind{what: fmt.Sprintf("%s as %s", x.what(), x.Use.Identity)}
+		if why || x.Way {
+			k.why = x.Why
+		}
+		g := byKind[k]
+		if g == nil {
+			g = &group{kind: k, known: map[string]bool{}}
+			byKind[k] = g
+			groups = append(groups, g)
+		}
+		if who := x.who(); !g.known[who] {
+			g.known[who] = true
+			g.who = append(g.who, who)
+		}
+		g.n += max(x.Use.Count, 1)
+		if x.Use.Last.After(g.last) {
+			g.last = x.Use.Last
+		}
+	}
+	var out []string
+	for _, g := range groups {
+		who, in := g.who[0], ""
+		if len(g.who) > 1 {
+			who, in = fmt.Sprintf("each of %d callers", len(g.who)), "; they are "+names(g.who)
+		}
+		text := fmt.Sprintf("%s %s (%s)", who, g.what, howOften(g.n, g.last))
+		if g.why != "" {
+			text += ": " + g.why
+		}
+		out = append(out, text+in)
+	}
+	return out
 }
 
 // seenSo matches how often a use was seen, as [Replay.Break] writes it.

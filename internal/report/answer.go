@@ -441,7 +441,7 @@ func WhatIfAnswer(x *WhatIf) Answer {
 		}
 	}
 	a := Answer{Of: Clean(x.Target), Word: "with " + listed(to)}
-	all := len(x.Refused) + len(x.Possible) + len(x.Unjudged) + len(x.NotKnown) + x.Unchanged
+	all := x.Refused.Uses + x.Possible.Uses + x.Unjudged.Uses + x.NotKnown.Uses + x.Unchanged
 	var parts []string
 	add := func(n int, one, many string) {
 		if n > 0 {
@@ -449,10 +449,10 @@ func WhatIfAnswer(x *WhatIf) Answer {
 				plural(all, "was", "were"), plural(n, one, many)))
 		}
 	}
-	add(len(x.Refused), "would be refused", "would be refused")
-	add(len(x.Possible), "may be refused", "may be refused")
-	add(len(x.Unjudged), "would be refused if it was a stranger's", "would be refused if they were strangers'")
-	add(len(x.NotKnown), "has an end that is not known", "have an end that is not known")
+	add(x.Refused.Uses, "would be refused", "would be refused")
+	add(x.Possible.Uses, "may be refused", "may be refused")
+	add(x.Unjudged.Uses, "would be refused if it was a stranger's", "would be refused if they were strangers'")
+	add(x.NotKnown.Uses, "has an end that is not known", "have an end that is not known")
 	switch {
 	case all == 0:
 		parts = append(parts, "no use was seen that it could refuse")

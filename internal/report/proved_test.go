@@ -94,11 +94,11 @@ func TestWhatIfAnswer(t *testing.T) {
 	to := func(name string, v model.Value) model.Change { return model.Change{Setting: name, To: v} }
 	two := to("restrict anonymous", model.Value{Present: true, Type: "int", Data: 2})
 	for want, x := range map[string]*WhatIf{
-		"h: with restrict anonymous = 2: 2 of 3 uses that were seen would be refused; silence does not count":                                                           {Changes: []model.Change{two}, Refused: []string{"a", "b"}, Unchanged: 1},
+		"h: with restrict anonymous = 2: 2 of 3 uses that were seen would be refused; silence does not count":                                                           {Changes: []model.Change{two}, Refused: Fate{Uses: 2}, Unchanged: 1},
 		"h: with restrict anonymous = 2: nothing that was seen would be refused; silence counts":                                                                        {Changes: []model.Change{two}, Unchanged: 1, Enough: true},
 		"h: with restrict anonymous = 2: no use was seen that it could refuse; silence does not count":                                                                  {Changes: []model.Change{two}},
-		"h: with restrict anonymous = 2 and no NullSessionPipes: 1 of 1 use that was seen has an end that is not known; silence counts":                                 {Changes: []model.Change{two, to("NullSessionPipes", model.Value{})}, NotKnown: []string{"a"}, Enough: true},
-		"h: with restrict anonymous = 2: 1 of 2 uses that were seen may be refused; 1 of 2 uses that were seen would be refused if it was a stranger's; silence counts": {Changes: []model.Change{two}, Possible: []string{"a"}, Unjudged: []string{"b"}, Enough: true},
+		"h: with restrict anonymous = 2 and no NullSessionPipes: 1 of 1 use that was seen has an end that is not known; silence counts":                                 {Changes: []model.Change{two, to("NullSessionPipes", model.Value{})}, NotKnown: Fate{Uses: 1}, Enough: true},
+		"h: with restrict anonymous = 2: 1 of 2 uses that were seen may be refused; 1 of 2 uses that were seen would be refused if it was a stranger's; silence counts": {Changes: []model.Change{two}, Possible: Fate{Uses: 1}, Unjudged: Fate{Uses: 1}, Enough: true},
 	} {
 		x.Target = "h"
 		if got := WhatIfAnswer(x).String(); got != want {

@@ -13,15 +13,21 @@ type WhatIf struct {
 	Target    string
 	Platform  model.Platform
 	Changes   []model.Change
-	Refused   []string
-	Possible  []string
-	Unjudged  []string
-	NotKnown  []string
+	Refused   Fate
+	Possible  Fate
+	Unjudged  Fate
+	NotKnown  Fate
 	Unchanged int
 	Breaks    []model.Break
 	Enough    bool
 	Coverage  string
 	Warnings  []string
+}
+
+// Fate is what becomes of some uses: their number, and sentences about them, in which those that are alike are joined.
+type Fate struct {
+	Uses int
+	Tell []string
 }
 
 // WriteWhatIf writes the answer as text. width is as for WritePlan.
@@ -32,14 +38,14 @@ func WriteWhatIf(w io.Writer, a *WhatIf, style Style, width int) error {
 	e.text(2, 0, platformLine(a.Platform))
 	for _, g := range []struct {
 		head string
-		list []string
+		fate Fate
 	}{
 		{"Would be refused", a.Refused},
 		{"May be refused", a.Possible},
 		{"Not known who it was; refused if it was a stranger", a.Unjudged},
 		{"What becomes of these is not known", a.NotKnown},
 	} {
-		e.items(g.head, cleaned(g.list))
+		e.items(g.head, cleaned(g.fate.Tell))
 	}
 	e.b.WriteByte('\n')
 	if n := a.Unchanged; n > 0 {
