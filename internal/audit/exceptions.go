@@ -12,8 +12,8 @@ import (
 // maxNamed bounds the names in a finding's evidence; the setting itself has all of them.
 const maxNamed = 10
 
-// exceptions adds a finding for every exception that stands, so that none is forgotten: who is exempt, and from what. One
-// from a rule that is not in force only informs.
+// exceptions adds a finding for every exception that stands, so that none is forgotten: who is exempt, and from what.
+// One from a rule that is not in force only informs.
 func (j *judging) exceptions() {
 	for i := range j.Catalog.Settings {
 		s := &j.Catalog.Settings[i]

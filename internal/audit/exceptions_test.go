@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestExceptionsStand: an exception from a rule against weak logons is a finding that names who is exempt and from what. It
-// is of low weight, and only informs while the rule refuses nobody.
+// TestExceptionsStand: an exception from a rule against weak logons is a finding that names who is exempt and from what.
+// It is of low weight, and only informs while the rule refuses nobody.
 func TestExceptionsStand(t *testing.T) {
 	const (
 		msv = `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0`
@@ -29,31 +29,36 @@ func TestExceptionsStand(t *testing.T) {
 		"servers of a client": {
 			machine(t, "win10-1607", model.Member, dword(msv, "RestrictSendingNTLMTraffic", 2),
 				names(msv, "ClientAllowedNTLMServers", "NAS1", "nas2.corp.example")),
-			model.Low, []string{"exempt from RestrictSendingNTLMTraffic by ClientAllowedNTLMServers: NAS1, nas2.corp.example"},
+			model.Low,
+			[]string{"exempt from RestrictSendingNTLMTraffic by ClientAllowedNTLMServers: NAS1, nas2.corp.example"},
 		},
 		"before the rule": {
 			machine(t, "win10-1607", model.Member, dword(msv, "RestrictSendingNTLMTraffic", 1),
 				names(msv, "ClientAllowedNTLMServers", "NAS1")),
-			model.Info, []string{"NAS1; RestrictSendingNTLMTraffic is 1 and refuses none of them yet"},
+			model.Info,
+			[]string{"NAS1; RestrictSendingNTLMTraffic is 1 and refuses none of them yet"},
 		},
 		"servers of a domain": {
 			machine(t, "win2022", model.DomainController, dword(nl, "RestrictNTLMInDomain", 7),
 				names(nl, "DCAllowedNTLMServers", many...)),
-			model.Low, []string{"exempt from RestrictNTLMInDomain by DCAllowedNTLMServers: NAS0, ", "NAS9 and 2 more"},
+			model.Low,
+			[]string{"exempt from RestrictNTLMInDomain by DCAllowedNTLMServers: NAS0, ", "NAS9 and 2 more"},
 		},
 		"an empty list": {
 			machine(t, "win2022", model.DomainController, dword(nl, "RestrictNTLMInDomain", 7),
 				names(nl, "DCAllowedNTLMServers")), "", nil,
 		},
 		"accounts of Samba": {
-			sambaAudit(t, "[global]\nserver role = active directory domain controller\nserver schannel require seal:NAS2$ = no\n"+
-				"server schannel require seal:NAS3$ = yes\nserver schannel require seal:OLD$ = no\n"),
-			model.Low, []string{"exempt from server schannel require seal by a line of its own: NAS2$, OLD$"},
+			sambaAudit(t, "[global]\nserver role = active directory domain controller\n"+
+				"server schannel require seal:NAS2$ = no\nserver schannel require seal:NAS3$ = yes\nserver schannel require seal:OLD$ = no\n"),
+			model.Low,
+			[]string{"exempt from server schannel require seal by a line of its own: NAS2$, OLD$"},
 		},
 		"of a rule that is off": {
 			sambaAudit(t, "[global]\nserver role = active directory domain controller\nserver schannel require seal = no\n"+
 				"server schannel require seal:NAS2$ = no\n"),
-			model.Info, []string{"NAS2$; server schannel require seal is no and refuses none of them yet"},
+			model.Info,
+			[]string{"NAS2$; server schannel require seal is no and refuses none of them yet"},
 		},
 		"no line": {sambaAudit(t, "[global]\nserver role = active directory domain controller\n"), "", nil},
 	} {

@@ -133,7 +133,9 @@ func TestFleet(t *testing.T) {
 		t.Helper()
 		u.Schema, u.Client, u.Server, u.Identity = model.SchemaUse, "10.0.0.7", watched.Address, model.User
 		u.Layer, u.Outcome, u.Count, u.First, u.Last = model.LayerSession, model.Allowed, 1, time.Now(), time.Now()
-		b, err := json.Marshal(&model.Observation{Schema: model.SchemaObserve, Coverage: model.Coverage{From: u.First, To: u.Last}, Uses: []model.Use{u}})
+		b, err := json.Marshal(&model.Observation{
+			Schema: model.SchemaObserve, Coverage: model.Coverage{From: u.First, To: u.Last}, Uses: []model.Use{u},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -148,7 +148,7 @@ func (x Replay) Break(certainty, because string) model.Break {
 	}
 }
 
-// what a use is, in words.
+// what describes a use without its caller.
 func (x *Replay) what() string {
 	switch u := &x.Use; {
 	case u.Call != "" && u.Pipe != "":
@@ -172,7 +172,7 @@ func (x *Replay) who() string {
 	return x.Use.Client + " (" + x.Use.Account + ")"
 }
 
-// howOften says how often something was seen, and when last.
+// howOften describes how often something was seen, and when last.
 func howOften(n int64, last time.Time) string {
 	times := "once"
 	if n > 1 {
@@ -184,8 +184,8 @@ func howOften(n int64, last time.Time) string {
 	return times
 }
 
-// Tell says what becomes of uses, in one sentence for all that differ in nothing but their caller and their number. why adds
-// the reason to each; without it those alone have one whose way to log on ends.
+// Tell describes uses, those that differ only in their caller and their count in one sentence. With why each sentence
+// has its reason, otherwise only those about a way to log on that ends.
 func Tell(list []Replay, why bool) []string {
 	type kind struct{ what, why string }
 	type group struct {
