@@ -165,50 +165,7 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 	fmt.Fprintf(a.stdout,
 		"A practice server that behaves as Samba with its defaults, on %s. It is no Samba: make demo shows a real "+
 			"one.\n", address)
-	steps := []struct {
-		says string
-		want int
-		args []string
-	}{
-		{"What a stranger is given:", exitExposed, []string{"scan", address}},
-		{
-			"The same as files, with what the configuration says, for a plan:", exitExposed,
-			[]string{"scan", address, "--format", "json", "-o", at("scan.json")},
-		},
-		{"", exitExposed, []string{"audit", p.config, "--format", "json", "-o", at("audit.json")}},
-		{
-			"What to change, what that stops, and what stays open:", exitOK,
-			[]string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json")},
-		},
-		{
-			"", exitOK, []string{
-				"plan", "--audit", at("audit.json"), "--scan", at("scan.json"), "--format", "json", "-o",
-				at("plan.json"),
-			},
-		},
-		{
-			"The change, with a way back, a proof from outside, and a guard that takes it back unless it is confirmed:",
-			exitOK,
-			[]string{
-				"apply", at("plan.json"), "--yes", "--target", "samba:" + p.config, "--state", state,
-				"--confirm-within",
-				"2m",
-				"--credentials-file", at("anna"), "--allow-unsigned-ntlm", "--check", "share:finance", "--check",
-				"pipe:srvsvc",
-			},
-		},
-		{"", exitOK, []string{"confirm", "ID", "--state", state}},
-		{"What a stranger is given now, and whether anna still works:", exitOK, []string{"scan", address}},
-		{
-			"", exitOK, []string{
-				"verify", address, "--plan", at("plan.json"), "--credentials-file", at("anna"), "--allow-unsigned-ntlm",
-				"--check", "pipe:srvsvc",
-			},
-		},
-		{"And back:", exitOK, []string{"rollback", "ID", "--state", state}},
-		{"", exitExposed, []string{"scan", address}},
-	}
-	for _, s := range steps {
+	for _, s := range demoSteps(address, p.config, at) {
 		if s.says != "" {
 			fmt.Fprintf(a.stdout, "\n%s\n", s.says)
 		}
@@ -224,6 +181,55 @@ func (a *app) runDemo(ctx context.Context) (err error) {
 		fmt.Fprintln(a.stdout, "\nsmb.conf is byte for byte as it was.")
 	}
 	return err
+}
+
+// demoCommand is a command of the demo, with a sentence before it and the exit code that it must have.
+type demoCommand struct {
+	says string
+	want int
+	args []string
+}
+
+// demoSteps returns the commands of the demo. at returns the path of a file in the practice server's directory.
+func demoSteps(address, config string, at func(string) string) []demoCommand {
+	state := at("journal")
+	return []demoCommand{
+		{"What a stranger is given:", exitExposed, []string{"scan", address}},
+		{
+			"The same as files, with what the configuration says, for a plan:", exitExposed,
+			[]string{"scan", address, "--format", "json", "-o", at("scan.json")},
+		},
+		{"", exitExposed, []string{"audit", config, "--format", "json", "-o", at("audit.json")}},
+		{
+			"What to change, what that stops, and what stays open:", exitOK,
+			[]string{"plan", "--audit", at("audit.json"), "--scan", at("scan.json")},
+		},
+		{
+			"", exitOK, []string{
+				"plan", "--audit", at("audit.json"), "--scan", at("scan.json"), "--format", "json", "-o",
+				at("plan.json"),
+			},
+		},
+		{
+			"The change, with a way back, a proof from outside, and a guard that takes it back unless it is confirmed:",
+			exitOK,
+			[]string{
+				"apply", at("plan.json"), "--yes", "--target", "samba:" + config, "--state", state,
+				"--confirm-within", "2m", "--credentials-file", at("anna"), "--allow-unsigned-ntlm",
+				"--check", "share:finance", "--check", "pipe:srvsvc",
+			},
+		},
+		{"", exitOK, []string{"confirm", "ID", "--state", state}},
+		{"What a stranger is given now, and whether anna still works:", exitOK, []string{"scan", address}},
+		{
+			"", exitOK, []string{
+				"verify", address, "--plan", at("plan.json"), "--credentials-file", at("anna"), "--allow-unsigned-ntlm",
+				"--check", "pipe:srvsvc",
+			},
+		},
+		{"And back:", exitOK, []string{"rollback", "ID", "--state", state}},
+		{"", exitExposed, []string{"scan", address}},
+	}
 }
 
 // demoStep prints and runs one command of this program, with the ID of the last apply in place of ID. It fails unless

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -225,6 +226,19 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) error {
 	return a.serveWith(ctx, f, st, o, dir)
 }
 
+// serving is one run of the server.
+type serving struct {
+	*app
+	flags   *serveFlags
+	st      *store.Store
+	options fleet.Options
+	base    string          // the page's address
+	cert    *tlscert.Source // nil without TLS
+	fleet   *fleet.Fleet
+	people  *access.Access
+	numbers *metrics.Metrics
+}
+
 // serveWith runs every part of the server, until one of them ends.
 func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o fleet.Options, dir string) error {
 	l, err := net.Listen("tcp", f.listen)
@@ -232,73 +246,35 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		return fmt.Errorf("page: %w", err)
 	}
 	defer l.Close()
-	base := f.url
-	if base == "" {
-		base = pageURL(l.Addr(), f.noTLS)
-	}
 	proxies, err := proxy.Parse(f.trustProxy)
 	if err != nil {
 		return usageError{err}
 	}
-	var cert *tlscert.Source
-	if !f.noTLS {
-		if cert, err = tlscert.Open(tlscert.Options{
-			Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls"), Hosts: f.hosts(l.Addr()),
-		}); err != nil {
-			return err
-		}
-		say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
+	own := pageURL(l.Addr(), f.noTLS)
+	r := &serving{app: a, flags: f, st: st, options: o, base: cmp.Or(f.url, own)}
+	if r.cert, err = a.certificate(f, dir, l.Addr()); err != nil {
+		return err
 	}
 	listeners := 1
 	if f.workers != "" {
 		listeners++
 	}
 	bounds, left := descriptors(scan.OpenFiles(), listeners)
-	bounds.Proxies, o.Scan.Files = proxies, left
-	o.Watch = watch(dir, cert)
-	notes := notify.New(st, notify.Options{Key: o.Key, Version: o.Version, Base: base, Log: o.Log})
-	o.Beside = append(o.Beside, notes.Run)
-	fl, err := fleet.New(st, o)
+	bounds.Proxies, r.options.Scan.Files = proxies, left
+	r.options.Watch = watch(dir, r.cert)
+	handler, err := r.open()
 	if err != nil {
 		return err
 	}
-	people := access.New(st, access.Options{Log: o.Log, Key: o.Key, Base: base})
-	provider, err := f.provider.open(base)
-	if err != nil {
-		return err
-	}
-	does, err := acts.New(fl, st, people, acts.Options{Key: o.Key, Test: notes.Test})
-	if err != nil {
-		return err
-	}
-	programs, err := api.New(does, st, people, api.Options{Version: o.Version, Log: o.Log})
-	if err != nil {
-		return err
-	}
-	pages, err := web.New(does, st, st.Sessions(), people,
-		web.Options{
-			Version: o.Version, Secure: !f.noTLS || strings.HasPrefix(base, "https://"), Provider: provider, Log: o.Log,
-		})
-	if err != nil {
-		return err
-	}
-	numbers := metrics.New(st, o.Version, nil)
-	mux := http.NewServeMux()
-	mux.Handle("/api/", numbers.Watch("api", programs))
-	mux.Handle("/", numbers.Watch("page", pages))
-	say(a.stderr, "page: %s", base)
-	if f.url != "" && f.url != pageURL(l.Addr(), f.noTLS) {
+	say(a.stderr, "page: %s", r.base)
+	if r.base != own {
 		say(a.stderr, "listening on %s", l.Addr())
 	}
-	token, needed, err := people.Setup(ctx)
-	if err != nil {
+	if err := r.invite(ctx); err != nil {
 		return err
 	}
-	if needed {
-		say(a.stderr, "set-up link, for once: %s/setup?token=%s", strings.TrimSuffix(base, "/"), token)
-	}
 	group, gctx := errgroup.WithContext(ctx)
-	listen(gctx, group, pageServer(mux, proxies, cert, o.Log), limit.Listen(l, bounds))
+	listen(gctx, group, pageServer(handler, proxies, r.cert, o.Log), limit.Listen(l, bounds))
 	if f.metrics != "" {
 		l, err := net.Listen("tcp", f.metrics)
 		if err != nil {
@@ -306,7 +282,7 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 		}
 		defer l.Close()
 		listen(gctx, group, &http.Server{
-			Handler: numbers.Handler(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait,
+			Handler: r.numbers.Handler(), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait,
 			ErrorLog: serverLog(o.Log),
 		}, l)
 		say(a.stderr, "metrics: http://%s/metrics", l.Addr())
@@ -317,12 +293,73 @@ func (a *app) serveWith(ctx context.Context, f *serveFlags, st *store.Store, o f
 			return fmt.Errorf("workers: %w", err)
 		}
 		defer l.Close()
-		listen(gctx, group, forWorkers(gate.New(fl, st, people, gate.Options{Log: o.Log, Came: limit.Come}), o.Log),
+		g := gate.New(r.fleet, st, r.people, gate.Options{Log: o.Log, Came: limit.Come})
+		listen(gctx, group, forWorkers(g, o.Log),
 			limit.Listen(l, limit.Options{Strangers: bounds.Strangers, Address: bounds.Address, Known: bounds.Known}))
 		say(a.stderr, "workers: ipcguard worker join https://%s", l.Addr())
 	}
-	group.Go(func() error { return fl.Serve(gctx) })
+	group.Go(func() error { return r.fleet.Serve(gctx) })
 	return ended(ctx, group.Wait())
+}
+
+// certificate opens the page's certificate and prints its fingerprint; nil without TLS.
+func (a *app) certificate(f *serveFlags, dir string, addr net.Addr) (*tlscert.Source, error) {
+	if f.noTLS {
+		return nil, nil
+	}
+	cert, err := tlscert.Open(tlscert.Options{
+		Cert: f.cert, Key: f.certKey, Dir: filepath.Join(dir, "tls"), Hosts: f.hosts(addr),
+	})
+	if err != nil {
+		return nil, err
+	}
+	say(a.stderr, "certificate's SHA-256 fingerprint: %s", cert.Fingerprint())
+	return cert, nil
+}
+
+// open opens the fleet with its notifications and accounts, and returns the pages and the API.
+func (r *serving) open() (http.Handler, error) {
+	o := &r.options
+	notes := notify.New(r.st, notify.Options{Key: o.Key, Version: o.Version, Base: r.base, Log: o.Log})
+	o.Beside = append(o.Beside, notes.Run)
+	var err error
+	if r.fleet, err = fleet.New(r.st, *o); err != nil {
+		return nil, err
+	}
+	r.people = access.New(r.st, access.Options{Log: o.Log, Key: o.Key, Base: r.base})
+	provider, err := r.flags.provider.open(r.base)
+	if err != nil {
+		return nil, err
+	}
+	does, err := acts.New(r.fleet, r.st, r.people, acts.Options{Key: o.Key, Test: notes.Test})
+	if err != nil {
+		return nil, err
+	}
+	programs, err := api.New(does, r.st, r.people, api.Options{Version: o.Version, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	pages, err := web.New(does, r.st, r.st.Sessions(), r.people, web.Options{
+		Version: o.Version, Secure: !r.flags.noTLS || strings.HasPrefix(r.base, "https://"), Provider: provider,
+		Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.numbers = metrics.New(r.st, o.Version, nil)
+	mux := http.NewServeMux()
+	mux.Handle("/api/", r.numbers.Watch("api", programs))
+	mux.Handle("/", r.numbers.Watch("page", pages))
+	return mux, nil
+}
+
+// invite prints the link that sets up the first account, if there is none yet.
+func (r *serving) invite(ctx context.Context) error {
+	token, needed, err := r.people.Setup(ctx)
+	if err == nil && needed {
+		say(r.stderr, "set-up link, for once: %s/setup?token=%s", strings.TrimSuffix(r.base, "/"), token)
+	}
+	return err
 }
 
 // descriptors divides the file descriptors of this process: each listener gets its maximum of connections, all

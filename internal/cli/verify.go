@@ -138,22 +138,8 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 			Patience: f.patience, Waits: s.waits,
 			Weak: weak,
 		}
-		switch {
-		case s.plan != nil:
-		case s.gateway != nil:
-			if v.Policy, err = s.gateway.policyFor(f, t); err != nil {
-				return err
-			}
-		default:
-			if v.Earlier = scanOf(s.earlier, t); f.before != "" {
-				v.Earlier = scanNamed(s.earlier, f.before)
-			}
-			if v.Earlier == nil {
-				return hinted{
-					fmt.Errorf("%s has no scan of %s", f.scan, cmp.Or(f.before, t.Name)),
-					"--before names the server that was scanned, where the target is a gateway before it",
-				}
-			}
+		if err := s.prove(v, f); err != nil {
+			return err
 		}
 		proof, err := v.Run(ctx)
 		if err != nil {
@@ -176,6 +162,26 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 		}
 	}
 	return proved(worst)
+}
+
+// prove says what a verification proves at its target, unless that is the plan.
+func (s *statement) prove(v *verify.Verification, f *verifyFlags) (err error) {
+	switch {
+	case s.plan != nil:
+	case s.gateway != nil:
+		v.Policy, err = s.gateway.policyFor(f, v.Target)
+	default:
+		if v.Earlier = scanOf(s.earlier, v.Target); f.before != "" {
+			v.Earlier = scanNamed(s.earlier, f.before)
+		}
+		if v.Earlier == nil {
+			return hinted{
+				fmt.Errorf("%s has no scan of %s", f.scan, cmp.Or(f.before, v.Target.Name)),
+				"--before names the server that was scanned, where the target is a gateway before it",
+			}
+		}
+	}
+	return err
 }
 
 // check refuses flags that do not go together.
