@@ -33,11 +33,7 @@ func (a *app) confirm() *cobra.Command {
 		Args:  oneID,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx, id := c.Context(), args[0]
-			l, err := a.credentials(&logon)
-			if err != nil {
-				return err
-			}
-			e, err := a.engine(&f, l)
+			e, err := a.engineAs(&f, &logon)
 			if err != nil {
 				return err
 			}

@@ -100,6 +100,15 @@ func (f *fleetFlags) openStore(ctx context.Context, dir string, o store.Options)
 	return st, nil
 }
 
+// openShared opens the database of a server that may be running.
+func (f *fleetFlags) openShared(ctx context.Context, home *homeFlags) (*store.Store, error) {
+	dir, err := home.dir()
+	if err != nil {
+		return nil, err
+	}
+	return f.openStore(ctx, dir, store.Options{Shared: true})
+}
+
 // noPassword refuses an address with a password in an argument.
 func noPassword(flag, dsn string) error {
 	if hasPassword(dsn) {

@@ -96,11 +96,11 @@ func (e *earlier) once(name string) error {
 	if len(e.again) == 0 {
 		return nil
 	}
-	type place struct {
+	type kept struct {
 		scan *model.Scan
 		line int
 	}
-	best, seen := map[string]place{}, map[string]int{}
+	best, seen := map[string]kept{}, map[string]int{}
 	err := eachLine(name, func(n int, line []byte, s *model.Scan) error {
 		host := hostOf(s)
 		if !e.again[host] {
@@ -108,7 +108,7 @@ func (e *earlier) once(name string) error {
 		}
 		old, ok := best[host]
 		if seen[host]++; !ok || scan.Better(old.scan, s) == s {
-			best[host] = place{s, n}
+			best[host] = kept{s, n}
 		}
 		return nil
 	})

@@ -30,11 +30,7 @@ func (a *app) rollback() *cobra.Command {
 		Long:  rollbackHelp,
 		Args:  oneID,
 		RunE: func(c *cobra.Command, args []string) error {
-			l, err := a.credentials(&logon)
-			if err != nil {
-				return err
-			}
-			e, err := a.engine(&f, l)
+			e, err := a.engineAs(&f, &logon)
 			if err != nil {
 				return err
 			}

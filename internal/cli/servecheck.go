@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 
 	"github.com/spf13/cobra"
-
-	"ipcguard/internal/store"
 )
 
 const serveCheckHelp = `Check the audit log. Each line is chained to the one before it, so a line that was changed, added or removed shows. The
@@ -19,7 +17,7 @@ its place in the chain ("chain="): keep that log on another machine, or let a ch
 
 func (a *app) serveCheck() *cobra.Command {
 	f := &fleetFlags{}
-	var place homeFlags
+	var home homeFlags
 	var witness string
 	c := &cobra.Command{
 		Use:     "check",
@@ -27,26 +25,22 @@ func (a *app) serveCheck() *cobra.Command {
 		Long:    serveCheckHelp,
 		Example: "  ipcguard serve check --witness 9f86d081884c7d659a2feaa0c55ad015",
 		Args:    noArguments,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.checkActs(c.Context(), f, &place, witness) },
+		RunE:    func(c *cobra.Command, _ []string) error { return a.checkActs(c.Context(), f, &home, witness) },
 	}
 	c.Flags().SortFlags = false
-	place.register(c.Flags())
+	home.register(c.Flags())
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
 	c.Flags().StringVar(&witness, "witness", "",
 		"a value of chain= from the server's log or a channel, which must be in the audit log")
 	return c
 }
 
-func (a *app) checkActs(ctx context.Context, f *fleetFlags, place *homeFlags, witness string) error {
+func (a *app) checkActs(ctx context.Context, f *fleetFlags, home *homeFlags, witness string) error {
 	seen, err := hex.DecodeString(witness)
 	if err != nil || witness != "" && len(seen) < 8 {
 		return usage("--witness: want at least 16 hexadecimal digits")
 	}
-	dir, err := place.dir()
-	if err != nil {
-		return err
-	}
-	st, err := f.openStore(ctx, dir, store.Options{Shared: true})
+	st, err := f.openShared(ctx, home)
 	if err != nil {
 		return err
 	}

@@ -236,7 +236,7 @@ account's sessions. The server may be running.
 
 func (a *app) servePassword() *cobra.Command {
 	f := &fleetFlags{}
-	var place homeFlags
+	var home homeFlags
 	c := &cobra.Command{
 		Use:   "password NAME",
 		Short: "Give an account another password",
@@ -247,19 +247,15 @@ func (a *app) servePassword() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return a.setPassword(c.Context(), f, &place, args[0]) },
+		RunE: func(c *cobra.Command, args []string) error { return a.setPassword(c.Context(), f, &home, args[0]) },
 	}
-	place.register(c.Flags())
+	home.register(c.Flags())
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
 	return c
 }
 
-func (a *app) setPassword(ctx context.Context, f *fleetFlags, place *homeFlags, name string) error {
-	dir, err := place.dir()
-	if err != nil {
-		return err
-	}
-	st, err := f.openStore(ctx, dir, store.Options{Shared: true})
+func (a *app) setPassword(ctx context.Context, f *fleetFlags, home *homeFlags, name string) error {
+	st, err := f.openShared(ctx, home)
 	if err != nil {
 		return err
 	}
@@ -301,17 +297,17 @@ Change the passwords then as well: a new key does not protect what was already r
 
 func (a *app) serveRekey() *cobra.Command {
 	f := &fleetFlags{}
-	var place homeFlags
+	var home homeFlags
 	var forget bool
 	c := &cobra.Command{
 		Use:   "rekey",
 		Short: "Seal stored credentials with a new key",
 		Long:  rekeyHelp,
 		Args:  noArguments,
-		RunE:  func(c *cobra.Command, _ []string) error { return a.rekey(c.Context(), f, &place, forget) },
+		RunE:  func(c *cobra.Command, _ []string) error { return a.rekey(c.Context(), f, &home, forget) },
 	}
 	c.Flags().SortFlags = false
-	place.register(c.Flags())
+	home.register(c.Flags())
 	c.Flags().StringVar(&f.database, "database", "", "as for serve; also from "+databaseVariable)
 	c.Flags().StringVar(&f.key, "key", "", "the key file (default "+keyFile+" in the state directory)")
 	c.Flags().BoolVar(&forget, "forget", false,
@@ -319,8 +315,8 @@ func (a *app) serveRekey() *cobra.Command {
 	return c
 }
 
-func (a *app) rekey(ctx context.Context, f *fleetFlags, place *homeFlags, forget bool) error {
-	dir, err := place.dir()
+func (a *app) rekey(ctx context.Context, f *fleetFlags, home *homeFlags, forget bool) error {
+	dir, err := home.dir()
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,15 @@ func (a *app) engine(f *stateFlags, logon logonMaker) (*engine.Engine, error) {
 	}, nil
 }
 
+// engineAs returns the engine with the logon of the flags.
+func (a *app) engineAs(f *stateFlags, c *credentialFlags) (*engine.Engine, error) {
+	logon, err := a.credentials(c)
+	if err != nil {
+		return nil, err
+	}
+	return a.engine(f, logon)
+}
+
 // whoami returns the account for records, with the user who switched to it.
 func whoami() string {
 	who := "unknown"

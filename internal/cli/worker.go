@@ -117,7 +117,7 @@ The command asks for the code on the terminal, or reads it from --code-file (- i
 const joinVariable = "IPCGUARD_JOIN_CODE"
 
 func (a *app) workerJoin() *cobra.Command {
-	var place homeFlags
+	var home homeFlags
 	var file, name string
 	c := &cobra.Command{
 		Use:   "join https://SERVER:PORT",
@@ -132,19 +132,19 @@ func (a *app) workerJoin() *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.join(c.Context(), &place, args[0], file, name)
+			return a.join(c.Context(), &home, args[0], file, name)
 		},
 	}
 	c.Flags().SortFlags = false
-	registerWorkerState(c.Flags(), &place)
+	registerWorkerState(c.Flags(), &home)
 	c.Flags().StringVar(&file, "code-file", "", "a file with the code; - is standard input")
 	c.Flags().StringVar(&name, "name", "",
 		"name of the worker, if the code does not give it (default: this machine's name)")
 	return c
 }
 
-func (a *app) join(ctx context.Context, place *homeFlags, server, file, name string) error {
-	dir, err := place.worker()
+func (a *app) join(ctx context.Context, home *homeFlags, server, file, name string) error {
+	dir, err := home.worker()
 	if err != nil {
 		return err
 	}

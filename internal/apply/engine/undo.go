@@ -140,8 +140,9 @@ func reversed(writes []apply.Write) []apply.Write {
 	return out
 }
 
-// Rollback restores the exact state before an apply, at any later time.
-func (e *Engine) Rollback(ctx context.Context, id string, force bool) (*Journal, error) {
+// withJournal runs f on one apply's journal while no other process uses the journals. It returns the journal, also if f
+// fails.
+func (e *Engine) withJournal(id string, f func(j *Journal) error) (*Journal, error) {
 	unlock, err := e.lock()
 	if err != nil {
 		return nil, err
@@ -151,29 +152,38 @@ func (e *Engine) Rollback(ctx context.Context, id string, force bool) (*Journal,
 	if err != nil {
 		return nil, err
 	}
+	return j, f(j)
+}
+
+// Rollback restores the exact state before an apply, at any later time.
+func (e *Engine) Rollback(ctx context.Context, id string, force bool) (*Journal, error) {
+	return e.withJournal(id, func(j *Journal) error { return e.rollback(ctx, j, force) })
+}
+
+func (e *Engine) rollback(ctx context.Context, j *Journal, force bool) error {
 	if !j.Sealed {
-		return j, &UnsealedError{id}
+		return &UnsealedError{j.ID}
 	}
 	if j.Phase() == PhaseUndone {
-		return j, fmt.Errorf("apply: %s was rolled back already, at %s", id, j.Ended().Local().Format(time.DateTime))
+		return fmt.Errorf("apply: %s was rolled back already, at %s", j.ID, j.Ended().Local().Format(time.DateTime))
 	}
 	t, err := e.Open(ctx, j.Target)
 	if err != nil {
-		return j, err
+		return err
 	}
 	defer t.Close()
 	done, err := hold(t)
 	if err != nil {
-		return j, err
+		return err
 	}
 	defer done()
 	if j.Phase() == PhaseConflict || j.Phase() == PhaseKept {
 		// Check first: a refusal must not turn a kept apply into one that is half undone.
 		if err := e.conflicts(ctx, j, t); err != nil && !force {
-			return j, err
+			return err
 		}
 	}
-	return j, e.undo(ctx, j, t, "asked for by "+e.Who, force)
+	return e.undo(ctx, j, t, "asked for by "+e.Who, force)
 }
 
 // conflicts compares every place with the journal, and changes nothing.
@@ -212,42 +222,37 @@ func (e *LateError) Error() string {
 // Confirm keeps an apply that awaits it. A late confirmation is refused, and the apply is undone if the guard has not
 // done so.
 func (e *Engine) Confirm(ctx context.Context, id string) (*Journal, error) {
-	unlock, err := e.lock()
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	j, err := e.open(id)
-	if err != nil {
-		return nil, err
-	}
+	return e.withJournal(id, func(j *Journal) error { return e.confirm(ctx, j) })
+}
+
+func (e *Engine) confirm(ctx context.Context, j *Journal) error {
 	if !j.Sealed {
-		return j, &UnsealedError{id}
+		return &UnsealedError{j.ID}
 	}
 	switch j.Phase() {
 	case PhaseKept:
-		return j, fmt.Errorf("apply: %s needs no confirmation: it stays since %s", id,
+		return fmt.Errorf("apply: %s needs no confirmation: it stays since %s", j.ID,
 			j.Ended().Local().Format(time.DateTime))
 	case PhaseUndone, PhaseUndoing, PhaseConflict:
 		if d := j.Deadline(); d != nil && d.Passed(e.now()) {
-			return j, &LateError{ID: id, By: -d.Left(e.now())}
+			return &LateError{ID: j.ID, By: -d.Left(e.now())}
 		}
-		return j, fmt.Errorf("apply: %s cannot be confirmed: it was rolled back: %s", id, j.Why())
+		return fmt.Errorf("apply: %s cannot be confirmed: it was rolled back: %s", j.ID, j.Why())
 	case PhaseWriting:
-		return j, fmt.Errorf("apply: %s cannot be confirmed: it was not verified", id)
+		return fmt.Errorf("apply: %s cannot be confirmed: it was not verified", j.ID)
 	}
 	if d := j.Deadline(); d == nil || d.Passed(e.now()) {
-		late := &LateError{ID: id}
+		late := &LateError{ID: j.ID}
 		if d != nil {
 			late.By = -d.Left(e.now())
 		}
 		late.Back = e.undoOpened(ctx, j, "no confirmation came in time")
-		return j, late
+		return late
 	}
 	if err := e.record(j, "confirmed", PhaseKept); err != nil {
-		return j, err
+		return err
 	}
-	return j, e.step(j, Step{Event: Confirmed})
+	return e.step(j, Step{Event: Confirmed})
 }
 
 // Recovered is what recovery found and did about one apply.

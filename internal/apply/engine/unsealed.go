@@ -95,19 +95,12 @@ func (j *Journal) halfAdopted(f *files, told known) error {
 
 // Adopt seals a journal of an earlier version as it is, after a person has reviewed it: then it can be rolled back.
 func (e *Engine) Adopt(id string) (*Journal, error) {
-	unlock, err := e.lock()
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	j, err := e.open(id)
-	if err != nil {
-		return nil, err
-	}
-	if j.Sealed {
-		return j, nil
-	}
-	return j, e.adopt(j)
+	return e.withJournal(id, func(j *Journal) error {
+		if j.Sealed {
+			return nil
+		}
+		return e.adopt(j)
+	})
 }
 
 // adopt seals a journal of an earlier version as it is. It updates the ledger first.
