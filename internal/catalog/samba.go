@@ -408,8 +408,8 @@ func (s *samba) discloses(id model.Identity, d model.Disclosure, at func(string)
 	if d == model.DisclosesFiles {
 		return s.files(id)
 	}
-	var few [4]cell // no kind of data has more ways
-	ways := few[:0]
+	var buf [4]cell // no kind of data has more ways
+	ways := buf[:0]
 	for i := range s.c.Rules {
 		r := &s.c.Rules[i]
 		if r.Discloses != d || r.Call != "" || !slices.Contains(r.Systems, "samba") {

@@ -42,8 +42,8 @@ func (w *windows) discloses(id model.Identity, d model.Disclosure, at func(strin
 	if d == model.DisclosesFiles {
 		return w.files(id)
 	}
-	var few [2]cell // no kind of data has more ways
-	ways := few[:0]
+	var buf [2]cell // no kind of data has more ways
+	ways := buf[:0]
 	for i := range windowsWays {
 		r := &windowsWays[i]
 		if r.discloses != d {

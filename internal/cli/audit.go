@@ -251,7 +251,7 @@ func (s *auditSum) outcome(a *app, failures []error) error {
 		return errors.Join(failures...)
 	}
 	for _, err := range failures {
-		tell(a.stderr, "error", err.Error())
+		printLines(a.stderr, "error", err.Error())
 	}
 	switch {
 	case s.weak > 0:

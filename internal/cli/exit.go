@@ -59,9 +59,9 @@ func exitCode(err error, stderr io.Writer) int {
 	if errors.As(err, &o) {
 		return o.code
 	}
-	tell(stderr, "error", err.Error())
+	printLines(stderr, "error", err.Error())
 	if hint := advice(err, console.Elevated()); hint != "" {
-		tell(stderr, "hint", hint)
+		printLines(stderr, "hint", hint)
 	}
 	var u usageError
 	switch {
@@ -86,8 +86,8 @@ func advice(err error, elevated bool) string {
 	return ""
 }
 
-// tell writes each line of a text after a prefix. Names from files and hosts are made safe for a terminal.
-func tell(w io.Writer, what, text string) {
+// printLines writes each line of a text after a prefix. Names from files and hosts are made safe for a terminal.
+func printLines(w io.Writer, what, text string) {
 	for line := range strings.Lines(text) {
 		fmt.Fprintf(w, "ipcguard: %s: %s\n", what, model.Visible(strings.TrimRight(line, "\r\n")))
 	}

@@ -48,29 +48,29 @@ type weakFlags struct {
 	threshold int
 }
 
-// unasked means that the server is asked for its lockout threshold.
-const unasked = -1
+// askServer means that the server is asked for its lockout threshold.
+const askServer = -1
 
 func (f *weakFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.probe, "probe-weak-logons", false,
 		"test weak logons with the given account, NTLMv1 among them; use an account made for this, see "+
 			"docs/weak-logons.md")
-	s.IntVar(&f.threshold, "lockout-threshold", unasked,
+	s.IntVar(&f.threshold, "lockout-threshold", askServer,
 		"number of wrong passwords that lock the account, 0 for never; by default scan asks the server")
 }
 
 // options returns the probes for the given account; nil if none are wanted.
 func (f *weakFlags) options(who *secret) (*scan.WeakLogons, error) {
 	switch {
-	case f.threshold < unasked:
+	case f.threshold < askServer:
 		return nil, usage("--lockout-threshold: out of range")
-	case !f.probe && f.threshold != unasked:
+	case !f.probe && f.threshold != askServer:
 		return nil, usage("--lockout-threshold is for --probe-weak-logons")
 	case !f.probe:
 		return nil, nil
 	}
 	w := &scan.WeakLogons{}
-	if f.threshold != unasked {
+	if f.threshold != askServer {
 		w.Threshold = &f.threshold
 	}
 	if who == nil || who.kerberos {

@@ -71,7 +71,7 @@ func (h handed) close() {
 
 // ready reports to the process before this one, and to systemd, that this process listens.
 func ready() error {
-	errs := []error{tellSystemd("READY=1\nMAINPID=" + strconv.Itoa(os.Getpid()))}
+	errs := []error{notifySystemd("READY=1\nMAINPID=" + strconv.Itoa(os.Getpid()))}
 	if fd, err := strconv.Atoi(os.Getenv(readyVariable)); err == nil {
 		f := os.NewFile(uintptr(fd), "ready")
 		_, err := f.WriteString("ready\n")
@@ -80,8 +80,8 @@ func ready() error {
 	return errors.Join(errs...)
 }
 
-// tellSystemd notifies systemd, if it asked for that. See sd_notify(3).
-func tellSystemd(state string) error {
+// notifySystemd notifies systemd, if it asked for that. See sd_notify(3).
+func notifySystemd(state string) error {
 	to := os.Getenv("NOTIFY_SOCKET")
 	if to == "" {
 		return nil

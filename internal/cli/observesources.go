@@ -187,7 +187,7 @@ func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, 
 	if !info.IsDir() && !info.Mode().IsRegular() { // a pipe can be read only once
 		return aDone, a.observeStream(ctx, run, f, filepath.Base(name), source.Interruptible(ctx, r))
 	}
-	b, head := source.Peek(r, headLen, tellable)
+	b, head := source.Peek(r, headLen, conclusive)
 	switch {
 	case observe.IsResult(head):
 		if same := run.results.Of(&file); same != "" {
@@ -209,14 +209,14 @@ func (a *app) observeFile(ctx context.Context, run *observing, f *observeFlags, 
 // headLen is how many unpacked bytes of a source show what it is.
 const headLen = 64 << 10
 
-// tellable reports whether the beginning of a source is long enough to show what it is.
-func tellable(head []byte) bool {
+// conclusive reports whether the beginning of a source is long enough to show what it is.
+func conclusive(head []byte) bool {
 	return observe.IsResult(head) || observe.IsCapture(head) || len(head) >= 4<<10 && logs.Is(head)
 }
 
 // observeStream detects the kind of a stream by its first bytes, and reads it.
 func (a *app) observeStream(ctx context.Context, run *observing, f *observeFlags, name string, r io.Reader) error {
-	b, head := source.Peek(r, headLen, tellable)
+	b, head := source.Peek(r, headLen, conclusive)
 	return a.observeHead(ctx, run, f, name, b, head)
 }
 

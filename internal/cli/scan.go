@@ -200,5 +200,5 @@ func (s *sum) outcome() error {
 }
 
 func (a *app) hint(format string, args ...any) {
-	tell(a.stderr, "hint", fmt.Sprintf(format, args...))
+	printLines(a.stderr, "hint", fmt.Sprintf(format, args...))
 }

@@ -370,7 +370,7 @@ func (r *running) Execute(
 func (r *running) verb(ctx context.Context) int {
 	log, err := openServiceLog(filepath.Join(r.dir, "service.log"))
 	if err != nil {
-		return r.tell(err)
+		return r.failed(err)
 	}
 	defer log.Close()
 	visible := model.VisibleWriter{Writer: log}
@@ -379,13 +379,13 @@ func (r *running) verb(ctx context.Context) int {
 	root.SetArgs(r.args)
 	err = root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() == nil {
-		_ = r.tell(err)
+		_ = r.failed(err)
 	}
 	return exitCode(err, b.stderr)
 }
 
-// tell writes to the Application log that the service ended by itself.
-func (r *running) tell(err error) int {
+// failed writes to the Application log that the service ended by itself.
+func (r *running) failed(err error) int {
 	const ended = 10 // the ID of the event
 	if l, lerr := eventlog.Open(eventSource); lerr == nil {
 		_ = l.Error(ended, model.Visible(r.name()+" ended: "+err.Error())) // there is no other log

@@ -81,7 +81,7 @@ func (a *app) runWhatIf(f *whatIfFlags) error {
 		if f.format == "json" {
 			return report.WriteJSON(w, answer)
 		}
-		return report.WriteWhatIf(w, told(answer), report.Style{Color: color}, a.width())
+		return report.WriteWhatIf(w, reportOf(answer), report.Style{Color: color}, a.width())
 	})
 	switch {
 	case err != nil:
@@ -94,8 +94,8 @@ func (a *app) runWhatIf(f *whatIfFlags) error {
 	return nil
 }
 
-// told formats an answer for a report.
-func told(a *plan.Answer) *report.WhatIf {
+// reportOf formats an answer for a report.
+func reportOf(a *plan.Answer) *report.WhatIf {
 	out := &report.WhatIf{
 		Target: a.Target, Platform: a.Platform, Changes: a.Changes, Unchanged: a.Unchanged, Breaks: a.Breaks,
 		Enough: a.Coverage.Enough, Coverage: a.Coverage.Why, Warnings: a.Warnings,

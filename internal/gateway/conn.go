@@ -115,7 +115,7 @@ func (c *conn) pump(s *stream, step func() error) error {
 		if !errors.As(err, &no) || no.reason == ReasonIdle || !c.observing() {
 			return err
 		}
-		c.tell(no)
+		c.report(no)
 		if no.reason == ReasonProtocol {
 			return s.through()
 		}
@@ -148,7 +148,7 @@ func (c *conn) finish(err error) {
 		switch {
 		case err == nil:
 		case errors.As(err, &no):
-			c.tell(no)
+			c.report(no)
 			c.half.Store(true)
 			c.toBack.Close()
 			closeWrite(c.toClient.Conn)
@@ -182,8 +182,8 @@ func (c *conn) linger() {
 	_, _ = io.CopyN(io.Discard, c.toClient.Conn, lingerMost)
 }
 
-// tell counts and logs a refusal.
-func (c *conn) tell(no refusal) {
+// report counts and logs a refusal.
+func (c *conn) report(no refusal) {
 	c.g.stats.refused(no.reason)
 	c.g.log(slog.LevelWarn, "refused", "client", c.client, "server", c.server, "reason", string(no.reason),
 		"detail", no.detail, "enforced", !c.observing())
@@ -311,7 +311,7 @@ func (c *conn) begin() (int, error) {
 			return 0, why
 		}
 		if !c.idled {
-			c.tell(why)
+			c.report(why)
 		}
 		c.idled = true
 	}

@@ -61,10 +61,10 @@ type Options struct {
 // Gateway accepts connections and forwards them to servers.
 type Gateway struct {
 	Options
-	stats  stats
-	places places
-	rooms  rooms
-	lines  pace
+	stats       stats
+	connections connections
+	rooms       rooms
+	lines       pace
 
 	watches watches
 
@@ -124,7 +124,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener, way *Way) error {
 // take starts a connection if the limits allow it.
 func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
 	client := addressOf(nc.RemoteAddr())
-	if !g.places.take(client, g.Limits) {
+	if !g.connections.take(client, g.Limits) {
 		g.stats.refused(ReasonClients)
 		g.log(slog.LevelWarn, "refused", "client", client, "reason", string(ReasonClients))
 		reset(nc)
@@ -135,7 +135,7 @@ func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
 	ctx = context.WithoutCancel(ctx)
 	g.wait.Go(func() {
 		defer g.stats.closed()
-		defer g.places.leave(client)
+		defer g.connections.leave(client)
 		g.lead(ctx, nc, way)
 	})
 }

@@ -28,15 +28,15 @@ func (l Limits) withDefaults() Limits {
 	}
 }
 
-// places counts connections.
-type places struct {
+// connections counts connections.
+type connections struct {
 	mu       sync.Mutex
 	total    int
 	byClient map[netip.Addr]int
 }
 
 // take reserves a connection for a client; false if there is none left.
-func (p *places) take(client netip.Addr, l Limits) bool {
+func (p *connections) take(client netip.Addr, l Limits) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.total >= l.Connections || p.byClient[client] >= l.PerClient {
@@ -50,7 +50,7 @@ func (p *places) take(client netip.Addr, l Limits) bool {
 	return true
 }
 
-func (p *places) leave(client netip.Addr) {
+func (p *connections) leave(client netip.Addr) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.total--

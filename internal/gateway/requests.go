@@ -143,7 +143,7 @@ func (c *conn) refuse(r *refused, why refusal) error {
 	if c.observing() {
 		return why // pump counts it and forwards the frame
 	}
-	c.tell(why)
+	c.report(why)
 	if err := c.up.dropRest(); err != nil {
 		return err
 	}

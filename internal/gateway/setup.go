@@ -45,7 +45,7 @@ func (c *conn) setup(h *smb2.Header, n int) error {
 		if !c.observing() {
 			return c.refuse(&refused{request: *h, status: status.AccessDenied}, why)
 		}
-		c.tell(why)
+		c.report(why)
 	}
 	if err := c.table.wait(h.MessageID, waiting{logon: l}); err != nil {
 		return err
@@ -140,14 +140,14 @@ func (c *conn) cameIn(h *smb2.Header, who caller) error {
 	if !c.table.known() {
 		return why
 	}
-	c.tell(why)
+	c.report(why)
 	return nil
 }
 
 // letIn starts a session.
 func (c *conn) letIn(id uint64, who caller, may leave) error {
 	if !may.any() {
-		c.tell(refusal{reasonOf(who), who.basis})
+		c.report(refusal{reasonOf(who), who.basis})
 	}
 	c.g.stats.came(who)
 	c.row(who, model.Allowed, status.Success)

@@ -144,7 +144,7 @@ func (c *conn) setup1(h *smb1.Header, n int) error {
 		if !c.observing() {
 			return c.refuse1(h, why, status.AccessDenied)
 		}
-		c.tell(why)
+		c.report(why)
 	}
 	if err := c.table.wait(uint64(h.MID), waiting{logon: l}); err != nil {
 		return err
@@ -192,7 +192,7 @@ func (c *conn) refuse1(h *smb1.Header, why refusal, st status.NTStatus) error {
 	if c.observing() || c.table.used() {
 		return why
 	}
-	c.tell(why)
+	c.report(why)
 	if err := c.up.dropRest(); err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func Check(ctx context.Context, a Around) []Found {
 	}
 	out = append(out, up)
 	if a.As != nil {
-		out = append(out, a.told(ctx, through)...)
+		out = append(out, a.otherAddresses(ctx, through)...)
 	}
 	return out
 }
@@ -89,8 +89,8 @@ type lister interface {
 // invalidDeviceRequest is the status for a control code that a server does not know. See [MS-SMB2] 3.3.5.15.
 const invalidDeviceRequest status.NTStatus = 0xC0000010
 
-// told asks the server, as a user, for the addresses of its further channels, and tries each.
-func (a *Around) told(ctx context.Context, address string) []Found {
+// otherAddresses asks the server, as a user, for the addresses of its further channels, and tries each.
+func (a *Around) otherAddresses(ctx context.Context, address string) []Found {
 	const way, asked = "the server's list of its own addresses", "FSCTL_QUERY_NETWORK_INTERFACE_INFO"
 	fail := func(err error) []Found {
 		outcome, says := silence(err)

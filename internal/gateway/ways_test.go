@@ -11,9 +11,9 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// TestTold asks a real server with multichannel for its addresses, as a user through a gateway: those that lead around
-// it are found. A server without multichannel has no list.
-func TestTold(t *testing.T) {
+// TestOtherAddresses asks a real server with multichannel for its addresses, as a user through a gateway: those that
+// lead around it are found. A server without multichannel has no list.
+func TestOtherAddresses(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "ip")
 	for _, c := range []struct {
 		channels string
@@ -35,7 +35,7 @@ func TestTold(t *testing.T) {
 					},
 				}
 				// It answers at every address, so the request needs no gateway.
-				list = a.told(t.Context(), "127.21.8.2:445")
+				list = a.otherAddresses(t.Context(), "127.21.8.2:445")
 				return nil
 			}); err != nil {
 				t.Fatal(err)

@@ -74,9 +74,9 @@ func Weigh(o *Observed, minDays float64, layers ...model.Layer) Weight {
 	if all := o.Read + o.Unreadable; all > 0 {
 		out.Readable = float64(o.Read) / float64(all)
 	}
-	host, unsure := o.host()
-	if unsure != "" {
-		out.Why = unsure
+	host, why := o.host()
+	if why != "" {
+		out.Why = why
 		return out
 	}
 	var deaf []string
@@ -148,7 +148,7 @@ func onWireAlone(e catalog.End) bool {
 
 // host returns the names of this host in the records, in lower case: the declared names, or the only server that was
 // seen.
-func (o *Observed) host() (names map[string]bool, unsure string) {
+func (o *Observed) host() (names map[string]bool, why string) {
 	names = map[string]bool{}
 	for _, s := range o.Servers {
 		names[strings.ToLower(s)] = true

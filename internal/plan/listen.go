@@ -34,19 +34,19 @@ func (w *work) mustListen(ch chosen) (why string, audits []chosen) {
 	default:
 		why = "listen first: " + weight.Why
 	}
-	tells := "a capture, or the host's own records of logons, say who comes in how (ipcguard observe --logons)"
+	source := "a capture, or the host's own records of logons, say who comes in how (ipcguard observe --logons)"
 	for _, x := range s.Audits {
 		a := w.c.Setting(x.Setting)
 		e, ok := w.listener(a, x.Value)
 		if !ok {
 			continue
 		}
-		tells = x.Tells
+		source = x.Tells
 		if e != nil {
 			audits = append(audits, chosen{e, 0})
 		}
 	}
-	return why + "; " + tells + "; plan again with what was observed then", audits
+	return why + "; " + source + "; plan again with what was observed then", audits
 }
 
 // listener returns the edit that makes a host log. The edit is nil if the host already does; ok is false if it cannot

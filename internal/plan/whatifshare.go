@@ -71,10 +71,10 @@ func (w *work) shareUses(a *Answer, after catalog.Config) {
 		return
 	}
 	before, now := w.c.View(w.cfg), w.c.View(after)
-	told := make(map[caller]bool, len(a.Refused)+len(a.Possible))
+	listed := make(map[caller]bool, len(a.Refused)+len(a.Possible))
 	for _, list := range [][]Replay{a.Refused, a.Possible} {
 		for i := range list {
-			told[callerOf(&list[i].Use)] = true
+			listed[callerOf(&list[i].Use)] = true
 		}
 	}
 	names := make([]string, 0, len(changed))
@@ -85,12 +85,12 @@ func (w *work) shareUses(a *Answer, after catalog.Config) {
 	a.Coverage.Why = "who uses the " + shareWord(names) + " was not recorded: what is observed is IPC$"
 	for _, u := range w.uses() {
 		if u.Layer != model.LayerSession && u.Layer != model.LayerTree || u.Outcome != model.Allowed || u.Elsewhere() ||
-			told[callerOf(&u)] {
+			listed[callerOf(&u)] {
 			continue
 		}
 		for _, s := range changed {
 			if why := s.refuses(&u, before, now); why != "" {
-				told[callerOf(&u)] = true
+				listed[callerOf(&u)] = true
 				a.Possible = append(a.Possible,
 					Replay{
 						Use: u, Before: model.Allowed, After: model.OutcomeUnknown,

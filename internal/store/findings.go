@@ -52,10 +52,10 @@ type openFinding struct {
 	evidence string
 }
 
-// recordFindings opens, keeps and ends the host's findings of the result's kind. told is when they were last reported:
+// recordFindings opens, keeps and ends the host's findings of the result's kind. reported is when they were last reported:
 // a finding that ends now was last seen then. first says that the result is the first of its kind, which finds none
 // open.
-func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Time, first bool) error {
+func (rec *recorder) recordFindings(ctx context.Context, r *Result, reported time.Time, first bool) error {
 	var rows []openFinding
 	if !first {
 		var err error
@@ -106,7 +106,7 @@ func (rec *recorder) recordFindings(ctx context.Context, r *Result, told time.Ti
 				continue
 			}
 			if _, err := rec.exec(ctx, `UPDATE findings SET ended = $2, last_seen = $3, exception = 0 WHERE id = $1`,
-				f.id, r.At, told); err != nil {
+				f.id, r.At, reported); err != nil {
 				return err
 			}
 		}

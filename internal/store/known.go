@@ -18,8 +18,8 @@ import (
 type known struct {
 	units     map[unit]bool     // the open ones
 	waiting   map[unit]bool     // the open ones that no worker has
-	targets   map[int64]*place  // by target
-	sites     map[int64]*place  // by site, for results whose target does not exist
+	targets   map[int64]*origin // by target
+	sites     map[int64]*origin // by site, for results whose target does not exist
 	at        map[address]int64 // hosts by address
 	hosts     map[int64]*Host   // with the changes of results, but not of targets and findings
 	spans     map[hostKind]*span
@@ -49,8 +49,8 @@ type (
 
 func newKnown() known {
 	return known{
-		units: map[unit]bool{}, waiting: map[unit]bool{}, targets: map[int64]*place{},
-		sites: map[int64]*place{}, at: map[address]int64{}, hosts: map[int64]*Host{},
+		units: map[unit]bool{}, waiting: map[unit]bool{}, targets: map[int64]*origin{},
+		sites: map[int64]*origin{}, at: map[address]int64{}, hosts: map[int64]*Host{},
 		spans: map[hostKind]*span{}, names: map[int64]map[hostName]time.Time{}, documents: map[hostKind]int64{},
 		results: map[hostKindTime]bool{}, snapshots: map[[16]byte]int64{}, canonical: map[*Result]canonical{},
 	}
@@ -95,8 +95,8 @@ func (rec *recorder) findUnits(ctx context.Context, results []*Result) error {
 		WHERE u.state < 2 ORDER BY u.run_id, u.target_id`+rec.locked("u"))
 }
 
-// place is the site and the target that a result belongs to.
-type place struct {
+// origin is the site and the target that a result belongs to.
+type origin struct {
 	site     int64
 	siteName string
 	found    bool // the target exists
@@ -114,7 +114,7 @@ func (rec *recorder) findTargets(ctx context.Context, results []*Result) error {
 	}
 	return rec.each(ctx, func(row row) error {
 		var id int64
-		p := &place{found: true}
+		p := &origin{found: true}
 		err := row.Scan(&id, &p.site, &p.siteName, &p.host, &p.tags, &p.owner, &p.criticality)
 		rec.targets[id] = p
 		return err
@@ -128,14 +128,14 @@ func (rec *recorder) findSites(ctx context.Context, results []*Result) error {
 		return nil
 	}
 	return rec.each(ctx, func(row row) error {
-		p := &place{}
+		p := &origin{}
 		err := row.Scan(&p.site, &p.siteName)
 		rec.sites[p.site] = p
 		return err
 	}, `SELECT id, name FROM sites WHERE id `+rec.in("$1"), rec.ids(ids))
 }
 
-func (rec *recorder) placeOf(r *Result) (*place, error) {
+func (rec *recorder) originOf(r *Result) (*origin, error) {
 	if p := rec.targets[r.TargetID]; p != nil {
 		return p, nil
 	}
@@ -148,7 +148,7 @@ func (rec *recorder) placeOf(r *Result) (*place, error) {
 func (rec *recorder) findHosts(ctx context.Context, results []*Result) error {
 	v := &values{columns: "site bigint, address text"}
 	for _, a := range distinct(results, func(r *Result) (address, bool) {
-		p, err := rec.placeOf(r)
+		p, err := rec.originOf(r)
 		if err != nil {
 			return address{}, false // reported when its turn comes
 		}
@@ -190,7 +190,7 @@ func (rec *recorder) hostAt(site int64, r *Result) *Host {
 // knownHosts returns the hosts of the results that asks selects.
 func (rec *recorder) knownHosts(results []*Result, asks func(*Result) bool) []int64 {
 	return distinct(results, func(r *Result) (int64, bool) {
-		p, err := rec.placeOf(r)
+		p, err := rec.originOf(r)
 		if err != nil || !asks(r) {
 			return 0, false
 		}
@@ -209,7 +209,7 @@ func (rec *recorder) findSpans(ctx context.Context, results []*Result) error {
 	}
 	return rec.each(ctx, func(row row) error {
 		s := &span{stored: true}
-		err := row.Scan(&s.host, &s.kind, &s.since, &s.last, &s.snapshot, &s.findings, &s.told)
+		err := row.Scan(&s.host, &s.kind, &s.since, &s.last, &s.snapshot, &s.findings, &s.reported)
 		rec.spans[s.hostKind] = s
 		return err
 	}, `SELECT host_id, kind, since, last_at, snapshot_id, findings, findings_at FROM spans WHERE until = 0
@@ -258,7 +258,7 @@ func (rec *recorder) findDocuments(ctx context.Context, results []*Result) error
 func (rec *recorder) findResults(ctx context.Context, results []*Result) error {
 	v := &values{columns: "host bigint, kind bigint, at bigint"}
 	for _, r := range results {
-		if p, err := rec.placeOf(r); err == nil && r.RunID == 0 {
+		if p, err := rec.originOf(r); err == nil && r.RunID == 0 {
 			if h := rec.hostAt(p.site, r); h != nil {
 				v.add(h.ID, r.Kind, r.At)
 			}

@@ -125,7 +125,7 @@ func (rec *recorder) record(ctx context.Context, r *Result) error {
 	if r.RunID != 0 && !rec.units[unitOf(r)] {
 		return nil
 	}
-	target, err := rec.placeOf(r)
+	target, err := rec.originOf(r)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func orElse(a, b string) string {
 
 // lead records which host the result's target leads to, and updates what the host takes from the target. A new host
 // already has it.
-func (rec *recorder) lead(ctx context.Context, r *Result, target *place, isNew bool) error {
+func (rec *recorder) lead(ctx context.Context, r *Result, target *origin, isNew bool) error {
 	if !target.found || target.host == r.HostID {
 		return nil
 	}

@@ -49,7 +49,7 @@ func (h Host) with(r *Result) Host {
 }
 
 // insertHost creates the host of a result with what its target says, or what the result says if the target was deleted.
-func (rec *recorder) insertHost(ctx context.Context, h *Host, target *place, r *Result) error {
+func (rec *recorder) insertHost(ctx context.Context, h *Host, target *origin, r *Result) error {
 	h.Address = clean(r.Host.Address)
 	h.Name = orElse(h.Name, h.Address)
 	h.FirstSeen, h.LastChanged = r.At, r.At

@@ -12,7 +12,7 @@ type span struct {
 	results            int // added by the group
 	snapshot           int64
 	findings           int64 // the hash of those last reported, and when
-	told               time.Time
+	reported           time.Time
 	stored             bool // it is in the database
 	changed            bool
 }
@@ -32,17 +32,17 @@ func (rec *recorder) recordSpan(
 	if at.Before(open.last) {
 		at = open.last
 	}
-	findings, told := open.findings, open.told
+	findings, reported := open.findings, open.reported
 	if r.Findings != nil && !retired {
-		findings, told = findingsHash(r), at
+		findings, reported = findingsHash(r), at
 		if findings != open.findings || r.Partial {
-			if err := rec.recordFindings(ctx, r, open.told, first); err != nil {
+			if err := rec.recordFindings(ctx, r, open.reported, first); err != nil {
 				return false, err
 			}
 		}
 	}
 	if !first && open.snapshot == snapshot {
-		open.last, open.findings, open.told = at, findings, told
+		open.last, open.findings, open.reported = at, findings, reported
 		open.results++
 		rec.keepSpan(open)
 		return false, nil
@@ -54,7 +54,7 @@ func (rec *recorder) recordSpan(
 		open.until = at
 		rec.keepSpan(open)
 	}
-	next := &span{hostKind: key, since: at, last: at, results: 1, snapshot: snapshot, findings: findings, told: told}
+	next := &span{hostKind: key, since: at, last: at, results: 1, snapshot: snapshot, findings: findings, reported: reported}
 	rec.spans[key] = next
 	rec.keepSpan(next)
 	return true, nil
@@ -69,22 +69,22 @@ func (rec *recorder) keepSpan(s *span) {
 
 func (rec *recorder) writeSpans(ctx context.Context) error {
 	const columns = "host bigint, kind bigint, since bigint, until bigint, last bigint, results bigint, snapshot " +
-		"bigint, findings bigint, told bigint"
+		"bigint, findings bigint, reported bigint"
 	longer, begun := &values{columns: columns}, &values{columns: columns}
 	for _, s := range rec.spanning {
 		v := longer
 		if !s.stored {
 			v = begun
 		}
-		v.add(s.host, s.kind, s.since, s.until, s.last, s.results, s.snapshot, s.findings, s.told)
+		v.add(s.host, s.kind, s.since, s.until, s.last, s.results, s.snapshot, s.findings, s.reported)
 	}
 	if err := rec.change(ctx, longer,
 		`UPDATE spans SET until = v.until, last_at = v.last, results = spans.results + v.results,
-		findings = v.findings, findings_at = v.told FROM v WHERE spans.host_id = v.host AND spans.kind = v.kind
+		findings = v.findings, findings_at = v.reported FROM v WHERE spans.host_id = v.host AND spans.kind = v.kind
 		AND spans.since = v.since`); err != nil {
 		return err
 	}
 	return rec.change(ctx, begun,
 		`INSERT INTO spans (host_id, kind, since, until, last_at, results, snapshot_id, findings, findings_at)
-		SELECT v.host, v.kind, v.since, v.until, v.last, v.results, v.snapshot, v.findings, v.told FROM v`)
+		SELECT v.host, v.kind, v.since, v.until, v.last, v.results, v.snapshot, v.findings, v.reported FROM v`)
 }

@@ -48,7 +48,7 @@ func (q *Queries) RemoveResult(ctx context.Context, id int64) (out Removed, err 
 		if !h.Retired.IsZero() || retired > 0 {
 			return ErrHistory
 		}
-		rem := &removal{Queries: q, host: h, told: values{columns: "host bigint, kind bigint, at bigint, told bigint"}}
+		rem := &removal{Queries: q, host: h, reported: values{columns: "host bigint, kind bigint, at bigint, reported bigint"}}
 		if err := rem.read(ctx, id); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ type held struct {
 	snapshot int64
 }
 
-func (k *held) told() bool { return k.Verdict != model.Unreachable }
+func (k *held) reported() bool { return k.Verdict != model.Unreachable }
 
 // removal is the removal of one result.
 type removal struct {
@@ -74,7 +74,7 @@ type removal struct {
 	gone held
 	rest []held // all except the removed one
 	// When findings were last reported before each later result, which is when those that end with it were last seen.
-	told values
+	reported values
 }
 
 func (rem *removal) read(ctx context.Context, id int64) error {
@@ -244,7 +244,7 @@ func (rem *removal) history(ctx context.Context, kind RunKind) (*history, error)
 	err := rem.each(ctx, func(r row) error {
 		s := &span{hostKind: hostKind{rem.host.ID, kind}}
 		var body []byte
-		if err := r.Scan(&s.since, &s.until, &s.last, &s.results, &s.snapshot, &s.findings, &s.told,
+		if err := r.Scan(&s.since, &s.until, &s.last, &s.results, &s.snapshot, &s.findings, &s.reported,
 			&body); err != nil {
 			return err
 		}
@@ -316,7 +316,7 @@ func (x *history) without(ctx context.Context, rem *removal) (began []held, err 
 	switch {
 	case first == 0 && x.older > 0:
 		s := *x.spans[from]
-		s.results, s.last, s.told = x.older, s.since, s.since
+		s.results, s.last, s.reported = x.older, s.since, s.since
 		open = &s
 	case from > 0:
 		from--
@@ -338,19 +338,19 @@ func (x *history) without(ctx context.Context, rem *removal) (began []held, err 
 			}
 			continue
 		}
-		if j > i && open != nil && !open.told.IsZero() {
-			rem.told.add(rem.host.ID, x.kind, k.At, open.told)
+		if j > i && open != nil && !open.reported.IsZero() {
+			rem.reported.add(rem.host.ID, x.kind, k.At, open.reported)
 		}
 		at := k.At
 		if open != nil && at.Before(open.last) {
 			at = open.last
 		}
-		told := at
-		if open != nil && !k.told() {
-			told = open.told
+		reported := at
+		if open != nil && !k.reported() {
+			reported = open.reported
 		}
 		if open != nil && open.snapshot == k.snapshot {
-			open.last, open.told = at, told
+			open.last, open.reported = at, reported
 			open.results++
 			continue
 		}
@@ -360,8 +360,8 @@ func (x *history) without(ctx context.Context, rem *removal) (began []held, err 
 			}
 			open.until = at
 		}
-		if !k.told() && open == nil {
-			told = time.Time{}
+		if !k.reported() && open == nil {
+			reported = time.Time{}
 		}
 		open = &span{
 			hostKind: hostKind{rem.host.ID, x.kind},
@@ -369,7 +369,7 @@ func (x *history) without(ctx context.Context, rem *removal) (began []held, err 
 			last:     at,
 			results:  1,
 			snapshot: k.snapshot,
-			told:     told,
+			reported: reported,
 		}
 		spans = append(spans, open)
 		began = append(began, k)
@@ -382,13 +382,13 @@ func (x *history) without(ctx context.Context, rem *removal) (began []held, err 
 		return nil, err
 	}
 	v := &values{columns: "host bigint, kind bigint, since bigint, until bigint, last bigint, results bigint, " +
-		"snapshot bigint, findings bigint, told bigint"}
+		"snapshot bigint, findings bigint, reported bigint"}
 	for _, s := range spans {
-		v.add(s.host, s.kind, s.since, s.until, s.last, s.results, s.snapshot, s.findings, s.told)
+		v.add(s.host, s.kind, s.since, s.until, s.last, s.results, s.snapshot, s.findings, s.reported)
 	}
 	return began, rem.change(ctx, v,
 		`INSERT INTO spans (host_id, kind, since, until, last_at, results, snapshot_id, findings, findings_at)
-		SELECT v.host, v.kind, v.since, v.until, v.last, v.results, v.snapshot, v.findings, v.told FROM v`)
+		SELECT v.host, v.kind, v.since, v.until, v.last, v.results, v.snapshot, v.findings, v.reported FROM v`)
 }
 
 // state writes the host's state after the other results.
@@ -399,7 +399,7 @@ func (rem *removal) state(ctx context.Context, began []held) error {
 		if k := last(rem.rest, isScan); k != nil {
 			h.Verdict = k.Verdict
 		}
-		if k := last(rem.rest, func(k *held) bool { return isScan(k) && k.told() }); k != nil {
+		if k := last(rem.rest, func(k *held) bool { return isScan(k) && k.reported() }); k != nil {
 			h.Cells, h.SMB1, h.Signing = k.Snapshot.Cells, k.Snapshot.SMB1, k.Snapshot.Signing
 		}
 	}
@@ -485,8 +485,8 @@ func (rem *removal) findings(ctx context.Context, after []Result) error {
 			return err
 		}
 	}
-	return rem.change(ctx, &rem.told,
-		`UPDATE findings SET last_seen = CASE WHEN v.told > first_seen THEN v.told ELSE first_seen END FROM v
+	return rem.change(ctx, &rem.reported,
+		`UPDATE findings SET last_seen = CASE WHEN v.reported > first_seen THEN v.reported ELSE first_seen END FROM v
 		WHERE findings.host_id = v.host AND findings.kind = v.kind AND findings.ended = v.at`)
 }
 

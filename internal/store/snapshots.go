@@ -225,9 +225,9 @@ func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, 
 	return out, total, err
 }
 
-// few is the number of changes up to which changed hosts are looked up one by one; beyond it, scanning all spans is
+// fewChanges is the number of changes up to which changed hosts are looked up one by one; beyond it, scanning all spans is
 // faster.
-const few = 5000
+const fewChanges = 5000
 
 // Compare returns the hosts whose snapshot of a kind differs between two times, by host and kind. A host that did not
 // exist at the first has an empty snapshot without a verdict. Sorting by name or site is slower than by id, the
@@ -246,7 +246,7 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 	var begun int
 	if err := q.one(ctx, []any{&begun},
 		`SELECT count(*) FROM (SELECT 1 FROM spans WHERE since > $1 AND since <= $2 LIMIT $3) b`, from, to,
-		few); err != nil {
+		fewChanges); err != nil {
 		return nil, 0, err
 	}
 	w := &where{pg: q.pg}
@@ -258,7 +258,7 @@ func (q *Queries) Compare(ctx context.Context, from, to time.Time, f HostFilter,
 		w.args = only.args
 		w.parts = append(w.parts, `host_id IN (SELECT h.id FROM hosts h`+only.String()+`)`)
 	}
-	if begun < few { // only hosts with a span that began between the two can differ
+	if begun < fewChanges { // only hosts with a span that began between the two can differ
 		w.parts = append(w.parts, `host_id IN (SELECT host_id FROM spans WHERE since > `+a+` AND since <= `+b+`)`)
 	}
 	x, y := then(a), then(b)

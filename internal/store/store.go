@@ -49,7 +49,7 @@ type Tx struct {
 // not use the transaction.
 func (tx *Tx) AfterCommit(do func()) { tx.after = append(tx.after, do) }
 
-func (tx *Tx) told(err error) error {
+func (tx *Tx) committed(err error) error {
 	if err == nil {
 		for _, do := range tx.after {
 			do()
@@ -174,7 +174,7 @@ func (s *Store) trySQLite(ctx context.Context, f func(tx *Tx) error) (err error)
 	if err := f(tx); err != nil {
 		return err
 	}
-	return tx.told(classify(sqtx.Commit()))
+	return tx.committed(classify(sqtx.Commit()))
 }
 
 func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
@@ -191,7 +191,7 @@ func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
 	if err := f(tx); err != nil {
 		return err
 	}
-	return tx.told(classify(pgtx.Commit(ctx)))
+	return tx.committed(classify(pgtx.Commit(ctx)))
 }
 
 // Ping checks that the database answers.

@@ -127,11 +127,11 @@ func (q *Queries) change(ctx context.Context, v *values, statement string) error
 
 func (q *Queries) changeEach(ctx context.Context, v *values, statement string) error {
 	w := &where{pg: q.pg}
-	var names, places []string
+	var names, params []string
 	for _, c := range v.all() {
-		names, places = append(names, c.name), append(places, w.arg(nil))
+		names, params = append(names, c.name), append(params, w.arg(nil))
 	}
-	statement = "WITH v (" + strings.Join(names, ", ") + ", n) AS (SELECT " + strings.Join(places, ", ") + ", 0) " +
+	statement = "WITH v (" + strings.Join(names, ", ") + ", n) AS (SELECT " + strings.Join(params, ", ") + ", 0) " +
 		statement
 	for _, row := range v.rows {
 		if _, err := q.exec(ctx, statement, row...); err != nil {

@@ -74,14 +74,14 @@ func readJournal(dir string, s *seal, l *ledger) (*Journal, error) {
 		return damaged("%v", err)
 	}
 	j := &Journal{Dir: dir, seal: s}
-	told, listed := l.Journals[id]
+	entry, listed := l.Journals[id]
 	if ofEarlierVersion(f.steps) {
 		err = j.readUnsealed(f)
 		if err == nil && listed {
-			err = j.halfAdopted(f, told)
+			err = j.halfAdopted(f, entry)
 		}
 	} else {
-		err = j.readSealed(id, f, told, listed)
+		err = j.readSealed(id, f, entry, listed)
 	}
 	if err == nil {
 		err = j.decode(f)
@@ -131,7 +131,7 @@ func (j *Journal) impossible() string {
 }
 
 // readSealed checks every code, and the journal's state against the ledger.
-func (j *Journal) readSealed(id string, f *files, told known, listed bool) error {
+func (j *Journal) readSealed(id string, f *files, entry known, listed bool) error {
 	if j.seal == nil {
 		return errors.New("it is sealed, and this state directory has no key")
 	}
@@ -143,7 +143,7 @@ func (j *Journal) readSealed(id string, f *files, told known, listed bool) error
 		next := j.seal.step(j.head, text)
 		s, ok := parseStep(text)
 		if !whole || !next.fits(code) || !ok || s.N != len(j.Steps) || len(j.Steps) >= maxSteps {
-			if len(more) > 0 || len(j.Steps) < told.Steps {
+			if len(more) > 0 || len(j.Steps) < entry.Steps {
 				if len(j.Steps) == 0 {
 					return fmt.Errorf("%s, %s or the first line of %s was changed, or it is of another state directory",
 						planFile, beforeFile, stepsFile)
@@ -156,16 +156,16 @@ func (j *Journal) readSealed(id string, f *files, told known, listed bool) error
 		j.Steps = append(j.Steps, s)
 		j.whole += int64(len(line) + 1)
 		j.head, rest = next, more
-		if len(j.Steps) == told.Steps && next.String() != told.Head {
+		if len(j.Steps) == entry.Steps && next.String() != entry.Head {
 			return errors.New("it is not the one that the ledger knows")
 		}
 	}
 	switch {
 	case !listed:
 		return errors.New("the ledger does not know it: it was put there, or put back from an earlier time")
-	case len(j.Steps) < told.Steps:
+	case len(j.Steps) < entry.Steps:
 		return fmt.Errorf("the ledger knows %d steps of it, and %d are there: it was cut, or put back from an "+
-			"earlier time", told.Steps, len(j.Steps))
+			"earlier time", entry.Steps, len(j.Steps))
 	}
 	return j.readKept(f.names)
 }

@@ -83,10 +83,10 @@ func (j *Journal) sealedSteps(f *files) (text []byte, steps []Step, head mac, er
 
 // halfAdopted accepts a journal of an earlier version that the ledger has because adopt was interrupted: the ledger's
 // entry is that of the sealed journal.
-func (j *Journal) halfAdopted(f *files, told known) error {
+func (j *Journal) halfAdopted(f *files, entry known) error {
 	if j.seal != nil && len(j.Steps) > 0 {
-		if _, steps, head, err := j.sealedSteps(f); err == nil && told.Steps == len(steps) &&
-			told.Head == head.String() {
+		if _, steps, head, err := j.sealedSteps(f); err == nil && entry.Steps == len(steps) &&
+			entry.Head == head.String() {
 			return nil
 		}
 	}

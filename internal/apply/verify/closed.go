@@ -295,7 +295,7 @@ func (c *doors) everyShare(s *model.Scan, r *model.IdentityResult, seen catalog.
 		}
 	}
 	for _, name := range want {
-		o := told(r, name)
+		o := answerTo(r, name)
 		if o == model.Absent && contains(word, name) {
 			return verdict{
 				Unchecked,
@@ -364,8 +364,8 @@ func (c *doors) word(names []string) []string {
 	})
 }
 
-// told returns the answer to a stranger who requested a share by name.
-func told(r *model.IdentityResult, name string) model.Outcome {
+// answerTo returns the answer to a stranger who requested a share by name.
+func answerTo(r *model.IdentityResult, name string) model.Outcome {
 	if r.Session.Outcome != model.Allowed {
 		return model.NotTested
 	}
@@ -384,7 +384,7 @@ func told(r *model.IdentityResult, name string) model.Outcome {
 // namedShare judges one share that one stranger must not open.
 func (c *doors) namedShare(id model.Identity, name string) verdict {
 	list := c.each([]model.Identity{id}, func(s *model.Scan, r *model.IdentityResult) verdict {
-		o := told(r, name)
+		o := answerTo(r, name)
 		look := []model.Look{catalog.LookOf(s, r, "open the share "+name, model.Step{Outcome: o})}
 		switch {
 		case r.Session.Outcome == model.Denied:
@@ -408,7 +408,7 @@ func (c *doors) defaultShares() verdict {
 	list := c.each([]model.Identity{model.Anonymous}, func(s *model.Scan, r *model.IdentityResult) verdict {
 		var looks []model.Look
 		for _, name := range defaultShares() {
-			o := told(r, name)
+			o := answerTo(r, name)
 			look := []model.Look{catalog.LookOf(s, r, "connect to "+name, model.Step{Outcome: o})}
 			looks = append(looks, look...)
 			switch o {

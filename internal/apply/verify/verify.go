@@ -408,17 +408,17 @@ func (v *Verification) left(p *Proof, shut *doors, promised []string, gone *verd
 	if gone != nil {
 		return
 	}
-	told := slices.Clone(promised)
+	named := slices.Clone(promised)
 	for _, o := range v.Plan.Open {
-		if !slices.Contains(told, o.What) {
-			told = append(told, o.What)
+		if !slices.Contains(named, o.What) {
+			named = append(named, o.What)
 			p.Checks = append(p.Checks, shut.leaves(o))
 		}
 	}
 	for _, name := range p.Beside {
 		_, kind := shut.door(name)
 		behindIPC := slices.Contains(promised, "ipc") && kind != model.DisclosesFiles // already judged
-		if !slices.Contains(told, name) && !behindIPC {
+		if !slices.Contains(named, name) && !behindIPC {
 			p.Checks = append(p.Checks, shut.leaves(model.OpenDoor{What: name, Why: "it does not name it"}))
 		}
 	}

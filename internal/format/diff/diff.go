@@ -130,8 +130,8 @@ func (d *differ) anchored(x, y []string) {
 
 // once returns the positions of the lines that occur exactly once in each text, in the order of the first.
 func once(x, y []string) [][2]int {
-	type places struct{ inX, inY, countX, countY int }
-	seen := make(map[string]places, len(x))
+	type occurrences struct{ inX, inY, countX, countY int }
+	seen := make(map[string]occurrences, len(x))
 	for i, l := range x {
 		p := seen[l]
 		p.inX, p.countX = i, p.countX+1

@@ -107,7 +107,7 @@ func sortByManifest(fsys fs.FS, folder string, gpos []*GPO) {
 		gpos[0].problem(p, err)
 		return
 	}
-	place := func(g *GPO) int {
+	order := func(g *GPO) int {
 		for i, b := range m.Backups {
 			if strings.EqualFold(strings.TrimSpace(b.ID), path.Base(g.Folder)) {
 				return i
@@ -115,5 +115,5 @@ func sortByManifest(fsys fs.FS, folder string, gpos []*GPO) {
 		}
 		return len(m.Backups)
 	}
-	slices.SortStableFunc(gpos, func(a, b *GPO) int { return place(a) - place(b) })
+	slices.SortStableFunc(gpos, func(a, b *GPO) int { return order(a) - order(b) })
 }

@@ -294,10 +294,10 @@ func (w *work) idle(s *catalog.Setting) string {
 		if a.ID != s.ID || !a.Present {
 			continue
 		}
-		for _, place := range s.Aliases {
-			if strings.HasPrefix(place, `HKLM\`) &&
-				strings.HasSuffix(strings.ToLower(a.Origin), strings.ToLower(place)) {
-				return "a policy writes it at " + place + ", which counts before its own place: change it in the policy"
+		for _, alias := range s.Aliases {
+			if strings.HasPrefix(alias, `HKLM\`) &&
+				strings.HasSuffix(strings.ToLower(a.Origin), strings.ToLower(alias)) {
+				return "a policy writes it at " + alias + ", which counts before its own place: change it in the policy"
 			}
 		}
 	}
