@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -101,6 +102,7 @@ type gatewayRun struct {
 	*gateway.Gateway
 	flags     *gatewayFlags
 	log       *slog.Logger
+	limits    gateway.Limits
 	listeners map[string]listening // by address
 	handed    handed
 	rows      *gatewayRows
@@ -126,7 +128,7 @@ func (a *app) runGateway(ctx context.Context, f *gatewayFlags) error {
 		return err
 	}
 	run := &gatewayRun{
-		Gateway: gateway.New(gateway.Options{Limits: config.Limits, Log: log, Use: rows.add}), flags: f, log: log,
+		Gateway: gateway.New(gateway.Options{Limits: config.Limits, Log: log, Use: rows.add}), flags: f, log: log, limits: config.Limits,
 		listeners: map[string]listening{}, failed: make(chan error, 1), handed: sockets, rows: rows,
 	}
 	run.metrics = gatewayMetrics{f.metrics, run.Stats}
@@ -245,6 +247,9 @@ func (r *gatewayRun) reload(ctx context.Context) {
 		r.log.Error("reload failed: the old policy goes on", "error", err.Error())
 		return
 	}
+	if config.Limits != r.limits {
+		r.log.Warn("the new limits apply after a restart")
+	}
 	r.log.Info("reloaded", "listeners", len(r.listeners))
 }
 
@@ -273,54 +278,72 @@ func (r *gatewayRun) restart(ctx context.Context) bool {
 	return true
 }
 
-// apply sets the listeners of a configuration. Listeners that stay keep their connections.
+// apply sets the listeners of a configuration. Listeners that stay keep their connections. On an error nothing changes.
 func (r *gatewayRun) apply(ctx context.Context, config *gatewayConfig) error {
-	for address, route := range config.Routes {
-		if at, ok := r.listeners[address]; ok {
-			if err := at.way.Set(route); err != nil {
-				return err
-			}
-			continue
+	opened, err := r.open(ctx, config)
+	if err != nil {
+		for _, at := range opened {
+			at.socket.Close()
 		}
-		if err := r.listen(ctx, address, route); err != nil {
-			return err
-		}
+		return err
 	}
 	for address, at := range r.listeners {
-		if _, ok := config.Routes[address]; !ok {
+		if route, ok := config.Routes[address]; !ok {
 			at.stop()
 			delete(r.listeners, address)
 			r.log.Info("no longer listening", "address", address)
+		} else if err := at.way.Set(route); err != nil { // cannot fail: open has checked it
+			return err
 		}
+	}
+	for address, at := range opened {
+		r.serve(ctx, address, at)
 	}
 	return nil
 }
 
-func (r *gatewayRun) listen(ctx context.Context, address string, route gateway.Route) error {
-	way, err := gateway.NewWay(route)
-	if err != nil {
-		return err
-	}
-	l := r.handed.take(address)
-	if l == nil {
-		if l, err = openListener(ctx, address, route.Transparent); err != nil {
-			return err
+// open opens the listeners that a configuration adds, and checks the routes of all. On an error it also returns what it
+// has opened.
+func (r *gatewayRun) open(ctx context.Context, config *gatewayConfig) (map[string]listening, error) {
+	opened := map[string]listening{}
+	for address, route := range config.Routes {
+		way, err := gateway.NewWay(route)
+		if err != nil {
+			return opened, err
 		}
+		if at, ok := r.listeners[address]; ok {
+			if at.way.Route().Transparent != route.Transparent {
+				return opened, fmt.Errorf("listen %s: only a restart makes it transparent or no longer so", address)
+			}
+			continue
+		}
+		l := r.handed.take(address)
+		if l == nil {
+			if l, err = openListener(ctx, address, route.Transparent); err != nil {
+				return opened, err
+			}
+		}
+		opened[address] = listening{way: way, socket: l}
 	}
-	ctx, stop := context.WithCancel(ctx)
-	r.listeners[address] = listening{way, l, stop}
-	r.log.Info("listening", "address", l.Addr().String(), "to", route.To, "transparent", route.Transparent,
+	return opened, nil
+}
+
+// serve starts a listener.
+func (r *gatewayRun) serve(ctx context.Context, address string, at listening) {
+	ctx, at.stop = context.WithCancel(ctx)
+	r.listeners[address] = at
+	route := at.way.Route()
+	r.log.Info("listening", "address", at.socket.Addr().String(), "to", route.To, "transparent", route.Transparent,
 		"observe_only", route.ObserveOnly, "exceptions", len(route.Policy.Strangers), "denied_to_users",
 		len(route.Policy.Users))
 	go func() {
-		if err := r.Serve(ctx, l, way); ctx.Err() == nil {
+		if err := r.Serve(ctx, at.socket, at.way); ctx.Err() == nil {
 			select {
 			case r.failed <- err:
 			default:
 			}
 		}
 	}()
-	return nil
 }
 
 func openListener(ctx context.Context, address string, transparent bool) (net.Listener, error) {

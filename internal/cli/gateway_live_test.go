@@ -227,6 +227,26 @@ func TestGatewayReload(t *testing.T) {
 	if a := null.RPC(t, way, "srvinfo"); !a.OK() {
 		t.Errorf("after a policy that cannot be enforced: %v", a)
 	}
+	// No policy changes if a new listener cannot be opened.
+	write(policy, "")
+	listener := "[[listener]]\nlisten = \"" + way + ":445\"\nto = \"" + server + "\"\npolicy = \"policy.yaml\"\n"
+	write(config, listener+"[[listener]]\nlisten = \"192.0.2.1:445\"\nto = \""+server+"\"\n")
+	for range 5 { // the order of listeners varies
+		g.signal(t, syscall.SIGHUP)
+	}
+	g.await(t, "cannot assign requested address")
+	if a := null.RPC(t, way, "srvinfo"); !a.OK() {
+		t.Errorf("after a listener that cannot be opened: %v", a)
+	}
+	write(config, "[limits]\nlogon = \"30s\"\n"+listener)
+	g.signal(t, syscall.SIGHUP)
+	g.await(t, "the new limits apply after a restart")
+	if a := null.RPC(t, way, "srvinfo"); a.OK() {
+		t.Errorf("after a policy without exceptions: %v", a)
+	}
+	write(config, "[[listener]]\nlisten = \""+way+":445\"\ntransparent = true\n")
+	g.signal(t, syscall.SIGHUP)
+	g.await(t, "only a restart makes it transparent")
 	user.Do(t, "srvinfo", "LABHOST")
 	if err := user.Close(); err != nil {
 		t.Errorf("the user's connection: %v", err)
