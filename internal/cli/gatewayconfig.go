@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+	"github.com/goccy/go-yaml"
 
 	"ipcguard/internal/gateway"
 )
@@ -205,8 +207,44 @@ func readGatewayPolicy(name string, p *gateway.Policy) error {
 	if err := decodeYAML(b, p); err != nil {
 		return usage("%s: %w", name, err)
 	}
+	var written any
+	if err := yaml.Unmarshal(b, &written); err != nil {
+		return usage("%s: %w", name, err)
+	}
+	if key := emptyIn(written); key != "" {
+		return hinted{
+			usage("%s: %s is empty", name, key),
+			"a key that is left out means everything; remove the entry if it should mean nothing",
+		}
+	}
 	if err := p.Check(); err != nil {
 		return usage("%s: %w", name, err)
 	}
 	return nil
+}
+
+// emptyIn returns a key of a policy's entries that has no value, or a list without items. To the decoder it is the same
+// as a key that is left out, which means all; a person who removed the last item means none.
+func emptyIn(v any) string {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			if key := emptyIn(item); key != "" {
+				return key
+			}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			list, isList := v[key].([]any)
+			switch {
+			case key == "strangers", key == "users", key == "why": // of the policy, or a text
+			case v[key] == nil, isList && len(list) == 0:
+				return key
+			}
+			if key := emptyIn(v[key]); key != "" {
+				return key
+			}
+		}
+	}
+	return ""
 }
