@@ -135,8 +135,30 @@ func (c *conn) ended(err error, to *side, other net.Conn) {
 		return
 	}
 	c.half.Store(true)
-	closeWrite(to.Conn)
+	switch {
+	case to == &c.toClient || c.table.used():
+		closeWrite(to.Conn)
+	case !c.table.waits():
+		c.finish(errNobody)
+		return
+	}
 	_ = other.SetReadDeadline(time.Now().Add(halfFor))
+}
+
+// errNobody ends a connection on which no user has logged on, when the client has closed it and has its answers.
+var errNobody = errors.New("gateway: nobody logged on")
+
+// over reports whether errNobody is due.
+func (c *conn) over() bool { return c.half.Load() && !c.table.used() && !c.table.waits() }
+
+// closeBack closes the server's end. Without a user it is reset: the end that closes a TCP connection first keeps its
+// port for a minute, and a stranger's short connections would take all ports that the gateway has towards a server.
+func (c *conn) closeBack() {
+	if c.table.used() {
+		c.toBack.Close()
+		return
+	}
+	reset(c.toBack.Conn)
 }
 
 // finish ends the connection, once. After a refusal the client's end stays open, so that the last response arrives; a
@@ -147,10 +169,12 @@ func (c *conn) finish(err error) {
 		var no refusal
 		switch {
 		case err == nil:
+		case errors.Is(err, errNobody):
+			c.closeBack()
 		case errors.As(err, &no):
 			c.report(no)
 			c.half.Store(true)
-			c.toBack.Close()
+			c.closeBack()
 			closeWrite(c.toClient.Conn)
 			_ = c.toClient.SetReadDeadline(time.Now().Add(lingerFor))
 		default:

@@ -4,11 +4,13 @@ package gateway
 
 import (
 	"errors"
+	"io"
 	"net"
 	"syscall"
 	"testing"
 	"time"
 
+	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/status"
 )
@@ -153,4 +155,91 @@ func TestServerDown(t *testing.T) {
 	}
 	filler(t, to)
 	comeIn(t, address)
+}
+
+// TestPortsOfStrangers: the server's end of a connection without a user is reset. The end that closes first keeps its
+// port for a minute, so short connections would take all ports that the gateway has towards the server.
+func TestPortsOfStrangers(t *testing.T) {
+	null, user := nullFrames(t), userFrames(t)
+	null = null[:frameAt(null, 2)] // no request whose answer would be waited for
+	for _, c := range []struct {
+		name           string
+		client, server []byte
+		reset          bool
+	}{
+		{"nothing", nil, nil, true},
+		{"a null session", null, answers(status.AccessDenied, 0), true},
+		{"what is no SMB", []byte("GET / HTTP/1.1"), nil, true},
+		{"a guest", user, answers(status.Success, smb2.SessionIsGuest), true},
+		{"a user", user, answers(status.Success, 0), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.21.3.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			_, address := local(t, Options{}, Route{To: l.Addr().String()})
+			nc, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			back, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer back.Close()
+			if _, err := nc.Write(c.client); err != nil {
+				t.Fatal(err)
+			}
+			for _, end := range []net.Conn{nc, back} {
+				if err := end.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for answers := c.server; len(answers) > 0; {
+				if _, _, err := nbss.ReadFrame(back, nil, nbss.MaxLen); err != nil {
+					t.Fatal(err)
+				}
+				n := frameAt(answers, 1)
+				if _, err := back.Write(answers[:n]); err != nil {
+					t.Fatal(err)
+				}
+				answers = answers[n:]
+				if _, _, err := nbss.ReadFrame(nc, nil, nbss.MaxLen); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := nc.Close(); err != nil {
+				t.Fatal(err)
+			}
+			_, err = io.Copy(io.Discard, back)
+			if c.reset && !errors.Is(err, syscall.ECONNRESET) || !c.reset && err != nil {
+				t.Errorf("at the server: %v", err)
+			}
+		})
+	}
+}
+
+// frameAt returns where a frame begins, by its number.
+func frameAt(frames []byte, number int) (at int) {
+	for range number {
+		at += nbss.HeaderLen + int(frames[at+2])<<8 + int(frames[at+3])
+	}
+	return at
+}
+
+// TestHalfClosed: a client without a user that closes its direction still gets the answer that is due.
+func TestHalfClosed(t *testing.T) {
+	_, address := local(t, Options{}, Route{})
+	w := dialWith(t, new(net.Dialer).DialContext, address)
+	w.send(w.message(smb2.Negotiate, &smb2.NegotiateRequest{Dialects: []uint16{smb2.Dialect210}}))
+	closeWrite(w.nc)
+	if h, _, err := w.receive(); err != nil || h.Command != smb2.Negotiate {
+		t.Errorf("the answer: %v %v", h.Command, err)
+	}
+	if _, _, err := w.receive(); err == nil {
+		t.Error("the connection goes on")
+	}
 }

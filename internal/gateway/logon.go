@@ -100,11 +100,16 @@ func (l *logon) ntlm(m []byte) {
 	}
 }
 
-// twoNames reports whether the name is empty in the character set that the message does not choose. The agreed one is
+// twoNames reports whether a name is empty only in the character set that the message does not choose. The agreed one is
 // not known if the client sends its proof before the server's challenge, for a session whose id it guesses.
 func twoNames(a *ntlm.Authenticate) bool {
-	other := ntlm.DecodeText(a.UserName, a.Flags^ntlm.NegotiateUnicode)
-	return other == "" || other[0] == 0
+	return readName(a, a.Flags) != "" && readName(a, a.Flags^ntlm.NegotiateUnicode) == ""
+}
+
+// readName returns the name as a server reads it, which may end at a NUL.
+func readName(a *ntlm.Authenticate, set ntlm.Flags) string {
+	name, _, _ := strings.Cut(ntlm.DecodeText(a.UserName, set), "\x00")
+	return name
 }
 
 // answer reads a token of the server: its CHALLENGE decides the character set of the names.
@@ -155,10 +160,7 @@ func (l *logon) claimed() caller {
 // NUL, or is half a character.
 func (l *logon) named() caller {
 	a := l.auth
-	name := a.User()
-	if i := bytes.IndexByte([]byte(name), 0); i >= 0 {
-		name = name[:i]
-	}
+	name := readName(a, a.Flags)
 	anonymous := caller{
 		who:   model.Anonymous,
 		basis: "NTLM logon without name and response",

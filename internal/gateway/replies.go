@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 
 	"ipcguard/internal/smb/dialect"
@@ -11,6 +12,9 @@ import (
 
 // reply forwards the server's next frame, and handles the responses that are waited for.
 func (c *conn) reply() error {
+	if c.over() {
+		return cmp.Or(c.down.flush(), errNobody)
+	}
 	n, err := c.down.frame()
 	if err != nil {
 		return err
