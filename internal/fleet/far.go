@@ -27,6 +27,9 @@ const clockSlack = 5 * time.Minute
 // openFor bounds how long a window is promised to a worker: a job takes no longer.
 const openFor = 15 * time.Minute
 
+// ErrRevoked says that a worker was revoked while it asked.
+var ErrRevoked = errors.New("fleet: the worker was revoked")
+
 // Give returns the next job of an enrolled worker's site, or nil. The job's units are assigned to the worker.
 func (f *Fleet) Give(ctx context.Context, e store.Enrolled, most int) (*wire.Job, error) {
 	site, err := f.st.Site(ctx, e.SiteID)
@@ -69,6 +72,14 @@ func (f *Fleet) handOut(
 		units = nil
 		ids, err := tx.WaitingTargets(ctx, run.ID, e.SiteID, size)
 		if err != nil || len(ids) == 0 {
+			return err
+		}
+		// The request may have waited since before the worker was revoked.
+		now, err := tx.EnrolledWorker(ctx, e.ID)
+		if errors.Is(err, store.ErrNotFound) || err == nil && !now.Revoked.IsZero() {
+			return ErrRevoked
+		}
+		if err != nil {
 			return err
 		}
 		if units, err = tx.TakeUnits(ctx, run.ID, ids, e.Name); err != nil || len(units) == 0 {

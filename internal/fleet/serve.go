@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,6 +70,13 @@ func (f *Fleet) arrive(ctx context.Context) (site store.Site, err error) {
 	err = f.try(ctx, func() error {
 		if site, err = f.site(ctx); err != nil {
 			return err
+		}
+		enrolled, err := f.st.EnrolledWorkers(ctx)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(enrolled, func(e store.Enrolled) bool { return e.Name == f.o.Name && e.Revoked.IsZero() }) {
+			return fmt.Errorf("fleet: a worker of another machine has the name %s: give this process another", f.o.Name)
 		}
 		if err := f.heartbeat(ctx); err != nil {
 			return err

@@ -98,7 +98,8 @@ func (q *Queries) RevokeEnrolled(ctx context.Context, id int64) error {
 	return q.must(ctx, `UPDATE enrolled SET revoked = $2 WHERE id = $1 AND revoked = 0`, id, q.now())
 }
 
-// AddEnrolled adds a worker. Its name must be unique, except among revoked ones.
+// AddEnrolled adds a worker. No other worker may have its name, be it enrolled or a server's own process: units are
+// assigned by name. The name of a revoked worker is free.
 func (q *Queries) AddEnrolled(ctx context.Context, e *Enrolled) error {
 	if _, err := q.exec(ctx, `DELETE FROM enrolled WHERE name = $1 AND revoked <> 0`, e.Name); err != nil {
 		return err
@@ -108,7 +109,10 @@ func (q *Queries) AddEnrolled(ctx context.Context, e *Enrolled) error {
 	}
 	return q.insert(ctx, &e.ID,
 		`INSERT INTO enrolled (name, site_id, serial, earlier, until, renewed, origin, protocol, created, revoked)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING id`,
+		SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT),
+		CAST($6 AS BIGINT), CAST($7 AS TEXT), CAST($8 AS BIGINT), CAST($9 AS BIGINT), CAST($10 AS BIGINT)
+		WHERE NOT EXISTS (SELECT 1 FROM workers WHERE name = $1)
+		ON CONFLICT DO NOTHING RETURNING id`,
 		e.Name, e.SiteID, e.Serial, e.Earlier, e.Until, e.Renewed, e.Origin, e.Protocol, e.Created, e.Revoked)
 }
 
@@ -132,10 +136,11 @@ func scanHandout(r row, h *Handout) error {
 	return r.Scan(&h.ID, &h.Worker, &h.RunID, &h.At, &h.Targets)
 }
 
-// Handout returns a job of a worker; for a job of another worker it returns [ErrNotFound].
+// Handout returns a job of a worker; for a job of another worker, and for a revoked worker, it returns [ErrNotFound].
 func (q *Queries) Handout(ctx context.Context, id string, worker int64) (Handout, error) {
 	return get(ctx, q, scanHandout,
-		`SELECT job, worker_id, run_id, at, targets FROM handouts WHERE job = $1 AND worker_id = $2`, id, worker)
+		`SELECT job, worker_id, run_id, at, targets FROM handouts WHERE job = $1 AND worker_id = $2
+			AND worker_id IN (SELECT id FROM enrolled WHERE revoked = 0)`, id, worker)
 }
 
 // PruneHandouts deletes the jobs of runs that ended before a time, or that were handed out before another.

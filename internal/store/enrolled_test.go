@@ -79,6 +79,11 @@ func TestEnrolled(t *testing.T) {
 		}
 		s.ok(s.RevokeEnrolled(s.ctx, e.ID))
 		s.fails(s.RevokeEnrolled(s.ctx, e.ID), ErrNotFound)
+		_, err = s.Handout(s.ctx, "job", e.ID) // a revoked worker has no job
+		s.fails(err, ErrNotFound)
+		s.ok(s.Heartbeat(s.ctx, Worker{Name: "server"}))
+		s.fails(s.AddEnrolled(s.ctx, &Enrolled{Name: "server", SiteID: s.site.ID}), ErrConflict)
+		s.ok(s.RemoveWorker(s.ctx, "w1"))
 		again := Enrolled{Name: "w1", SiteID: s.site.ID}
 		s.ok(s.AddEnrolled(s.ctx, &again)) // the name of a revoked worker is free
 		if has, err := s.RecentHandouts(s.ctx, e.ID, time.Time{}); err != nil || len(has) != 0 {

@@ -264,6 +264,8 @@ func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &f):
+	case errors.Is(err, fleet.ErrRevoked):
+		f = errStranger
 	case errors.As(err, &large):
 		f = failure{http.StatusRequestEntityTooLarge, "this is more than is taken"}
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrFull):

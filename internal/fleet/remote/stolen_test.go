@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/fleet/authority"
@@ -34,7 +35,9 @@ func TestStolenWorker(t *testing.T) {
 		f.sendsTooMany()
 		f.comesWithoutCertificate()
 		f.renews()
+		f.takesTheServersName()
 		f.isRevoked()
+		f.isRevokedWhileItWaits()
 		f.filesHoldNoSecret()
 	})
 }
@@ -258,6 +261,44 @@ func (f *theft) renews() {
 	f.wants(http.StatusOK, "the new certificate", fresh.client(), wire.PathAlive, wire.Alive{})
 	f.wants(http.StatusForbidden, "the old certificate", f.client, wire.PathAlive, wire.Alive{})
 	f.id, f.client = fresh, fresh.client()
+}
+
+// takesTheServersName: a join code for one site does not give the units of the server's own process.
+func (f *theft) takesTheServersName() {
+	f.t.Helper()
+	f.ok(f.st.Heartbeat(f.t.Context(), store.Worker{Name: "server-1", Site: f.main.Name}))
+	code, err := f.acts.AddWorker(f.t.Context(), access.System(), acts.NewWorker{Site: "branch", Name: "server-1"})
+	f.ok(err)
+	var refused *statusError
+	if _, err := Join(f.t.Context(), f.t.TempDir(), f.gate.URL, code.Code, "", "test"); !errors.As(err, &refused) ||
+		refused.status != http.StatusConflict {
+		f.t.Errorf("joining with the name of a server: %v", err)
+	}
+	f.ok(f.st.RemoveWorker(f.t.Context(), "server-1"))
+}
+
+// isRevokedWhileItWaits: a request for a job that began before the revocation gets no job and no secret.
+func (f *theft) isRevokedWhileItWaits() {
+	f.t.Helper()
+	id, _ := f.join("branch", "branch-2")
+	client := id.client()
+	f.wants(http.StatusOK, "the heartbeat", client, wire.PathAlive, wire.Alive{})
+	e, err := f.st.EnrolledWorker(f.t.Context(), id.Worker) // as the waiting request knows it
+	f.ok(err)
+	var job wire.Job
+	if status := f.call(client, wire.PathJob, wire.Ask{Most: 1}, &job); status != http.StatusOK {
+		f.t.Fatal(status)
+	}
+	f.ok(f.acts.RevokeWorker(f.t.Context(), access.System(), e.ID))
+	if got, err := f.fleet.Give(f.t.Context(), e, 64); !errors.Is(err, fleet.ErrRevoked) || got != nil {
+		f.t.Errorf("a job for a revoked worker: %+v, %v", got, err)
+	}
+	mine := store.Target{ID: job.Targets[0].ID, Spec: job.Targets[0].Spec}
+	if taken, err := f.fleet.Take(f.t.Context(), e, wire.Results{Job: job.ID, Results: []wire.Result{
+		resultOf(mine, mine.Spec, 0),
+	}}); err != nil || taken.Taken != 0 {
+		f.t.Errorf("a body that began before the revocation: %+v, %v", taken, err)
+	}
 }
 
 // isRevoked: after its revocation a worker is refused, and its units wait for others.

@@ -228,9 +228,11 @@ func followRun(c *call) error {
 		case <-poll.C:
 		}
 		if time.Since(alive) > aliveEvery {
-			if who, err := c.API.who(c.r); err != nil || !who.Can(c.route.role) {
+			who, err := c.API.who(c.r)
+			if err != nil || !c.route.lets(who) {
 				return nil // the token or the session has ended, and so does this
 			}
+			c.store = access.Sight(c.API.store, who) // roles may have changed
 			if err := say(": alive\n\n"); err != nil {
 				return nil // who follows has gone
 			}
