@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -125,17 +126,23 @@ func writeCSV(w io.Writer, row any, each func(put func(any) error) error) error 
 	return out.Error()
 }
 
-// heads are the names of a line's fields; what strangers get has one for each kind of data.
+// heads are the names of a line's fields. What strangers get has one for each kind of data; a kind that is called as a
+// field is, as identity is, has the name by which lists sort.
 func heads(t reflect.Type) []string {
 	var out []string
-	for _, f := range Columns(t) {
-		if f.Type == cellsType {
-			for _, d := range model.Disclosures() {
-				out = append(out, string(d))
-			}
+	columns := Columns(t)
+	for _, f := range columns {
+		if f.Type != cellsType {
+			out = append(out, f.Name)
 			continue
 		}
-		out = append(out, f.Name)
+		for _, d := range model.Disclosures() {
+			name := string(d)
+			if slices.ContainsFunc(columns, func(c Column) bool { return c.Name == name }) {
+				name = store.GivesSort(d)
+			}
+			out = append(out, name)
+		}
 	}
 	return out
 }
