@@ -25,6 +25,9 @@ const (
 
 // PlanRollouts plans for the waiting hosts of rollouts until there are none. Only one server does it at a time.
 func (f *Fleet) PlanRollouts(ctx context.Context) error {
+	if err := f.lookForMade(ctx); err != nil {
+		return err
+	}
 	mine := false
 	for {
 		due, err := f.st.UnplannedRollouts(ctx)
@@ -45,6 +48,52 @@ func (f *Fleet) PlanRollouts(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// lookForMade compares the unwatched hosts of rollouts that were audited since with their changes.
+func (f *Fleet) lookForMade(ctx context.Context) error {
+	audited, err := f.st.AuditedHosts(ctx, planAtOnce)
+	if err != nil || len(audited) == 0 {
+		return err
+	}
+	plans := map[int64]*model.Plan{}
+	for i := range audited {
+		a := &audited[i]
+		if plans[a.Group] == nil {
+			p, err := f.st.RolloutPlan(ctx, a.Group)
+			if errors.Is(err, store.ErrNotFound) { // the rollout was deleted meanwhile
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			plans[a.Group] = p
+		}
+		b, _, err := f.st.Document(ctx, a.Host, string(store.RunAudit))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err != nil {
+			continue // planned anew, it says so
+		}
+		// An audit that cannot be read shows nothing.
+		if found, err := plan.ReadAudit(b); err == nil {
+			a.Made = made(plans[a.Group], found)
+		}
+	}
+	return f.st.RecordAudited(ctx, audited)
+}
+
+// made reports whether an audit shows every value that a plan sets.
+func made(p *model.Plan, a *model.Audit) bool {
+	for _, c := range p.Changes {
+		if !slices.ContainsFunc(a.Settings, func(s model.Setting) bool {
+			return s.ID == c.Setting && s.Where == c.Where && !s.NotRead && s.Value().Equal(c.To)
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // planSome plans for the next hosts of a rollout.

@@ -17,13 +17,14 @@ import (
 type RolloutState string
 
 // The states of a host. Waiting ones are planned by the server; open, closed and gone are kept up to date with every
-// result; the others stay as they were when the host was planned.
+// result, unwatched with every audit; the others stay as they were when the host was planned.
 const (
 	RolloutWaiting RolloutState = "waiting"
-	RolloutOpen    RolloutState = "open"   // it has changes, and a finding that they close is open
-	RolloutClosed  RolloutState = "closed" // later results show none of these findings any more
-	RolloutGone    RolloutState = "gone"   // it has left the fleet
-	// it has changes, and no open finding by which one could tell when they are made
+	RolloutOpen    RolloutState = "open" // it has changes, and a finding that they close is open
+	// later results show none of these findings any more, or an audit the values
+	RolloutClosed RolloutState = "closed"
+	RolloutGone   RolloutState = "gone" // it has left the fleet
+	// it has changes, and no open finding by which a scan could tell that they are made
 	RolloutUnwatched RolloutState = "unwatched"
 	RolloutUnaudited RolloutState = "unaudited" // nobody has audited it
 	RolloutNothing   RolloutState = "nothing"   // there is nothing to change
@@ -77,7 +78,7 @@ type RolloutHost struct {
 	Since   time.Time     `json:"since"`
 	Before  model.Verdict `json:"before"` // when it was planned
 	Verdict model.Verdict `json:"verdict"`
-	Why     string        `json:"why,omitempty"` // it gets no changes
+	Why     string        `json:"why,omitempty"` // it gets no changes, or nothing but an audit shows them
 }
 
 // RolloutStop is one thing that the changes would stop, with the number of hosts on which they would.
@@ -471,12 +472,15 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 		}
 		// What is not open now cannot be seen to end.
 		_, err = q.exec(ctx,
-			`UPDATE rollout_hosts SET state = $3 WHERE rollout_id = $1 AND state = $4 AND host_id `+q.in("$2")+
+			`UPDATE rollout_hosts SET state = $3, why = $5 WHERE rollout_id = $1 AND state = $4 AND host_id `+q.in("$2")+
 				` AND NOT `+stillOpen,
-			id, q.ids(asked), RolloutUnwatched, RolloutOpen)
+			id, q.ids(asked), RolloutUnwatched, RolloutOpen, whyUnwatched)
 		return err
 	})
 }
+
+// whyUnwatched is why nothing is said of an unwatched host until somebody audits it.
+const whyUnwatched = "no open finding would end with these changes: an audit shows whether they are made"
 
 // stillOpen tells of a row of rollout_hosts whether its host has an open finding that its changes close.
 const stillOpen = `EXISTS (SELECT 1 FROM hosts h JOIN posture_findings p ON p.posture_id = h.posture_id
@@ -583,8 +587,10 @@ func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 			{RolloutGone, RolloutOpen, `NOT ` + retired},
 			{RolloutOpen, RolloutClosed, `NOT ` + retired + ` AND NOT ` + stillOpen},
 			{RolloutClosed, RolloutOpen, stillOpen},
+			{RolloutUnwatched, RolloutOpen, stillOpen},
 		} {
-			n, err := q.exec(ctx, `UPDATE rollout_hosts SET state = $1, since = $2 WHERE state = $3`+followed+step.is,
+			n, err := q.exec(ctx,
+				`UPDATE rollout_hosts SET state = $1, since = $2, why = '' WHERE state = $3`+followed+step.is,
 				step.to, q.now(), step.from)
 			if err != nil {
 				return err
@@ -594,4 +600,65 @@ func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 		return nil
 	})
 	return moved, err
+}
+
+// AuditedHost is an unwatched host of a rollout that was audited since it was planned.
+type AuditedHost struct {
+	Rollout, Group, Host int64
+	Made                 bool // the audit shows every value of the group
+}
+
+// AuditedHosts lists at most some of the unwatched hosts of all rollouts that are followed which were audited since.
+func (q *Queries) AuditedHosts(ctx context.Context, most int) ([]AuditedHost, error) {
+	return list(ctx, q, func(r row, a *AuditedHost) error { return r.Scan(&a.Rollout, &a.Group, &a.Host) },
+		`SELECT o.rollout_id, o.group_id, o.host_id FROM rollout_hosts o JOIN hosts h ON h.id = o.host_id
+		WHERE o.rollout_id IN (SELECT id FROM rollouts WHERE ended = 0) AND o.state = $1 AND h.retired = 0
+		AND h.last_audit > o.since
+		ORDER BY o.rollout_id, o.group_id, o.host_id LIMIT $2`, RolloutUnwatched, min(most, MaxPage))
+}
+
+// RolloutPlan is the plan of a group: the changes of its hosts.
+func (q *Queries) RolloutPlan(ctx context.Context, group int64) (*model.Plan, error) {
+	all, err := q.groups(ctx, `(SELECT 0 AS n) c JOIN rollout_groups g ON g.id = $1`, group)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, ErrNotFound
+	}
+	return all[0].Plan, nil
+}
+
+// RecordAudited closes the hosts whose audit shows every value. The others wait to be planned anew, from that audit.
+func (q *Queries) RecordAudited(ctx context.Context, audited []AuditedHost) error {
+	return q.atomic(ctx, func(q *Queries) error {
+		for _, a := range audited {
+			to := RolloutWaiting
+			if a.Made {
+				to = RolloutClosed
+			}
+			n, err := q.exec(ctx, `UPDATE rollout_hosts SET state = $4, since = $5, why = ''
+				WHERE rollout_id = $1 AND host_id = $2 AND state = $3`,
+				a.Rollout, a.Host, RolloutUnwatched, to, q.now())
+			if err != nil {
+				return err
+			}
+			if n == 0 || a.Made { // it was planned again meanwhile, or it is done
+				continue
+			}
+			for _, query := range []string{
+				`UPDATE rollout_hosts SET group_id = 0, set_id = 0 WHERE rollout_id = $1 AND host_id = $2`,
+				`DELETE FROM rollout_stopped WHERE host_id = $2
+					AND stop_id IN (SELECT id FROM rollout_stops WHERE rollout_id = $1)`,
+			} {
+				if _, err := q.exec(ctx, query, a.Rollout, a.Host); err != nil {
+					return err
+				}
+			}
+			if _, err := q.exec(ctx, `UPDATE rollouts SET planned = 0 WHERE id = $1`, a.Rollout); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

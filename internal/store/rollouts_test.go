@@ -175,3 +175,71 @@ func TestRollouts(t *testing.T) {
 		}
 	})
 }
+
+// A host of which no finding shows that it is changed waits for an audit: it closes with one that shows its values, and is planned anew
+// after any other. A finding that comes later watches it, too.
+func TestRolloutAudited(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		audit := func(n int) *Result {
+			r := s.scan(Run{}, Target{}, n, "")
+			r.Kind, r.Findings = RunAudit, nil
+			return r
+		}
+		for n := 1; n <= 4; n++ {
+			s.record(s.scan(Run{}, Target{}, n, model.Exposed))
+			s.record(audit(n))
+		}
+		o := Rollout{Name: "all", Strategy: "restrict"}
+		s.ok(s.AddRollout(s.ctx, &o, HostFilter{}))
+		plan := &model.Plan{Changes: []model.Change{{ID: "1", Setting: "x"}}}
+		var planned []PlannedHost
+		for n := int64(1); n <= 4; n++ {
+			planned = append(planned, PlannedHost{
+				HostID: n, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"}, Stops: []RolloutStop{{Who: "a"}},
+			})
+		}
+		s.advance(1000)
+		s.ok(s.RecordPlanned(s.ctx, o.ID, planned))
+		s.ok(s.RolloutPlanned(s.ctx, o.ID))
+		hosts := func() []RolloutHost {
+			list, _, err := s.RolloutHosts(s.ctx, o.ID, RolloutFilter{}, Page{Sort: "id"})
+			s.ok(err)
+			return list
+		}
+		same(s, "why", hosts()[0].Why, whyUnwatched)
+		due := func() []AuditedHost {
+			all, err := s.AuditedHosts(s.ctx, 10)
+			s.ok(err)
+			return all
+		}
+		same(s, "before an audit", due(), nil)
+		s.advance(1000)
+		s.record(audit(1))
+		s.record(audit(2))
+		s.record(s.scan(Run{}, Target{}, 3, model.Exposed, "f1"))
+		all := due()
+		same(s, "audited", len(all), 2)
+		got, err := s.RolloutPlan(s.ctx, all[0].Group)
+		s.ok(err)
+		same(s, "plan", got, plan)
+		_, err = s.RolloutPlan(s.ctx, 999)
+		s.fails(err, ErrNotFound)
+		all[0].Made = true
+		s.ok(s.RecordAudited(s.ctx, all))
+		s.ok(s.RecordAudited(s.ctx, all)) // again does nothing
+		_, err = s.FollowRollouts(s.ctx)
+		s.ok(err)
+		var states []RolloutState
+		for _, h := range hosts() {
+			states = append(states, h.State)
+		}
+		same(s, "states", states, []RolloutState{RolloutClosed, RolloutWaiting, RolloutOpen, RolloutUnwatched})
+		same(s, "its group", hosts()[1].Group, 0)
+		unplanned, err := s.UnplannedRollouts(s.ctx)
+		s.ok(err)
+		same(s, "to plan", len(unplanned), 1)
+		s.ok(s.RecordPlanned(s.ctx, o.ID, planned[1:2])) // with what it would stop
+		same(s, "planned anew", hosts()[1].State, RolloutUnwatched)
+		same(s, "once more", due(), nil)
+	})
+}

@@ -200,7 +200,7 @@ var stateWords = []struct {
 	{store.RolloutOpen, "to change", "exposed"},
 	{store.RolloutClosed, "closed", "closed"},
 	{store.RolloutUnaudited, "to audit first", "limited"},
-	{store.RolloutUnwatched, "to change, no finding to watch", "limited"},
+	{store.RolloutUnwatched, "to change, an audit will show it", "limited"},
 	{store.RolloutWaiting, "being planned", "unknown"},
 	{store.RolloutNothing, "nothing to change", "unknown"},
 	{store.RolloutQuestion, "contradictory", "unknown"},
