@@ -113,6 +113,7 @@ var writers = []writer{
 	{"web/render.go", []string{"clean"}, ""},
 	{"web/server.go", nil, "ok, of its own"},
 	{"web/tlscert/tlscert.go", nil, "the certificate's files"},
+	{"web/upload.go", nil, "a file that a preview keeps, packed, for the import alone"},
 	{"web/view/files.go", []string{"JSONWriter", "Cell"}, ""},
 }
 

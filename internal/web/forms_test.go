@@ -1,8 +1,11 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
 	"html"
+	"io"
+	"math/rand/v2"
 	"net/http"
 	"regexp"
 	"strings"
@@ -162,7 +165,7 @@ func TestScheduleBySentence(t *testing.T) {
 	p.says("/schedules", "every Monday and Thursday at 22:00", "every day at 02:30", " 22:00 CE")
 }
 
-// TestImportPreview: a file is looked at, and nothing of it is kept; after the import stands what to do next.
+// TestImportPreview: a file is looked at, and nothing of it is taken; the preview imports it. After the import stands what to do next.
 func TestImportPreview(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
@@ -180,7 +183,18 @@ func TestImportPreview(t *testing.T) {
 	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets would be added, 1 changed, 1 row left out") || count() != was {
 		t.Errorf("the preview: %d, %d targets of %d: %s", a.status, count(), was, a.body[max(0, strings.Index(a.body, "<main")):])
 	}
-	a = p.upload("/targets/import", "t.csv", table)
+	again := func(path string, pairs ...string) answer { // presses the preview's own button
+		t.Helper()
+		kept := regexp.MustCompile(`name="kept" value="([^"]+)"`).FindAllStringSubmatch(a.body, -1)
+		if kept == nil {
+			t.Fatalf("the preview keeps no file: %s", a.body[max(0, strings.Index(a.body, "<main")):])
+		}
+		for _, k := range kept {
+			pairs = append(pairs, keptField, html.UnescapeString(k[1]))
+		}
+		return p.upload(path, "", "", pairs...)
+	}
+	a = again("/targets/import")
 	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets were added") || !strings.Contains(a.body, `href="/runs/new"`) || count() != was+2 {
 		t.Errorf("the import: %d, %d targets", a.status, count())
 	}
@@ -193,14 +207,55 @@ func TestImportPreview(t *testing.T) {
 	if a = p.upload("/import?look=yes", "a.json", audit, "kind", "audit"); a.status != http.StatusOK || !strings.Contains(a.body, "1 of 1 result would be taken") || !strings.Contains(a.body, h.Name) || kept() {
 		t.Errorf("the preview of an audit: %d, kept %v: %s", a.status, kept(), a.body[max(0, strings.Index(a.body, "<main")):])
 	}
-	if a = p.upload("/import", "a.json", audit, "kind", "audit"); a.status != http.StatusOK || !strings.Contains(a.body, "1 of 1 result was taken") || !strings.Contains(a.body, `href="/hosts"`) || !kept() {
+	if a = again("/import", "kind", "audit"); a.status != http.StatusOK || !strings.Contains(a.body, "1 of 1 result was taken") || !strings.Contains(a.body, `href="/hosts"`) || !kept() {
 		t.Errorf("the import of an audit: %d, kept %v", a.status, kept())
 	}
 	other := strings.ReplaceAll(audit, h.Name, s.host("10.1.0.3:445").Name)
-	if a = p.uploadAll("/import", [][2]string{{"a.json", "[" + audit + "]"}, {"b.json", other}}, "kind", "audit"); a.status != http.StatusOK || !strings.Contains(a.body, "2 of 2 results were taken") {
+	a = p.uploadAll("/import?look=yes", [][2]string{{"a.json", "[" + audit + "]"}, {"b.json", other}}, "kind", "audit")
+	if a = again("/import", "kind", "audit"); a.status != http.StatusOK || !strings.Contains(a.body, "2 of 2 results were taken") {
 		t.Errorf("two files: %d %s", a.status, a.body)
 	}
 	if a = p.uploadAll("/import", [][2]string{{"a.json", audit}, {"b.json", "nothing"}, {"c.json", other}}, "kind", "audit"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "1 of 1 result was taken") || !strings.Contains(a.body, "b.json: ") {
 		t.Errorf("a file that is none: %d %s", a.status, a.body)
+	}
+}
+
+// What a preview keeps comes back as it was; what it is too large for, and what is no such file, does not.
+func TestPreviewKeeps(t *testing.T) {
+	for _, text := range []string{"", "spec\r\n\x00\xff", strings.Repeat("srv.example\n", 400_000)} {
+		p := newPreview(strings.NewReader(text))
+		if _, err := io.CopyN(io.Discard, p, int64(len(text)/2)); err != nil {
+			t.Fatal(err)
+		}
+		kept, err := p.kept()
+		if err != nil || kept == "" {
+			t.Fatalf("%d bytes: %v", len(text), err)
+		}
+		r, err := unkept(strings.NewReader(kept))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(r); err != nil || string(b) != text {
+			t.Errorf("%d bytes came back as %d, %v", len(text), len(b), err)
+		}
+	}
+	random := make([]byte, maxKept+1000)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
+	if kept, err := newPreview(bytes.NewReader(random)).kept(); kept != "" || err != nil {
+		t.Errorf("%d bytes that do not pack are kept in %d, %v", len(random), len(kept), err)
+	}
+	var two keptFiles
+	for _, n := range []int{maxKept / 2, maxKept} { // each fits, both do not
+		if err := two.read(bytes.NewReader(random[:n-1000]), func(io.Reader) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if two.Files != nil || !two.full {
+		t.Errorf("%d files of %d characters are kept", len(two.Files), two.size)
+	}
+	for _, bad := range []string{"", "%%%", "AAAA", strings.Repeat("A", 2*maxKept)} {
+		if _, err := unkept(strings.NewReader(bad)); err == nil {
+			t.Errorf("%.10q is opened", bad)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 
@@ -12,17 +13,21 @@ type importResults struct {
 	Form   *form
 	Kind   field
 	Report *fleet.Imported
-	Look   bool // nothing was kept: it is a preview
+	Look   bool // nothing was taken: it is a preview
+	Kept   keptFiles
 }
 
 var importKinds = []option{
 	{Value: "scan", Label: "scan results"}, {Value: "audit", Label: "audit results"}, {Value: "observe", Label: "an observation"},
 }
 
-func importPage(v *visit) error { return v.showImport(newForm(v.r.URL.Query()), nil, http.StatusOK) }
+func importPage(v *visit) error {
+	return v.showImport(importResults{Form: newForm(v.r.URL.Query())}, http.StatusOK)
+}
 
-func (v *visit) showImport(f *form, report *fleet.Imported, status int) error {
-	return v.renderStatus(status, "import", "Import results", importResults{f, f.Choose("kind", "What it is", "", importKinds), report, v.looks()})
+func (v *visit) showImport(d importResults, status int) error {
+	d.Kind, d.Look = d.Form.Choose("kind", "What it is", "", importKinds), v.looks()
+	return v.renderStatus(status, "import", "Import results", d)
 }
 
 // mostFiles bounds the files of one import: a person picks those of a rack or two, and programs use the API.
@@ -35,11 +40,7 @@ func takeResults(v *visit) error {
 	if err != nil {
 		return problem{http.StatusBadRequest, "Choose a file."}
 	}
-	take := v.acts.ImportResults
-	if v.looks() {
-		take = v.acts.PreviewResults
-	}
-	var all *fleet.Imported
+	d := importResults{Form: f}
 	for range mostFiles {
 		file, err := nextFile(reader, f)
 		if err != nil {
@@ -48,30 +49,38 @@ func takeResults(v *visit) error {
 		if file == nil {
 			break
 		}
-		report, err := take(v.ctx(), v.who(), f.Get("kind"), file)
-		switch {
+		var report fleet.Imported
+		if v.looks() {
+			err = d.Kept.read(file, func(r io.Reader) (err error) {
+				report, err = v.acts.PreviewResults(v.ctx(), v.who(), f.Get("kind"), r)
+				return err
+			})
+		} else {
+			report, err = v.acts.ImportResults(v.ctx(), v.who(), f.Get("kind"), file)
+		}
+		switch all := d.Report; {
 		case f.refused(err):
 			if all != nil { // those before it are kept, and said
-				f.Wrong["file"] = brief(file.FileName()) + ": " + f.Wrong["file"]
+				f.Wrong["file"] = brief(file.name) + ": " + f.Wrong["file"]
 			}
-			return v.showImport(f, all, statusOf(err))
+			return v.showImport(d, statusOf(err))
 		case err != nil:
 			return err
 		case all == nil:
-			all = &report
+			d.Report = &report
 		default:
 			all.Results, all.Taken = all.Results+report.Results, all.Taken+report.Taken
 			all.Hosts, all.Problems = append(all.Hosts, report.Hosts...), append(all.Problems, report.Problems...)
 		}
 	}
-	if all == nil {
+	if d.Report == nil {
 		f.wrong("file", "Choose a file.")
-		return v.showImport(f, nil, http.StatusUnprocessableEntity)
+		return v.showImport(d, http.StatusUnprocessableEntity)
 	}
 	if _, err := reader.NextPart(); err == nil {
-		all.Problems = append(all.Problems, "Only the first "+strconv.Itoa(mostFiles)+" files were read.")
+		d.Report.Problems = append(d.Report.Problems, "Only the first "+strconv.Itoa(mostFiles)+" files were read.")
 	}
-	return v.showImport(f, all, http.StatusOK)
+	return v.showImport(d, http.StatusOK)
 }
 
 // takeJournal takes what was applied on one host: the output of history --format json there.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"io"
-	"mime/multipart"
 	"net/http"
 
 	"ipcguard/internal/fleet"
@@ -12,50 +11,12 @@ import (
 type targetImport struct {
 	Form   *form
 	Report *fleet.ImportReport
-	Look   bool // nothing was kept: it is a preview
+	Look   bool // nothing was taken: it is a preview
+	Kept   keptFiles
 }
-
-// looks tells whether a file is only to be looked at.
-func (v *visit) looks() bool { return v.r.URL.Query().Get("look") != "" }
 
 func targetImportPage(v *visit) error {
 	return v.render("targetimport", "Import targets", targetImport{Form: newForm(nil)})
-}
-
-// upload opens the file of a form without keeping it in memory: parts come as they arrive. Fields before the file are
-// read into the form.
-func (v *visit) upload(f *form) (*multipart.Part, error) {
-	reader, err := v.r.MultipartReader()
-	if err != nil {
-		return nil, problem{http.StatusBadRequest, "Choose a file."}
-	}
-	part, err := nextFile(reader, f)
-	if part == nil && err == nil {
-		f.wrong("file", "Choose a file.")
-	}
-	return part, err
-}
-
-// mostFields bounds the fields before a file: a form has few.
-const mostFields = 20
-
-// nextFile is the next file of a form, or nil; the fields before it are read into the form.
-func nextFile(reader *multipart.Reader, f *form) (*multipart.Part, error) {
-	for range mostFields {
-		part, err := reader.NextPart()
-		if err != nil {
-			break
-		}
-		if part.FileName() != "" {
-			return part, nil
-		}
-		b, err := io.ReadAll(io.LimitReader(part, maxNote))
-		if err != nil {
-			return nil, err
-		}
-		f.Set(part.FormName(), string(b))
-	}
-	return nil, nil
 }
 
 func importTargets(v *visit) error {
@@ -64,19 +25,26 @@ func importTargets(v *visit) error {
 	if err != nil {
 		return err
 	}
+	show := func(status int, d targetImport) error {
+		return v.renderStatus(status, "targetimport", "Import targets", d)
+	}
 	if file == nil {
-		return v.renderStatus(http.StatusUnprocessableEntity, "targetimport", "Import targets", targetImport{Form: f})
+		return show(http.StatusUnprocessableEntity, targetImport{Form: f})
 	}
-	take := v.acts.ImportTargets
-	if v.looks() {
-		take = v.acts.PreviewTargets
+	d := targetImport{Form: f, Report: &fleet.ImportReport{}, Look: v.looks()}
+	if d.Look {
+		err = d.Kept.read(file, func(r io.Reader) (err error) {
+			*d.Report, err = v.acts.PreviewTargets(v.ctx(), v.who(), r)
+			return err
+		})
+	} else {
+		*d.Report, err = v.acts.ImportTargets(v.ctx(), v.who(), file)
 	}
-	report, err := take(v.ctx(), v.who(), file)
 	switch {
 	case f.refused(err):
-		return v.renderStatus(statusOf(err), "targetimport", "Import targets", targetImport{Form: f})
+		return show(statusOf(err), targetImport{Form: f})
 	case err != nil:
 		return err
 	}
-	return v.render("targetimport", "Import targets", targetImport{Form: f, Report: &report, Look: v.looks()})
+	return show(http.StatusOK, d)
 }
