@@ -229,7 +229,7 @@ func TestActsOnWork(t *testing.T) {
 	p.done("/exceptions", "finding", "anonymous-lists-groups", "tag", "dc", "reason", "old printers", "owner", "Bo", "until", until)
 	p.done("/exceptions", "finding", "anonymous-lists-accounts", "host", fmt.Sprint(s.host("10.1.0.1:445").ID), "host", "2", "reason", "being replaced", "owner", "Bo", "until", until)
 	p.says("/exceptions", "old printers", "being replaced", until)
-	p.says(fmt.Sprintf("/hosts/%d", s.host("10.1.0.1:445").ID), "until "+until)
+	p.says(fmt.Sprintf("/hosts/%d", s.host("10.1.0.1:445").ID), until+" 23:59")
 	p.refuses("/exceptions", "This is past", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "2020-01-01")
 	p.refuses("/exceptions", "Two years at most", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "2099-01-01")
 	p.refuses("/exceptions", "Want a date", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "tomorrow")

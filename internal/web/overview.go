@@ -28,7 +28,7 @@ type overview struct {
 	ByOwner []standing
 	Given   []givenCount
 	First   []firstChange // the settings that fix most
-	Runs    []store.Run
+	openRuns
 	Workers []workerRow
 	Empty   bool
 
@@ -103,7 +103,7 @@ func overviewPage(v *visit) error {
 	if events, d.Changed, err = v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since}, store.Page{Size: mostRead, Sort: "-at"}); err != nil {
 		return err
 	}
-	d.Told = oneEach(events)
+	d.Told = oneEach(events, d.Changed)
 	if d.Hosts, err = v.worstHosts(d.Site); err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func overviewPage(v *visit) error {
 		n := min(len(who), mostNotice)
 		d.First = append(d.First, firstChange{r, who[:n], len(who) - n})
 	}
-	if d.Runs, err = v.runsUnderWay(); err != nil {
+	if d.openRuns, err = v.runsUnderWay(); err != nil {
 		return err
 	}
 	if d.Workers, err = v.workerRows(); err != nil {
@@ -157,11 +157,26 @@ func (v *visit) problems(sites []string, at string) ([]fleet.Problem, error) {
 // mostRuns bounds the runs that are listed as under way.
 const mostRuns = 50
 
-// runsUnderWay lists the runs that wait or run, the newest first.
-func (v *visit) runsUnderWay() ([]store.Run, error) {
+// openRuns are the runs that wait or run, the newest first, and how many more there are.
+type openRuns struct {
+	Runs     []store.Run
+	MoreRuns int
+}
+
+func (v *visit) runsUnderWay() (openRuns, error) {
 	all, err := v.store.OpenRuns(v.ctx())
 	slices.Reverse(all)
-	return all[:min(len(all), mostRuns)], err
+	n := min(len(all), mostRuns)
+	return openRuns{all[:n], len(all) - n}, err
+}
+
+// openRunRows are the rows of the runs under way as they move.
+func openRunRows(v *visit) error {
+	d, err := v.runsUnderWay()
+	if err != nil {
+		return err
+	}
+	return v.moved("/", len(d.Runs) > 0, "overview", "open-runs", d)
 }
 
 // sawAll makes "since your last visit" begin now.

@@ -333,15 +333,7 @@ func rolloutProgress(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if v.r.Header.Get("HX-Request") == "" { // opened by hand: there is a whole page of it
-		http.Redirect(v.w, v.r, rolloutPath(d.ID), http.StatusSeeOther)
-		return nil
-	}
-	status := http.StatusOK
-	if !d.Live {
-		status = stopPolling
-	}
-	return v.fragment(status, "rollout", "moved", d)
+	return v.moved(rolloutPath(d.ID), d.Live, "rollout", "moved", d)
 }
 
 // handedOver is a rollout whole, and what its files are called.

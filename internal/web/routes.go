@@ -86,6 +86,8 @@ func routes() []route {
 		{method: "GET", path: "/runs/new", needs: operate, do: newRunPage},
 		{method: "POST", path: "/runs", needs: operate, do: startRun},
 		{method: "GET", path: "/runs/{id}", needs: look, do: runPage},
+		{method: "GET", path: "/runs/rows", needs: look, do: runRows, polled: true},
+		{method: "GET", path: "/runs/open", needs: look, do: openRunRows, polled: true},
 		{method: "GET", path: "/runs/{id}/progress", needs: look, do: runProgress, polled: true},
 		{method: "POST", path: "/runs/{id}/cancel", needs: operate, do: cancelRun},
 

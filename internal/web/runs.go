@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,17 +18,39 @@ type runs struct {
 	Rows  []store.Run
 	Pager pager
 	Heads []head
+	Live  bool   // a run of the list is under way
+	Again string // where its rows are asked for again
 }
 
 func runsPage(v *visit) error {
-	columns := []column{{"id", "run", "", true}, {"state", "state", "", false}, {"created", "begun", "", true}, {"by", "by", "", false}, {"total", "targets", "num", true}, {"done", "done", "num", true}, {"exposed", "exposed", "num", true}, {"limited", "limited", "num", true}, {"closed", "closed", "num", true}, {"unknown", "not known", "num", true}, {"failed", "failed", "num", true}}
-	page := v.pageOf("-id", columns)
-	list, total, err := v.store.Runs(v.ctx(), page)
+	d, err := v.runList()
 	if err != nil {
 		return err
 	}
-	return v.render("runs", "Runs", runs{list, v.pager(page, len(list), total), v.heads(byParam, page.Sort, columns)})
+	return v.render("runs", "Runs", d)
 }
+
+// runRows are the rows of the list as they move.
+func runRows(v *visit) error {
+	d, err := v.runList()
+	if err != nil {
+		return err
+	}
+	return v.moved(pathWith("/runs", v.r.URL.RawQuery), d.Live, "runs", "run-rows", d)
+}
+
+func (v *visit) runList() (runs, error) {
+	columns := []column{{"id", "run", "", true}, {"state", "state", "", false}, {"created", "begun", "", true}, {"by", "by", "", false}, {"total", "targets", "num", true}, {"done", "done", "num", true}, {"exposed", "exposed", "num", true}, {"limited", "limited", "num", true}, {"closed", "closed", "num", true}, {"unknown", "not known", "num", true}, {"failed", "failed", "num", true}}
+	page := v.pageOf("-id", columns)
+	list, total, err := v.store.Runs(v.ctx(), page)
+	d := runs{Rows: list, Pager: v.pager(page, len(list), total), Heads: v.heads(byParam, page.Sort, columns)}
+	d.Live = slices.ContainsFunc(list, func(r store.Run) bool { return live(r.State) })
+	d.Again = pathWith("/runs/rows", v.r.URL.RawQuery)
+	return d, err
+}
+
+// live tells whether a run is under way.
+func live(state store.RunState) bool { return state == store.RunRunning || state == store.RunWaiting }
 
 // newRun is the form that starts a run by hand.
 type newRun struct {
@@ -91,6 +114,7 @@ type run struct {
 	Pager    pager
 	Heads    []head
 	States   []stateLink
+	Again    string // where what moves is asked for again
 	Events   []store.Event
 	Schedule string
 }
@@ -110,7 +134,7 @@ func (v *visit) runOf() (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &run{Run: r, What: acts.Chosen(r.Selector), Live: r.State == store.RunRunning || r.State == store.RunWaiting}
+	d := &run{Run: r, What: acts.Chosen(r.Selector), Live: live(r.State)}
 	ended := r.Done
 	if r.Total > 0 {
 		d.Percent = min(ended*100/r.Total, 100)
@@ -135,17 +159,8 @@ func runPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	state := store.UnitState(view.Known(v.r.URL.Query().Get("state"), texts(store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped)...))
-	columns := []column{{"spec", "target", "", false}, {"state", "state", "", false}, {"worker", "worker", "", false}, {"attempt", "tries", "num", true}, {"ended", "ended", "", true}, {"reason", "why", "", false}}
-	page := v.pageOf("target", columns)
-	d.Heads = v.heads(byParam, page.Sort, columns)
-	units, total, err := v.store.Units(v.ctx(), d.ID, state, page)
-	if err != nil {
+	if err := v.unitsOf(d); err != nil {
 		return err
-	}
-	d.Units, d.Pager = units, v.pager(page, len(units), total)
-	for _, s := range []store.UnitState{"", store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped} {
-		d.States = append(d.States, stateLink{s, v.with("state", string(s), "offset", "", "page", ""), s == state})
 	}
 	if d.Events, _, err = v.store.Events(v.ctx(), store.EventFilter{RunID: d.ID}, store.Page{Size: mostEvents, Sort: "-at"}); err != nil {
 		return err
@@ -158,6 +173,24 @@ func runPage(v *visit) error {
 	return v.render("run", string(d.Kind)+" "+strconv.FormatInt(d.ID, 10), d)
 }
 
+// unitsOf reads the part of a run's targets that is asked for.
+func (v *visit) unitsOf(d *run) error {
+	state := store.UnitState(view.Known(v.r.URL.Query().Get("state"), texts(store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped)...))
+	columns := []column{{"spec", "target", "", false}, {"state", "state", "", false}, {"worker", "worker", "", false}, {"attempt", "tries", "num", true}, {"ended", "ended", "", true}, {"reason", "why", "", false}}
+	page := v.pageOf("target", columns)
+	d.Heads = v.heads(byParam, page.Sort, columns)
+	d.Again = pathWith("/runs/"+strconv.FormatInt(d.ID, 10)+"/progress", v.r.URL.RawQuery)
+	units, total, err := v.store.Units(v.ctx(), d.ID, state, page)
+	if err != nil {
+		return err
+	}
+	d.Units, d.Pager = units, v.pager(page, len(units), total)
+	for _, s := range []store.UnitState{"", store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped} {
+		d.States = append(d.States, stateLink{s, v.with("state", string(s), "offset", "", "page", ""), s == state})
+	}
+	return nil
+}
+
 // stopPolling is htmx's own status: what is shown is final.
 const stopPolling = 286
 
@@ -167,15 +200,23 @@ func runProgress(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if v.r.Header.Get("HX-Request") == "" { // opened by hand: there is a whole page of it
-		http.Redirect(v.w, v.r, "/runs/"+url.PathEscape(v.r.PathValue("id")), http.StatusSeeOther)
+	if err := v.unitsOf(d); err != nil {
+		return err
+	}
+	return v.moved("/runs/"+url.PathEscape(v.r.PathValue("id")), d.Live, "run", "moved", d)
+}
+
+// moved answers a page that asks for a part of it again, as long as it is live. Who opens it by hand is led to the page.
+func (v *visit) moved(page string, live bool, name, part string, d any) error {
+	if v.r.Header.Get("HX-Request") == "" {
+		http.Redirect(v.w, v.r, page, http.StatusSeeOther)
 		return nil
 	}
 	status := http.StatusOK
-	if !d.Live {
+	if !live {
 		status = stopPolling
 	}
-	return v.fragment(status, "run", "moved", d)
+	return v.fragment(status, name, part, d)
 }
 
 func cancelRun(v *visit) error {

@@ -213,9 +213,10 @@ const (
 	mostRead = 150
 )
 
-// oneEach joins events, the newest first, to a line for each host: its worst event, the newest of several, and how many more there are.
-// Of a host that became closed it says so: what was before that is over. The worst hosts stand first.
-func oneEach(events []store.Event) []told {
+// oneEach joins events, the newest first, to a line for each host: its worst event, the newest of several, and how many more there are,
+// which is a least number where these are not all of them. Of a host that became closed it says so: what was before that is over. The
+// worst hosts stand first.
+func oneEach(events []store.Event, all int) []told {
 	var out []told
 	at, n, closed := map[string]int{}, map[string]int{}, map[string]bool{}
 	for _, e := range events {
@@ -234,6 +235,9 @@ func oneEach(events []store.Event) []told {
 	for key, i := range at {
 		if more := n[key] - 1; more > 0 {
 			out[i].More = plural(more, "more change", "more changes")
+			if all > len(events) {
+				out[i].More = "at least " + out[i].More
+			}
 		}
 	}
 	arrange(out, "-severity", map[string]func(a, b told) int{"severity": by(func(t told) int { return t.Severity.Rank() })})

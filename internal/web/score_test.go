@@ -57,23 +57,28 @@ func TestScoreMoved(t *testing.T) {
 
 // Many events of a host are one line, with the worst of them, and the worst hosts stand first.
 func TestOneEach(t *testing.T) {
-	got := oneEach([]store.Event{
+	events := []store.Event{
 		{HostID: 1, Severity: model.Low, Text: "a"},
 		{HostID: 2, Severity: model.Medium, Text: "b"},
 		{HostID: 1, Severity: model.High, Text: "c"},
 		{HostID: 1, Severity: model.High, Text: "d"},
 		{HostID: 3, Text: "e"},
-	})
+	}
+	got := oneEach(events, len(events))
+	if more := oneEach(events, 200)[0].More; more != "at least 2 more changes" {
+		t.Errorf("of events that were not all read: %q", more)
+	}
 	if len(got) != 3 || got[0].Text != "c" || got[0].More != "2 more changes" || got[1].Text != "b" || got[1].More != "" || got[2].Text != "e" {
 		t.Errorf("%+v", got)
 	}
-	got = oneEach([]store.Event{
+	events = []store.Event{
 		{HostID: 1, Severity: model.Info, Text: "ended", Kind: store.EventFindingEnded},
 		{HostID: 1, Severity: model.Info, Text: "closed", Kind: store.EventBecameClosed},
 		{HostID: 1, Severity: model.High, Text: "exposed", Kind: store.EventBecameExposed},
 		{HostID: 2, Severity: model.High, Text: "opened", Kind: store.EventPipeOpened},
 		{HostID: 2, Severity: model.Info, Text: "closed", Kind: store.EventBecameClosed},
-	})
+	}
+	got = oneEach(events, len(events))
 	if len(got) != 2 || got[0].Text != "opened" || got[1].Text != "closed" || got[1].More != "2 more changes" {
 		t.Errorf("closed since: %+v", got)
 	}

@@ -8,14 +8,15 @@
 	const local = root => {
 		for (const t of root.querySelectorAll('time[datetime]:not([data-zone])')) {
 			const at = new Date(t.dateTime);
-			if (isNaN(at) || !/^\d{4}-\d\d-\d\d \d\d:\d\d$/.test(t.textContent)) continue;
-			t.title = t.textContent + ' UTC' + (t.title ? ', ' + t.title : '');
-			t.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+			const day = /^\d{4}-\d\d-\d\d$/.test(t.textContent);
+			if (isNaN(at) || !day && !/^\d{4}-\d\d-\d\d \d\d:\d\d$/.test(t.textContent)) continue;
+			if (!day) t.title = t.textContent + ' UTC' + (t.title ? ', ' + t.title : '');
+			t.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}` + (day ? '' : ` ${two(at.getHours())}:${two(at.getMinutes())}`);
 			t.dataset.zone = zone;
 		}
 	};
 	local(document);
 	const foot = document.getElementById('zone');
 	if (foot) foot.textContent = 'times are in ' + zone;
-	document.addEventListener('htmx:afterSwap', e => local(e.target));
+	for (const swap of ['htmx:afterSwap', 'htmx:oobAfterSwap']) document.addEventListener(swap, e => local(e.target));
 })();
