@@ -276,11 +276,10 @@ func rolloutPage(v *visit) error {
 		{"host", "host", "", false},
 		{"state", "state", "", false},
 		{"since", "since", "", true},
-		{"", "before", "", false},
-		{"verdict", "now", "", true},
+		{"verdict", "verdict", "", true},
 		{"site", "site", "", false},
 		{"owner", "owner", "", false},
-		{"", "why no changes", "", false},
+		{"", "why", "", false},
 	}
 	page := v.pageOf("host", columns)
 	if !q.Has("size") { // there is much above them
