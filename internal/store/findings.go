@@ -315,14 +315,13 @@ func (q *Queries) Findings(ctx context.Context, f HostFilter, p Page) ([]HostFin
 }
 
 // byPosture counts the hosts of each posture, of which there are few, and joins the postures' findings.
-func byPosture(w *where) string {
-	return ` FROM (SELECT h.posture_id, count(*) AS hosts FROM hosts h` + w.String() + ` GROUP BY ` +
-		w.group("h.posture_id") + `) g
+func byPosture(c counting) string {
+	return ` FROM (SELECT h.posture_id, ` + c.hosts + ` AS hosts` + c.source() + ` GROUP BY ` + c.group("h.posture_id") + `) g
 		JOIN posture_findings p ON p.posture_id = g.posture_id`
 }
 
 func (q *Queries) countFindings(ctx context.Context, f HostFilter) (int, error) {
-	w := f.where(q.pg)
+	w := q.counting(f)
 	query := byPosture(w)
 	only := &where{pg: q.pg, args: w.args}
 	if f.Finding != "" {
@@ -340,7 +339,7 @@ func (q *Queries) countFindings(ctx context.Context, f HostFilter) (int, error) 
 // FindingCounts returns for each open finding of the matching hosts the number of hosts with it, the most frequent
 // first.
 func (q *Queries) FindingCounts(ctx context.Context, f HostFilter) ([]FindingCount, error) {
-	w := f.where(q.pg)
+	w := q.counting(f)
 	// A posture may have a finding in several rows; its hosts count once.
 	return list(ctx, q, func(r row, c *FindingCount) error {
 		return r.Scan(&c.Finding, &c.Hosts, &c.Findings, &c.Excepted, &c.Severity)
@@ -354,7 +353,7 @@ func (q *Queries) FindingCounts(ctx context.Context, f HostFilter) ([]FindingCou
 // SettingCounts returns for each setting the number of hosts with an open finding that it would close, the most
 // frequent first.
 func (q *Queries) SettingCounts(ctx context.Context, f HostFilter) ([]SettingCount, error) {
-	w := f.where(q.pg)
+	w := q.counting(f)
 	return list(ctx, q, func(r row, c *SettingCount) error {
 		return r.Scan(&c.Setting, &c.Hosts, &c.Findings, &c.Excepted, &c.Severity)
 	}, `SELECT setting, CAST(sum(hosts) AS BIGINT), CAST(sum(n) AS BIGINT), CAST(sum(excepted) AS BIGINT), max(severity)

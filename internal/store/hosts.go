@@ -51,9 +51,12 @@ func hostOrder(p Page) (string, error) {
 // where returns the conditions for queries about hosts only: in the fleet, or retired.
 func (f HostFilter) where(pg bool) *where {
 	w := &where{pg: pg}
-	if f.Retired {
+	switch {
+	case f.Retired:
 		w.and(`h.retired > 0`)
-	} else {
+	case f.IDs != nil && !pg:
+		w.and(`+h.retired = 0`) // keeps SQLite from following an index of the whole fleet: it looks up each host
+	default:
 		w.and(`h.retired = 0`)
 	}
 	return f.append(w)
@@ -132,9 +135,17 @@ func (q *Queries) Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int,
 		return nil, 0, err
 	}
 	w := f.where(q.pg)
+	if !q.pg && strings.TrimPrefix(p.Sort, "-") == "severity" {
+		for i, part := range w.parts {
+			if strings.HasPrefix(part, "h.verdict ") {
+				w.parts[i] = "+" + part // keeps SQLite from sorting all hosts of a verdict: this order's index has it, too
+			}
+		}
+	}
 	var total int
 	if !p.Uncounted {
-		if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM hosts h`+w.String(), w.args...); err != nil {
+		c := q.counting(f)
+		if err := q.one(ctx, []any{&total}, `SELECT COALESCE(`+c.hosts+`, 0)`+c.source(), c.args...); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -204,7 +215,7 @@ const VerdictUnknown model.Verdict = "unknown"
 
 // Counts returns the number of hosts with each verdict. Inconclusive and unreachable ones are unknown.
 func (q *Queries) Counts(ctx context.Context, f HostFilter) (Counts, error) {
-	w := f.where(q.pg)
+	from := q.counting(f)
 	var c Counts
 	err := q.each(ctx, func(r row) error {
 		var verdict model.Verdict
@@ -214,7 +225,7 @@ func (q *Queries) Counts(ctx context.Context, f HostFilter) (Counts, error) {
 		}
 		c.add(verdict, n)
 		return nil
-	}, `SELECT h.verdict, count(*) FROM hosts h`+w.String()+` GROUP BY `+w.group("h.verdict"), w.args...)
+	}, `SELECT h.verdict, `+from.hosts+from.source()+` GROUP BY `+from.group("h.verdict"), from.args...)
 	return c, err
 }
 
@@ -248,7 +259,7 @@ func (q *Queries) LastSeenBySite(ctx context.Context) (map[string]time.Time, err
 
 // CellCounts returns the number of hosts that give strangers each kind of data.
 func (q *Queries) CellCounts(ctx context.Context, f HostFilter) (map[model.Disclosure]int, error) {
-	w := f.where(q.pg)
+	from := q.counting(f)
 	counts := map[model.Disclosure]int{}
 	err := q.each(ctx, func(r row) error {
 		var cells string
@@ -262,7 +273,7 @@ func (q *Queries) CellCounts(ctx context.Context, f HostFilter) (map[model.Discl
 			}
 		}
 		return nil
-	}, `SELECT h.cells, count(*) FROM hosts h`+w.String()+` GROUP BY `+w.group("h.cells"), w.args...)
+	}, `SELECT h.cells, `+from.hosts+from.source()+` GROUP BY `+from.group("h.cells"), from.args...)
 	return counts, err
 }
 

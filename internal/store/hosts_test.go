@@ -1,9 +1,13 @@
 package store
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pressly/goose/v3"
 
 	"ipcguard/internal/model"
 )
@@ -240,4 +244,73 @@ func TestMerge(t *testing.T) {
 		s.fails(err, ErrNotFound)
 		s.consistent()
 	})
+}
+
+// TestCounts: the numbers of hosts are the same by way of the kept counts and by way of the hosts, and a database that is
+// taken back a version and forward again counts what it has.
+func TestCounts(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		branch := Site{Name: "branch"}
+		s.ok(s.SaveSite(s.ctx, &branch))
+		for n := 1; n <= 9; n++ {
+			verdict := []model.Verdict{model.Exposed, model.Closed, model.Limited}[n%3]
+			r := s.scan(Run{}, Target{}, n, verdict, []string{"f1", "f2"}[:n%3]...)
+			if n%4 == 0 {
+				r.Host.SiteID = branch.ID
+			}
+			s.record(r)
+		}
+		_, err := s.RetireHost(s.ctx, 9, s.clock())
+		s.ok(err)
+		s.ok(s.DeleteHost(s.ctx, 8))
+		s.advance(1000)
+		s.record(s.scan(Run{}, Target{}, 7, model.Closed)) // nothing is open any more
+		check := func() {
+			s.Helper()
+			s.counted()
+			for _, f := range []HostFilter{
+				{},
+				{Site: "branch"},
+				{Within: Sites{s.site.ID}},
+				{Verdict: model.Exposed},
+				{Verdict: VerdictUnknown},
+				{Discloses: model.Disclosures()[0]},
+				{Finding: "f2"},
+				{Setting: "shared", Least: model.High},
+				{Owner: "x"},
+				{Site: "nowhere"},
+			} {
+				if !f.counted() {
+					s.Errorf("%+v is not counted", f)
+				}
+				rows := f // the same hosts, by way of the rows
+				rows.Unseen = s.clock().AddDate(1, 0, 0)
+				all, total, err := s.Hosts(s.ctx, f, Page{Sort: "-severity"})
+				s.ok(err)
+				same(s, fmt.Sprintf("%+v", f), total, len(all))
+				ask(s, f, rows, s.Counts)
+				ask(s, f, rows, s.CellCounts)
+				ask(s, f, rows, s.FindingCounts)
+				ask(s, f, rows, s.SettingCounts)
+				ask(s, f, rows, s.Standings)
+			}
+		}
+		check()
+		s.ok(s.withGoose(func(p *goose.Provider) error {
+			_, err := p.DownTo(s.ctx, 11)
+			return err
+		}))
+		s.ok(s.Migrate(s.ctx))
+		check()
+	})
+}
+
+// ask asks the same of two filters.
+func ask[T any](s *suite, f, g HostFilter, of func(context.Context, HostFilter) (T, error)) {
+	s.Helper()
+	want, err := of(s.ctx, g)
+	s.ok(err)
+	got, err := of(s.ctx, f)
+	s.ok(err)
+	same(s, fmt.Sprintf("%+v: %T", f, got), got, want)
 }

@@ -219,4 +219,20 @@ func (s *suite) consistent() {
 			s.Errorf("%s: %d rows disagree", what, n)
 		}
 	}
+	s.counted()
+}
+
+// counted checks that host_counts has what the hosts say.
+func (s *suite) counted() {
+	s.Helper()
+	if s.pg {
+		return // it counts the hosts themselves
+	}
+	const hosts = `SELECT site_id, owner, verdict, severity, cells, posture_id, count(*) FROM hosts WHERE retired = 0 GROUP BY 1, 2, 3, 4, 5, 6`
+	const counts = `SELECT site_id, owner, verdict, severity, cells, posture_id, hosts FROM host_counts`
+	for _, query := range []string{hosts + ` EXCEPT ` + counts, counts + ` EXCEPT ` + hosts} {
+		if n := s.number(`SELECT count(*) FROM (` + query + `)`); n != 0 {
+			s.Errorf("host_counts: %d rows disagree", n)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"ipcguard/internal/model"
@@ -40,14 +41,24 @@ func CountsOf(all []Standing) (c Counts) {
 
 // Standings counts the matching hosts by site, owner and verdict.
 func (q *Queries) Standings(ctx context.Context, f HostFilter) ([]Standing, error) {
-	w := f.where(q.pg)
+	c, oldest := counting{f.where(q.pg), "hosts h", "count(*)"}, `min(h.last_changed)`
+	if f.standing() {
+		// All hosts of a group match: an index has them in the order of their last changes.
+		c, oldest = q.counting(f), `(SELECT min(o.last_changed) FROM hosts o
+			WHERE o.retired = 0 AND o.site_id = h.site_id AND o.owner = h.owner AND o.verdict = h.verdict)`
+	}
 	return list(ctx, q, func(r row, s *Standing) error {
 		return r.Scan(&s.Site, &s.Owner, &s.Verdict, &s.Hosts, &s.Oldest)
-	},
-		`SELECT s.name, g.owner, g.verdict, g.hosts, g.oldest FROM (SELECT h.site_id, h.owner, h.verdict,
-			count(*) AS hosts, min(h.last_changed) AS oldest
-		FROM hosts h`+w.String()+` GROUP BY h.site_id, h.owner, h.verdict) g JOIN sites s ON s.id = g.site_id
-		ORDER BY s.name, g.owner, g.verdict`, w.args...)
+	}, `SELECT s.name, g.owner, g.verdict, g.hosts, g.oldest FROM (
+			SELECT h.site_id, h.owner, h.verdict, `+c.hosts+` AS hosts, `+oldest+` AS oldest`+c.source()+`
+			GROUP BY h.site_id, h.owner, h.verdict) g
+		JOIN sites s ON s.id = g.site_id ORDER BY s.name, g.owner, g.verdict`, c.args...)
+}
+
+// standing reports whether a filter asks for nothing but what standings are counted by.
+func (f HostFilter) standing() bool {
+	f.Within, f.Site, f.Owner, f.Verdict = nil, "", "", ""
+	return reflect.ValueOf(f).IsZero()
 }
 
 // OpenSince returns since when the oldest open finding of each host is open. Hosts without one are left out.
