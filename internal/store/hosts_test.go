@@ -255,6 +255,9 @@ func TestCounts(t *testing.T) {
 		for n := 1; n <= 9; n++ {
 			verdict := []model.Verdict{model.Exposed, model.Closed, model.Limited}[n%3]
 			r := s.scan(Run{}, Target{}, n, verdict, []string{"f1", "f2"}[:n%3]...)
+			if r.Host.Owner = "team"; n == 9 {
+				r.Host.Owner = "gone"
+			}
 			if n%4 == 0 {
 				r.Host.SiteID = branch.ID
 			}
@@ -262,6 +265,9 @@ func TestCounts(t *testing.T) {
 		}
 		_, err := s.RetireHost(s.ctx, 9, s.clock())
 		s.ok(err)
+		owners, err := s.Owners(s.ctx, nil)
+		s.ok(err)
+		same(s, "owners", owners, []string{"gone", "team"})
 		s.ok(s.DeleteHost(s.ctx, 8))
 		s.advance(1000)
 		s.record(s.scan(Run{}, Target{}, 7, model.Closed)) // nothing is open any more

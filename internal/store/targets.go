@@ -338,12 +338,14 @@ func (q *Queries) Owners(ctx context.Context, within Sites) ([]string, error) {
 		return q.strings(ctx, `SELECT owner FROM targets WHERE owner <> '' AND site_id `+q.in("$1")+`
 			UNION SELECT owner FROM hosts WHERE owner <> '' AND site_id `+q.in("$1")+` ORDER BY 1`, q.ids(within))
 	}
+	// As in Tags. The index of hosts by owner begins with whether they are retired; retired ones are few.
 	return q.strings(ctx, `WITH RECURSIVE
 		a (owner) AS (SELECT min(owner) FROM targets WHERE owner > '' UNION ALL
 			SELECT (SELECT min(owner) FROM targets WHERE owner > a.owner) FROM a WHERE a.owner IS NOT NULL),
-		b (owner) AS (SELECT min(owner) FROM hosts WHERE owner > '' UNION ALL
-			SELECT (SELECT min(owner) FROM hosts WHERE owner > b.owner) FROM b WHERE b.owner IS NOT NULL)
-		SELECT owner FROM a WHERE owner IS NOT NULL UNION SELECT owner FROM b WHERE owner IS NOT NULL ORDER BY 1`)
+		b (owner) AS (SELECT min(owner) FROM hosts WHERE retired = 0 AND owner > '' UNION ALL
+			SELECT (SELECT min(owner) FROM hosts WHERE retired = 0 AND owner > b.owner) FROM b WHERE b.owner IS NOT NULL)
+		SELECT owner FROM a WHERE owner IS NOT NULL UNION SELECT owner FROM b WHERE owner IS NOT NULL
+		UNION SELECT owner FROM hosts WHERE retired > 0 AND owner > '' ORDER BY 1`)
 }
 
 func (q *Queries) strings(ctx context.Context, query string, args ...any) ([]string, error) {
