@@ -30,7 +30,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 ARCHES = amd64 arm64
 RELEASE = ARCHES="$(ARCHES)" GO="$(GO)" VERSION="$(SHOWN)" DIST="$(DIST)"
 
-.PHONY: help build binary binaries release packages windows changelog test test-long bench measure site lint vet-linux vet-windows demo fuzz setup clean
+.PHONY: help build binary binaries release packages windows changelog test test-wine test-long bench measure site lint vet-linux vet-windows demo fuzz setup clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ setup: ## install the servers and clients that the tests stand on
 
 test: setup ## run every test, against real peers where they can be had
 	$(GO) test $(TESTFLAGS) -timeout 25m ./...
+
+test-wine: # the Windows build under Wine, which make test runs too
+	$(GO) test $(TESTFLAGS) -timeout 25m -run '^TestApplyUnderWine$$' ./internal/cli
 
 test-long: ## run every test with all of its variants, some ten minutes more
 	IPCGUARD_LONG=1 scripts/setup.sh
