@@ -105,7 +105,7 @@ func (c *conn) plain(b []byte, n int) error {
 	return c.ordinary(&h, n)
 }
 
-// ordinary judges a message other than NEGOTIATE and SESSION_SETUP that is alone in its frame.
+// ordinary judges a message other than NEGOTIATE and SESSION_SETUP that is the only one in its frame.
 func (c *conn) ordinary(h *smb2.Header, n int) error {
 	s := c.table.find(h.SessionID)
 	switch {

@@ -28,7 +28,7 @@ const (
 type session struct {
 	caller
 
-	// refused is why its requests are refused, and ended says that the server was told to end it.
+	// refused is why its requests are refused; ended means that the server was asked to end it.
 	refused Reason
 	ended   bool
 

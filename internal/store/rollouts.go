@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// RolloutState is where a host of a rollout stands.
+// RolloutState is the state of a host in a rollout.
 type RolloutState string
 
 // The states of a host. Waiting ones are planned by the server; open, closed and gone are kept up to date with every
@@ -26,44 +26,44 @@ const (
 	RolloutGone   RolloutState = "gone" // it has left the fleet
 	// it has changes, and no open finding by which a scan could tell that they are made
 	RolloutUnwatched RolloutState = "unwatched"
-	RolloutUnaudited RolloutState = "unaudited" // nobody has audited it
+	RolloutUnaudited RolloutState = "unaudited" // it was never audited
 	RolloutNothing   RolloutState = "nothing"   // there is nothing to change
-	RolloutQuestion  RolloutState = "question"  // what is known of it contradicts itself
+	RolloutQuestion  RolloutState = "question"  // the evidence contradicts itself
 	RolloutRefused   RolloutState = "refused"   // a block would stop what is in use
-	RolloutFailed    RolloutState = "failed"    // what is stored of it cannot be read
+	RolloutFailed    RolloutState = "failed"    // the stored evidence cannot be read
 )
 
 // Rollout is one plan for many hosts.
 type Rollout struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
-	// the filter of hosts that chose them, as in a URL; empty where they were ticked
+	// the filter that chose the hosts, as in a URL; empty if they were ticked
 	Query string `json:"query,omitempty"`
-	// the only one that it changes; empty is what each host needs
+	// the only setting that it changes; empty: whatever each host needs
 	Setting  string               `json:"setting,omitempty"`
 	Strategy string               `json:"strategy"`
 	Goal     string               `json:"goal,omitempty"`
 	Accept   bool                 `json:"accept_breakage,omitempty"`
 	By       string               `json:"by"`
 	Created  time.Time            `json:"created"`
-	Planned  time.Time            `json:"planned,omitzero"` // since when every host is planned
-	Ended    time.Time            `json:"ended,omitzero"`   // since when it is not followed any more
+	Planned  time.Time            `json:"planned,omitzero"` // when the last host was planned
+	Ended    time.Time            `json:"ended,omitzero"`   // when following it ended
 	Hosts    int                  `json:"hosts"`            // read only, as is States
-	States   map[RolloutState]int `json:"states"`           // how many hosts stand where
+	States   map[RolloutState]int `json:"states"`           // hosts by state
 }
 
-// RolloutGroup is the hosts of a rollout that get exactly the same changes: of one product and role, each value with
-// the same one before it. Their number and states are those of the hosts that whoever asks may see.
+// RolloutGroup is the hosts of a rollout that get exactly the same changes: the same product and role, the same values
+// before and after. The number and states count only the hosts that the requester may see.
 type RolloutGroup struct {
 	ID      int64                `json:"id"`
 	System  string               `json:"system"`
 	Product string               `json:"product,omitempty"`
 	Role    model.Role           `json:"role"`
 	Changes []model.Change       `json:"changes"`
-	Closes  []string             `json:"closes"` // the findings that are gone when the changes are made
+	Closes  []string             `json:"closes"` // the findings that the changes close
 	Hosts   int                  `json:"hosts"`
 	States  map[RolloutState]int `json:"states"`
-	Plan    *model.Plan          `json:"-"` // the changes alone, sealed
+	Plan    *model.Plan          `json:"-"` // with only the changes, sealed
 }
 
 // RolloutHost is one host of a rollout.
@@ -73,7 +73,7 @@ type RolloutHost struct {
 	Address string        `json:"address"`
 	Site    string        `json:"site"`
 	Owner   string        `json:"owner"`
-	Group   int64         `json:"group,omitempty"` // 0 where it gets no changes
+	Group   int64         `json:"group,omitempty"` // 0 if it gets no changes
 	State   RolloutState  `json:"state"`
 	Since   time.Time     `json:"since"`
 	Before  model.Verdict `json:"before"` // when it was planned
@@ -81,7 +81,7 @@ type RolloutHost struct {
 	Why     string        `json:"why,omitempty"` // it gets no changes, or nothing but an audit shows them
 }
 
-// RolloutStop is one thing that the changes would stop, with the number of hosts on which they would.
+// RolloutStop is something that the changes would stop, with the number of hosts on which they would.
 type RolloutStop struct {
 	Certainty string `json:"certainty"` // observed, documented or possible
 	Who       string `json:"who"`
@@ -97,23 +97,23 @@ type RolloutFilter struct {
 	State  RolloutState
 }
 
-// PlannedHost is what came of planning for one host.
+// PlannedHost is the result of planning for one host.
 type PlannedHost struct {
 	HostID int64
 	State  RolloutState
 	Why    string
-	// what makes a group: hosts with the same bytes get exactly the same changes. Empty is no group
+	// the key of the group: hosts with the same bytes get exactly the same changes; empty is no group
 	Changes []byte
-	Plan    *model.Plan   // of the group, where this host is its first
+	Plan    *model.Plan   // of the group, if this host is its first
 	Closes  []string      // the findings that the changes close
-	Stops   []RolloutStop // without their number
+	Stops   []RolloutStop // without the number of hosts
 }
 
-// MaxRollouts bounds the rollouts that are followed at a time: each is compared with the findings of its hosts once a
+// MaxRollouts bounds the rollouts that are followed at the same time: each is compared with its hosts' findings once a
 // minute.
 const MaxRollouts = 50
 
-// rolloutColumns are those of one rollout.
+// rolloutColumns selects the columns of a rollout.
 const rolloutColumns = `SELECT o.id, o.name, o.query, o.setting, o.strategy, o.goal, o.accept, o.by_whom, o.created,
 	o.planned, o.ended FROM rollouts o`
 
@@ -123,7 +123,7 @@ func scanRollout(r row, o *Rollout) error {
 		&o.Ended)
 }
 
-// AddRollout makes a rollout of the hosts of the fleet that a filter takes. All of them wait to be planned.
+// AddRollout creates a rollout of the hosts that a filter selects. All of them wait to be planned.
 func (q *Queries) AddRollout(ctx context.Context, o *Rollout, f HostFilter) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		o.Created, o.Planned, o.Ended = q.now(), time.Time{}, time.Time{}
@@ -144,7 +144,7 @@ func (q *Queries) AddRollout(ctx context.Context, o *Rollout, f HostFilter) erro
 	})
 }
 
-// Rollout finds a rollout of which some hosts lie at sites within.
+// Rollout returns a rollout with at least one host at a site in within.
 func (q *Queries) Rollout(ctx context.Context, id int64, within Sites) (Rollout, error) {
 	o, err := get(ctx, q, scanRollout, rolloutColumns+` WHERE o.id = $1`, id)
 	if err != nil {
@@ -160,7 +160,7 @@ func (q *Queries) Rollout(ctx context.Context, id int64, within Sites) (Rollout,
 	return o, nil
 }
 
-// Rollouts lists a page of those of which some hosts lie at sites within, and says how many there are.
+// Rollouts returns a page of the rollouts with at least one host at a site in within, and their number.
 func (q *Queries) Rollouts(ctx context.Context, within Sites, p Page) ([]Rollout, int, error) {
 	order, err := p.order(map[string]string{
 		"id": "o.id", "name": "o.name", "created": "o.created", "by": "o.by_whom", "ended": "o.ended",
@@ -186,7 +186,7 @@ func (q *Queries) Rollouts(ctx context.Context, within Sites, p Page) ([]Rollout
 	return all, total, q.countRollouts(ctx, all, within)
 }
 
-// countRollouts says of rollouts how many hosts stand where.
+// countRollouts sets how many hosts of each rollout are in which state.
 func (q *Queries) countRollouts(ctx context.Context, all []Rollout, within Sites) error {
 	at, ids := map[int64]*Rollout{}, []int64{}
 	for i := range all {
@@ -211,18 +211,18 @@ func (q *Queries) countRollouts(ctx context.Context, all []Rollout, within Sites
 	}, `SELECT rollout_id, state, count(*) FROM rollout_hosts`+w.String()+` GROUP BY rollout_id, state`, w.args...)
 }
 
-// OpenRollouts says how many rollouts are followed.
+// OpenRollouts returns how many rollouts are followed.
 func (q *Queries) OpenRollouts(ctx context.Context) (n int, err error) {
 	err = q.one(ctx, []any{&n}, `SELECT count(*) FROM rollouts WHERE ended = 0`)
 	return n, err
 }
 
-// RolloutSites are the sites that the hosts of a rollout lie at.
+// RolloutSites returns the sites of a rollout's hosts.
 func (q *Queries) RolloutSites(ctx context.Context, id int64) (Sites, error) {
 	return list(ctx, q, scanID, `SELECT DISTINCT site_id FROM rollout_hosts WHERE rollout_id = $1 ORDER BY site_id`, id)
 }
 
-// EndRollout ends the following of a rollout now; one that has ended is [ErrConflict].
+// EndRollout ends the following of a rollout now; an ended one is [ErrConflict].
 func (q *Queries) EndRollout(ctx context.Context, id int64) error {
 	if _, err := q.Rollout(ctx, id, nil); err != nil {
 		return err
@@ -234,12 +234,12 @@ func (q *Queries) EndRollout(ctx context.Context, id int64) error {
 	return err
 }
 
-// DeleteRollout forgets a rollout.
+// DeleteRollout deletes a rollout.
 func (q *Queries) DeleteRollout(ctx context.Context, id int64) error {
 	return q.must(ctx, `DELETE FROM rollouts WHERE id = $1`, id)
 }
 
-// RolloutGroups lists a page of the groups of a rollout, those with most hosts first, and says how many there are.
+// RolloutGroups returns a page of the groups of a rollout, the largest first, and their number.
 func (q *Queries) RolloutGroups(ctx context.Context, id int64, within Sites, p Page) ([]RolloutGroup, int, error) {
 	w := &where{pg: q.pg}
 	w.and(`h.rollout_id = ?`, id)
@@ -309,7 +309,7 @@ func (q *Queries) groups(ctx context.Context, from string, args ...any) ([]Rollo
 	}, `SELECT g.id, g.system, g.product, g.role, g.body, c.n FROM `+from, args...)
 }
 
-// RolloutHosts lists a page of the hosts of a rollout, and says how many there are. They are sorted as hosts are.
+// RolloutHosts returns a page of the hosts of a rollout, and their number. They can be sorted like hosts.
 func (q *Queries) RolloutHosts(ctx context.Context, id int64, f RolloutFilter, p Page) ([]RolloutHost, int, error) {
 	order, err := p.order(map[string]string{
 		"host": "h.sort_name", "site": "h.site_id", "owner": "h.owner", "state": "o.state", "since": "o.since",
@@ -340,8 +340,8 @@ func (q *Queries) RolloutHosts(ctx context.Context, id int64, f RolloutFilter, p
 	return all, total, err
 }
 
-// RolloutStops lists a page of what the changes of a rollout would stop, what was observed and what concerns most hosts
-// first, and says how many there are.
+// RolloutStops returns a page of what the changes of a rollout would stop, and the number: first what was observed,
+// then what affects most hosts.
 func (q *Queries) RolloutStops(ctx context.Context, id int64, within Sites, p Page) ([]RolloutStop, int, error) {
 	w := &where{pg: q.pg}
 	w.and(`s.rollout_id = ?`, id)
@@ -365,20 +365,20 @@ func (q *Queries) RolloutStops(ctx context.Context, id int64, within Sites, p Pa
 	return all, total, err
 }
 
-// UnplannedRollouts are those with hosts that wait, the oldest first.
+// UnplannedRollouts returns the rollouts with waiting hosts, the oldest first.
 func (q *Queries) UnplannedRollouts(ctx context.Context) ([]Rollout, error) {
 	return list(ctx, q, scanRollout, rolloutColumns+` WHERE o.planned = 0 AND o.ended = 0 ORDER BY o.id`)
 }
 
-// WaitingHosts are the first hosts of a rollout that wait to be planned, at most [MaxPage].
+// WaitingHosts returns the first hosts of a rollout that wait to be planned, at most [MaxPage].
 func (q *Queries) WaitingHosts(ctx context.Context, id int64, most int) ([]int64, error) {
 	return list(ctx, q, scanID,
 		`SELECT host_id FROM rollout_hosts WHERE rollout_id = $1 AND state = 0 ORDER BY host_id LIMIT $2`, id,
 		min(most, MaxPage))
 }
 
-// PlanAgain has the hosts of a rollout that are left wait to be planned anew, and says how many: all that are neither
-// closed nor gone.
+// PlanAgain makes all hosts of a rollout that are neither closed nor gone wait to be planned again, and returns their
+// number.
 func (q *Queries) PlanAgain(ctx context.Context, id int64) (n int64, err error) {
 	err = q.atomic(ctx, func(q *Queries) error {
 		const left = `rollout_id = $1 AND state NOT IN ($2, $3)`
@@ -398,21 +398,21 @@ func (q *Queries) PlanAgain(ctx context.Context, id int64) (n int64, err error) 
 	return n, err
 }
 
-// RolloutPlanned says that no host of a rollout waits any more.
+// RolloutPlanned records that no host of a rollout waits any more.
 func (q *Queries) RolloutPlanned(ctx context.Context, id int64) error {
 	_, err := q.exec(ctx, `UPDATE rollouts SET planned = $2 WHERE id = $1 AND planned = 0`, id, q.now())
 	return err
 }
 
-// planning is one transaction of planned hosts, with the shared rows that it has found or made.
+// planning is one transaction of planned hosts, with the shared rows that it has found or inserted.
 type planning struct {
 	*Queries
 	rollout             int64
 	groups, sets, stops map[string]int64
 }
 
-// RecordPlanned keeps what came of planning for hosts of a rollout. Of those that do not wait any more nothing is kept:
-// the same may be said again.
+// RecordPlanned records the results of planning for hosts of a rollout. It ignores hosts that no longer wait, so that
+// it can be repeated.
 func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []PlannedHost) error {
 	return q.atomic(ctx, func(q *Queries) error {
 		if _, err := get(ctx, q, scanID, `SELECT id FROM rollouts WHERE id = $1`, id); err != nil {
@@ -459,8 +459,8 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 				}
 			}
 		}
-		// The rollout is a column of v, too: with a number in its place SQLite goes over all hosts of the rollout, and
-		// for each over all of v.
+		// The rollout is a column of v, too: with a number instead, SQLite goes over all hosts of the rollout, and for
+		// each over all of v.
 		if err := q.change(ctx, hosts, `UPDATE rollout_hosts SET state = v.state, group_id = v.grp, set_id = v.closes,
 			why = v.why, since = v.since FROM v WHERE rollout_hosts.rollout_id = v.rollout
 			AND rollout_hosts.host_id = v.host`); err != nil {
@@ -470,7 +470,7 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 			`INSERT INTO rollout_stopped (stop_id, host_id) SELECT v.stop, v.host FROM v`); err != nil {
 			return err
 		}
-		// What is not open now cannot be seen to end.
+		// Without an open finding now, nothing shows when the changes are made.
 		_, err = q.exec(ctx,
 			`UPDATE rollout_hosts SET state = $3, why = $5 WHERE rollout_id = $1 AND state = $4 AND host_id `+q.in("$2")+
 				` AND NOT `+stillOpen,
@@ -482,12 +482,12 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 // whyUnwatched is why nothing is said of an unwatched host until somebody audits it.
 const whyUnwatched = "no open finding would end with these changes: an audit shows whether they are made"
 
-// stillOpen tells of a row of rollout_hosts whether its host has an open finding that its changes close.
+// stillOpen is true for a row of rollout_hosts whose host has an open finding that its changes close.
 const stillOpen = `EXISTS (SELECT 1 FROM hosts h JOIN posture_findings p ON p.posture_id = h.posture_id
 	JOIN rollout_closes c ON c.finding = p.finding AND c.set_id = rollout_hosts.set_id
 	WHERE h.id = rollout_hosts.host_id)`
 
-// shared finds or makes the group of a host, and the set of findings that its changes close.
+// shared finds or inserts the group of a host, and the set of findings that its changes close.
 func (w *planning) shared(ctx context.Context, p *PlannedHost) (group, set int64, err error) {
 	if len(p.Changes) == 0 {
 		return 0, 0, nil
@@ -542,7 +542,7 @@ func (w *planning) stop(ctx context.Context, s RolloutStop) (int64, error) {
 	return id, err
 }
 
-// row makes the row of the rollout that has a key, or finds it, and says whether it made it.
+// row finds or inserts the rollout's row with a key, and reports whether it inserted it.
 func (w *planning) row(
 	ctx context.Context, table, key, more string, is any, with ...any,
 ) (id int64, made bool, err error) {
@@ -565,15 +565,14 @@ func (w *planning) row(
 	return id, err == nil, err
 }
 
-// sum is a short key of texts.
+// sum returns a short key of texts.
 func sum(texts ...string) string {
 	h := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
 	return string(h[:16])
 }
 
-// FollowRollouts brings the hosts of all rollouts that are followed up to date: which show none of the findings any
-// more that their changes close, which show one again, and which have left the fleet. It says how many hosts stand
-// elsewhere than before.
+// FollowRollouts updates the hosts of all followed rollouts: which no longer show any of the findings that their
+// changes close, which show one again, and which have left the fleet. It returns how many hosts changed their state.
 func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 	const followed = ` AND rollout_id IN (SELECT id FROM rollouts WHERE ended = 0) AND `
 	const retired = `EXISTS (SELECT 1 FROM hosts h WHERE h.id = rollout_hosts.host_id AND h.retired > 0)`

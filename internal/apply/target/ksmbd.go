@@ -18,7 +18,7 @@ import (
 const DefaultKsmbdConfig = "/etc/ksmbd/ksmbd.conf"
 
 // Ksmbd is the Linux kernel's server on this machine: ksmbd.conf edited in place, as smb.conf is, and read again by
-// ksmbd.control --reload. What has no program of its own to check it is checked by this program's reader alone.
+// ksmbd.control --reload. Without a program that checks the configuration, only this program's parser does.
 type Ksmbd struct {
 	*Samba // how the file is read and written
 }

@@ -398,7 +398,7 @@ func (s *Samba) Settle(ctx context.Context, writes []apply.Write) ([]string, err
 	return notes, nil
 }
 
-// swept removes what an earlier run left beside the files, and tells what it left where it is.
+// swept removes what an earlier run left beside the files, and returns notes about what it could not remove.
 func (s *Samba) swept(writes []apply.Write) (notes []string) {
 	for _, w := range writes {
 		if w.Place.Kind == apply.File {
