@@ -294,8 +294,11 @@ func (c *smb2Conn) response(h *smb2.Header, msg []byte) {
 		return // the answer comes later, under the same MessageId
 	}
 	if !ok {
-		if h.Command == smb2.SessionSetup {
+		switch {
+		case h.Command == smb2.SessionSetup:
 			c.setupAnswerAlone(h, msg)
+		case h.Command == smb2.Negotiate && c.dialect == 0 && !st.IsError():
+			c.negotiateResponse(msg) // to a NEGOTIATE of SMB1 that lists no newer dialect than 2.0.2
 		}
 		return
 	}
