@@ -30,6 +30,7 @@ type sambaLog struct {
 	authenticated *observe.Aggregator
 	authorized    map[authorizedKey]bool
 	vouched       vouched
+	twice         twice
 	authEvents    int64
 	anonymous     int64
 	fullAudit     int64
@@ -60,13 +61,19 @@ func sambaTime(s string) time.Time {
 	return time.Time{}
 }
 
-// auth takes one record of the authentication audit.
-func (s *sambaLog) auth(m map[string]any) {
+// auth takes one record of the authentication audit, which may have come in words.
+func (s *sambaLog) auth(m map[string]any, inWords bool) {
 	kind := jsonText(m["type"])
 	r := object(m, kind)
 	text := func(name string) string { return jsonText(r[name]) }
 	t := sambaTime(jsonText(m["timestamp"]))
 	s.cov.Saw(t)
+	short := func(name string) string { return observe.Clip(text(name)) }
+	key := twiceKey{kind, short("remoteAddress"), short("localAddress"), short("clientAccount") + short("account"), short("status")}
+	if s.twice.again(key, inWords, t) {
+		s.cov.CountRead("Samba "+kind+" records in words and as JSON, taken once", 1)
+		return
+	}
 	s.cov.CountRead("Samba "+kind+" records", 1)
 	s.authEvents++
 	service := text("serviceDescription")
@@ -168,7 +175,7 @@ func (s *sambaLog) line(l *Reader, line []byte, at time.Time, host string) {
 	switch {
 	case isSambaText(text):
 		if m := sambaText(text); m != nil {
-			s.auth(m)
+			s.auth(m, true)
 		} else {
 			s.cov.CountUnreadable("lines of Samba's audit in words that are not understood", 1)
 		}

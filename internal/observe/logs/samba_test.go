@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"ipcguard/internal/observe"
 	"ipcguard/internal/peer"
 )
 
@@ -183,5 +185,48 @@ func TestSambaLines(t *testing.T) {
 	)
 	if cov.Unreadable["damaged JSON records in a text log"] != 1 || cov.Read["full_audit lines"] != 4 {
 		t.Errorf("coverage %+v", cov)
+	}
+}
+
+// TestSambaBothForms: a server that writes its audit in words and as JSON logs each logon twice. It is one logon, in one file
+// or in two; logons that are alike and come in one form are as many as there are records.
+func TestSambaBothForms(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 30, 21, 42, 10, 543_000_000, time.UTC)
+	words := func(at time.Time, port int) string {
+		return fmt.Sprintf("  Auth: [SMB2,(null)] user [W]\\[ann] at [%s] with [NTLMv2] status [NT_STATUS_OK] workstation [VM] remote host [ipv4:192.0.2.9:%d] became [VM]\\[ann] [S-1-5-21-1-2-3-1000]. local host [ipv4:192.0.2.1:445] \n",
+			at.Format("Mon, 02 Jan 2006 15:04:05.000000 MST"), port)
+	}
+	asJSON := func(at time.Time, port int) string {
+		return fmt.Sprintf(`{"timestamp": %q, "type": "Authentication", "Authentication": {"version": {"major": 1, "minor": 2}, "status": "NT_STATUS_OK", "localAddress": "ipv4:192.0.2.1:445", "remoteAddress": "ipv4:192.0.2.9:%d", "serviceDescription": "SMB2", "clientDomain": "W", "clientAccount": "ann", "becameSid": "S-1-5-21-1-2-3-1000", "passwordType": "NTLMv2"}}`+"\n",
+			at.Format("2006-01-02T15:04:05.000000-0700"), port)
+	}
+	soon, later := at.Add(300*time.Microsecond), at.Add(time.Minute)
+	for name, c := range map[string]struct {
+		files []string
+		want  int64
+	}{
+		"one after the other": {[]string{words(at, 1) + asJSON(soon, 1) + words(later, 2) + asJSON(later, 2)}, 2},
+		"in two files":        {[]string{words(at, 1) + words(later, 2), asJSON(soon, 1) + asJSON(later, 2)}, 2},
+		"again from a port":   {[]string{words(at, 1) + asJSON(soon, 1) + words(later, 1) + asJSON(later, 1)}, 2},
+		"words alone":         {[]string{words(at, 1) + words(at, 1)}, 2},
+		"JSON alone":          {[]string{asJSON(at, 1) + asJSON(at, 1)}, 2},
+		"other logons":        {[]string{words(at, 1) + asJSON(later, 1)}, 2},
+	} {
+		agg, cov := observe.NewAggregator(0), new(observe.Coverage)
+		l := New(agg, cov, Options{})
+		for i, f := range c.files {
+			if err := l.Read(t.Context(), fmt.Sprint(i), strings.NewReader(f)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.Close()
+		var got int64
+		for _, u := range agg.Rows() {
+			got += u.Count
+		}
+		if got != c.want {
+			t.Errorf("%s: %d logons, want %d: %v", name, got, c.want, agg.Rows())
+		}
 	}
 }

@@ -51,3 +51,41 @@ func textTime(s string) string {
 func isSambaText(line string) bool {
 	return strings.Contains(line, "Auth: [") || strings.Contains(line, "AuthZ: [")
 }
+
+// twice remembers the audit's records that may come once more in the other form: a server that has both auth_audit and
+// auth_json_audit in its log level writes each in words and as JSON, one right after the other or in two files.
+type twice map[twiceKey]twiceTold
+
+type twiceKey struct{ kind, remote, local, account, status string }
+
+type twiceTold struct {
+	inWords bool
+	at      time.Time
+}
+
+const (
+	// maxTwice bounds what is remembered, some 5 MB: the records of two files beyond the first are counted twice.
+	maxTwice = 1 << 14
+
+	// sameRecord is how far apart the times of the two may be. They are taken one after the other.
+	sameRecord = 2 * time.Second
+)
+
+// again tells whether a record is the other form of one that came before, which is then forgotten.
+func (w *twice) again(k twiceKey, inWords bool, at time.Time) bool {
+	had, ok := (*w)[k]
+	switch {
+	case k.remote == "" || at.IsZero():
+		return false
+	case ok && had.inWords != inWords && at.Sub(had.at).Abs() <= sameRecord:
+		delete(*w, k)
+		return true
+	case !ok && len(*w) >= maxTwice:
+		return false
+	}
+	if *w == nil {
+		*w = make(twice)
+	}
+	(*w)[k] = twiceTold{inWords, at}
+	return false
+}
