@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -140,11 +139,14 @@ func TestFleet(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.parts(t, "/import", func(form *multipart.Writer) error {
+			if err := form.WriteField("kind", "observe"); err != nil { // before the file, which is not kept
+				return err
+			}
 			part, err := form.CreateFormFile("file", "uses.json")
 			if err == nil {
 				_, err = part.Write(b)
 			}
-			return errors.Join(form.WriteField("kind", "observe"), err)
+			return err
 		})
 	}
 	observed(model.Use{Package: model.PackageNTLMv2})
