@@ -66,7 +66,7 @@ var strengthTexts = map[model.Strength]string{
 	model.StrengthBroken:   "the password can be had from the wire (plaintext, LM, NTLMv1)",
 	model.StrengthNone:     "nobody proves who comes (null sessions, guests)",
 	model.StrengthOld:      "SMB1",
-	model.StrengthUnknown:  "not enough of the logon was seen or could be read; it may be NTLMv1",
+	model.StrengthUnknown:  "not enough was seen, or could be read, to say how weak it is",
 	model.StrengthUnsigned: "neither signed nor encrypted: it can be relayed",
 	model.StrengthNTLM:     "NTLMv2, signed or encrypted",
 	model.StrengthStrong:   "Kerberos, signed or encrypted",
