@@ -44,6 +44,7 @@ type Options struct {
 	Version  string                                               // of this program
 	Identify func(r *http.Request) (who access.Who, session bool) // who has a session of the page; nil is nobody
 	Poll     time.Duration                                        // between two looks at a run that is followed; 0 is a second
+	Alive    time.Duration                                        // between two signs of life of a stream; 0 is aliveEvery
 	Clock    func() time.Time
 	Log      *slog.Logger
 }
@@ -69,6 +70,9 @@ func New(does *acts.Acts, st store.Reader, a *access.Access, o Options) (http.Ha
 	}
 	if o.Poll <= 0 {
 		o.Poll = time.Second
+	}
+	if o.Alive <= 0 {
+		o.Alive = aliveEvery
 	}
 	c, err := catalog.Load()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 	"ipcguard/internal/store"
 	"ipcguard/internal/web/view"
 )
@@ -464,6 +466,66 @@ func TestStream(t *testing.T) {
 	}
 	if !ended || len(states) < 2 || states[len(states)-1] != store.RunCancelled {
 		t.Errorf("%v, ended %v", states, ended)
+	}
+}
+
+// A run of a site is followed with a role at that site, as long as the account has it.
+func TestStreamOfSite(t *testing.T) {
+	for name, dsn := range map[string]func() string{
+		store.KindSQLite:   func() string { return filepath.Join(t.TempDir(), "fleet.db") },
+		store.KindPostgres: func() string { return peer.Postgres(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newSceneOn(t, dsn())
+			c.hosts(1)
+			site, err := c.st.SiteByName(t.Context(), "default")
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := c.access.AddUser(t.Context(), access.System(), "local", "", password, store.SiteRole{SiteID: site.ID, Role: store.RoleViewer})
+			if err != nil {
+				t.Fatal(err)
+			}
+			who := access.Who{User: u, Sites: map[int64]store.Role{site.ID: store.RoleViewer}}
+			token, _, err := c.access.NewToken(t.Context(), who, password, "t", store.ScopeRead, time.Now().Add(time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := c.acts.StartRun(t.Context(), access.System(), acts.NewRun{Kind: store.RunScan, Selector: store.Selector{Site: "default"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := httptest.NewServer(c.api)
+			defer server.Close()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("%s%s/runs/%d/stream", server.URL, Prefix, r.ID), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+token)
+			answer, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			alive := 0
+			for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+				if lines.Text() == ": alive" {
+					alive++
+				}
+				if alive == 3 {
+					alive++
+					if err := c.access.SetRoles(t.Context(), access.System(), u.ID, "", []store.SiteRole{{SiteID: c.otherSite().ID, Role: store.RoleViewer}}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if alive > 100 {
+					t.Fatal("the stream goes on without the role")
+				}
+			}
+			if alive < 3 {
+				t.Errorf("the stream ended after %d signs of life", alive)
+			}
+		})
 	}
 }
 

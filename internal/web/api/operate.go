@@ -227,7 +227,7 @@ func followRun(c *call) error {
 			return nil
 		case <-poll.C:
 		}
-		if time.Since(alive) > aliveEvery {
+		if time.Since(alive) > c.Alive {
 			who, err := c.API.who(c.r)
 			if err != nil || !c.route.lets(who) {
 				return nil // the token or the session has ended, and so does this

@@ -98,7 +98,7 @@ func newSceneOn(t *testing.T, dsn string) *scene {
 		t.Fatal(err)
 	}
 	c.api, err = New(c.acts, st, c.access, Options{
-		Version: "test", Poll: 10 * time.Millisecond,
+		Version: "test", Poll: 10 * time.Millisecond, Alive: 20 * time.Millisecond,
 		Identify: func(*http.Request) (access.Who, bool) {
 			if c.session == nil {
 				return access.Who{}, false
@@ -111,6 +111,16 @@ func newSceneOn(t *testing.T, dsn string) *scene {
 	}
 	c.schemas = compileSchemas(t)
 	return c
+}
+
+// otherSite is a site without anything.
+func (c *scene) otherSite() store.Site {
+	c.t.Helper()
+	s := store.Site{Name: "elsewhere"}
+	if err := c.st.SaveSite(c.t.Context(), &s); err != nil {
+		c.t.Fatal(err)
+	}
+	return s
 }
 
 // schemas holds answers against the document, strictly: what it does not name must not be there.
