@@ -206,12 +206,16 @@ func serve(t *testing.T, program string) string {
 		t.Fatal(err)
 	}
 	var said strings.Builder
+	var runs []string
 	links := make(chan string, 1)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		for lines := bufio.NewScanner(errs); lines.Scan(); {
 			said.WriteString(lines.Text() + "\n")
+			if _, run, ok := strings.Cut(lines.Text(), `msg="a run is done" `); ok {
+				runs = append(runs, run)
+			}
 			if _, link, ok := strings.Cut(lines.Text(), "set-up link, for once: "); ok {
 				links <- link
 			}
@@ -223,6 +227,7 @@ func serve(t *testing.T, program string) string {
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("told to stop: %v", err)
 		}
+		t.Logf("the runs: %q", runs)
 		if t.Failed() {
 			t.Logf("the server said:\n%s", said.String())
 		}
