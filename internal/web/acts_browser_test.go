@@ -166,7 +166,9 @@ func (p *page) namesTargets() {
 	}
 	p.open("/targets/import")
 	p.do(chromedp.SetUploadFiles(chromedp.CSS("#f-file"), []string{file}))
-	p.press("main button.main")
+	p.press(`button[formaction]`)
+	p.says("Preview", "2 targets would be added")
+	p.press("#report button.main") // the page has the file
 	p.says("2 targets were added")
 }
 
@@ -183,6 +185,9 @@ func (p *page) watchesRun() {
 		p.t.Error("the page was loaded anew while the run was watched")
 	}
 	p.says("3 of 3 done")
+	if got := eval[string](p, `[...document.querySelectorAll('#units tr')].map(r => r.cells[1].textContent).join(' ')`); got != "done done done" {
+		p.t.Errorf("the targets beside the progress are %q", got)
+	}
 	if got := eval[string](p, `document.querySelector('#said').textContent`); got != "The run has ended" {
 		p.t.Errorf("who listens is told %q", got)
 	}
