@@ -226,6 +226,37 @@ var tricks = []trick{
 		w.send(m)
 		_, _, _ = w.receive()
 	}},
+	{"two answers in one token, a user's first", true, func(w *wire) {
+		decoy, err := named("labadmin").Append(nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		element := func(tag byte, b []byte) []byte {
+			return append([]byte{tag, 0x82, byte(len(b) >> 8), byte(len(b))}, b...)
+		}
+		w.null(func(first bool, b []byte) []byte {
+			if first {
+				return wrapped(first, b)
+			}
+			both := append(element(0xA2, element(4, decoy)), element(0xA2, element(4, b))...)
+			return element(0xA1, element(0x30, both))
+		}, nil)
+	}},
+	{"a guest beside a user, asking in a session that is not there yet", true, func(w *wire) {
+		w.user()
+		w.session = 0
+		c := ntlm.NewUser("nosuchuser", "", "x", ntlm.Options{})
+		proof := wrapped(false, w.proof(c, w.begin(c, wrapped), nil))
+		w.send(w.message(smb2.SessionSetup, setupOf(proof)))
+		w.send(w.treeConnect())
+		for range 2 {
+			_, _, _ = w.receive()
+		}
+	}},
+	{"keep-alives in front", true, func(w *wire) {
+		w.raw([]byte{nbss.KeepAlive, 0, 0, 0, nbss.KeepAlive, 0, 0, 0})
+		w.null(wrapped, nil)
+	}},
 	{"a session that somebody else has", false, func(w *wire) {
 		for id := range uint64(4) {
 			w.session = id + 1

@@ -128,8 +128,8 @@ func (c *conn) ordinary(h *smb2.Header, n int) error {
 		return c.up.passRest()
 	case h.Command == smb2.Cancel: // it gets no response, and no request of the session was forwarded
 		return c.up.dropRest()
-	case s == nil && c.observing():
-		return c.up.passRest() // the server decides
+	case s == nil && (c.observing() || c.table.settled()):
+		return c.up.passRest() // the server decides, and can sign its answer
 	case s == nil:
 		return c.refuse(&refused{request: *h, status: status.UserSessionDeleted},
 			refusal{ReasonSession, fmt.Sprintf("%v in a session that is not here", h.Command)})
@@ -212,7 +212,7 @@ func (c *conn) member(h *smb2.Header, before uint64, i int) (uint64, error) {
 	if h.Flags&smb2.FlagRelated != 0 && i > 0 {
 		if id == relatedSession || id == 0 {
 			id = before
-		} else if !c.table.find(before).user() {
+		} else if id != before && !(c.table.find(before).user() && c.table.find(id).user()) {
 			return 0, refusal{ReasonCompound, "a related message behind one that is no user's"}
 		}
 	}
@@ -221,8 +221,14 @@ func (c *conn) member(h *smb2.Header, before uint64, i int) (uint64, error) {
 		return 0, refusal{ReasonCompound, "an answer that comes from the client"}
 	case h.Command == smb2.Negotiate, h.Command == smb2.SessionSetup:
 		return 0, refusal{ReasonCompound, h.Command.String() + " in a compound"}
-	case !c.table.find(id).user():
+	case !c.passes(id):
 		return 0, refusal{ReasonCompound, fmt.Sprintf("%v of a session that is no user's", h.Command)}
 	}
 	return id, nil
+}
+
+// passes reports whether the messages of a session pass in a compound.
+func (c *conn) passes(id uint64) bool {
+	s := c.table.find(id)
+	return s.user() || s == nil && c.table.settled()
 }

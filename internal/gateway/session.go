@@ -209,6 +209,22 @@ func (t *table) come(id uint64, s *session) error {
 	return nil
 }
 
+// settled reports whether a user is logged on and no logon is in progress: a session that the table does not have is
+// then none of the server's on this connection.
+func (t *table) settled() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.users == 0 || len(t.setups) > 0 {
+		return false
+	}
+	for _, w := range t.waiting {
+		if w.logon != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // left removes a session.
 func (t *table) left(id uint64) {
 	t.mu.Lock()
