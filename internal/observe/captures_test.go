@@ -4,7 +4,6 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe/observetest"
 	"ipcguard/internal/peer"
 	"ipcguard/internal/status"
 )
@@ -142,11 +142,11 @@ func expected(t *testing.T, name string) (c, maybe counts) {
 		}
 		for _, a := range s.Auth {
 			if (a.Layer == "smb" || a.Layer == "smb1-plain") && a.Result != nil {
-				who := "other"
+				who := "session"
 				if a.Anonymous {
-					who = "anonymous"
+					who = "session, anonymous"
 				}
-				c["session "+who+" "+word(a.Result.Status)]++
+				c[who+" "+word(a.Result.Status)]++
 			}
 		}
 		for _, x := range s.Trees {
@@ -172,7 +172,7 @@ func expected(t *testing.T, name string) (c, maybe counts) {
 			}
 		}
 		for n, count := range s.Opnums {
-			c["call opnum "+n] += int64(count)
+			c["call "+n] += int64(count)
 		}
 		if len(s.Faults) > 0 {
 			c["fault"] += int64(len(s.Faults))
@@ -181,41 +181,8 @@ func expected(t *testing.T, name string) (c, maybe counts) {
 	return c, maybe
 }
 
-func found(rows []model.Use) counts {
-	c := counts{}
-	for _, u := range rows {
-		switch u.Layer {
-		case model.LayerSession:
-			who := "other"
-			if u.Identity == model.Anonymous {
-				who = "anonymous"
-			}
-			if u.Identity == model.Opaque || strings.Contains(u.Basis, "Kerberos") || u.Basis == notSeenBasis {
-				continue // tshark's list has NTLM logons
-			}
-			c["session "+who+" "+u.Status] += u.Count
-		case model.LayerTree:
-			c["tree "+u.Status] += u.Count
-		case model.LayerOpen:
-			c["open "+u.Pipe+" "+u.Status] += u.Count
-		case model.LayerBind:
-			c["bind "+u.UUID] += u.Count
-		case model.LayerCall:
-			if u.Opnum >= 0 && u.Interface != "rap" {
-				c[fmt.Sprintf("call opnum %d", u.Opnum)] += u.Count
-			}
-			if strings.HasPrefix(u.Status, "nca_") {
-				c["fault"] += u.Count
-			}
-		}
-	}
-	return c
-}
-
-const notSeenBasis = "the logon was not seen"
-
 // echoed are calls that tshark counts several times: this server's IOCTL answers repeat the request.
-var echoed = map[string]counts{"smb__smb2.pcap": {"call opnum 16": 2}}
+var echoed = map[string]counts{"smb__smb2.pcap": {"call 16": 2}}
 
 // TestAgainstTshark holds sessions, trees, opens, binds, calls and faults against what tshark read.
 func TestAgainstTshark(t *testing.T) {
@@ -224,7 +191,7 @@ func TestAgainstTshark(t *testing.T) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			want, maybe := expected(t, name)
 			rows, cov := readCapture(t, name, TrafficOptions{})
-			got := found(rows)
+			got := counts(observetest.FactsOf(rows))
 			for _, k := range slices.Sorted(maps.Keys(want)) {
 				facts += want[k]
 				if n := got.of(k); n != want[k] && want[k] != echoed[filepath.Base(name)][k]+n {

@@ -11,24 +11,21 @@ import (
 )
 
 // Facts are how often something happened in a capture, by what it is: a logon, a connect to IPC$, an opened pipe, a bound
-// interface, a call, a fault. tshark and observe tell them alike. Of SMB1 tshark does not tell statuses, so none has one.
+// interface, a call, a fault.
 type Facts map[string]int64
 
-// Told are the facts that rows tell.
-func Told(rows []model.Use) Facts {
+// FactsOf counts the facts of rows.
+func FactsOf(rows []model.Use) Facts {
 	f := Facts{}
 	for i := range rows {
 		u := &rows[i]
-		answer, smb1 := " "+u.Status, u.Dialect == "NT LM 0.12"
-		if smb1 {
-			answer = " of SMB1"
-		}
+		answer := " " + u.Status
 		switch u.Layer {
 		case model.LayerSession:
 			switch {
 			case u.Identity == model.Opaque, u.Package != "" && u.Package == model.PackageKerberos, strings.Contains(u.Basis, "Kerberos"), strings.Contains(u.Basis, "not seen"):
 				// tshark's list is of NTLM
-			case u.Identity == model.Anonymous && !smb1:
+			case u.Identity == model.Anonymous:
 				f["session, anonymous"+answer] += u.Count
 			default:
 				f["session"+answer] += u.Count
@@ -51,9 +48,24 @@ func Told(rows []model.Use) Facts {
 	return f
 }
 
+// withoutSMB1 returns rows without what tshark's fields do not show of SMB1: statuses, and who is anonymous.
+func withoutSMB1(rows []model.Use) []model.Use {
+	out := slices.Clone(rows)
+	for i := range out {
+		u := &out[i]
+		if u.Dialect != "NT LM 0.12" || u.Layer == model.LayerCall {
+			continue
+		}
+		if u.Status = "of SMB1"; u.Identity == model.Anonymous {
+			u.Identity = model.User
+		}
+	}
+	return out
+}
+
 // Disagree says where the facts of rows and of tshark differ, a line each.
 func Disagree(rows []model.Use, tshark Shark) (lines []string) {
-	told := Told(rows)
+	told := FactsOf(withoutSMB1(rows))
 	for k, n := range told {
 		if sure := tshark.Sure[k]; n < sure || n > sure+tshark.Unsure[k] {
 			lines = append(lines, fmt.Sprintf("%s: %d, tshark %d", k, n, sure))
