@@ -185,6 +185,9 @@ func (c *Conversation) legacy() *smb1Conn {
 func (c *Conversation) modern() *smb2Conn {
 	if c.st.smb2 == nil {
 		c.st.smb2 = &smb2Conn{Conversation: c}
+		if last := len(c.f.idle) - 1; last >= 0 {
+			c.st.smb2.requests, c.f.idle = c.f.idle[last], c.f.idle[:last]
+		}
 		c.charge(costState)
 	}
 	return c.st.smb2

@@ -93,6 +93,7 @@ type Follower struct {
 	// Met is told of each logon that was answered, where it is not nil.
 	Met func(client netip.AddrPort, at time.Time)
 
+	idle    []map[uint64]smb2Request // empty, for connections to come: see modern
 	sink    Sink
 	limit   int
 	used    int

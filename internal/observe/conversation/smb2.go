@@ -387,7 +387,14 @@ func (c *smb2Conn) close() {
 			c.f.remember(e.key, e.client, s) // what it costs has changed
 		}
 	}
+	if c.requests != nil && len(ids) == 0 && len(c.f.idle) < maxIdle {
+		c.f.idle, c.requests = append(c.f.idle, c.requests), nil
+	}
 }
+
+// maxIdle is how many empty tables of requests are kept. A short connection takes one from one that has just ended, which
+// spares what is most of its memory; a table that a flood has filled has 128 KiB, so that all of them have 1 MiB.
+const maxIdle = 8
 
 func (c *smb2Conn) damaged(d flow.Direction) {
 	for _, s := range c.sessions {
