@@ -40,7 +40,11 @@ func (o *Options) smbConf(path string) (*facts, error) {
 	if most, told := f.values["usershare max shares"].Whole(); allow && system == "samba" && (!told || most > 0) {
 		f.problem("%s: usershare allow guests = yes: users may have made shares that take strangers, which a file does not show; on the host itself, 'ipcguard audit local' reads them", path)
 	}
-	if f.platform.Version == "" {
+	switch {
+	case f.platform.Version != "":
+	case system == "ksmbd":
+		f.why("the version cannot be known from a configuration file; ksmbd.mountd --version tells it")
+	default:
 		f.why("the version cannot be known from a configuration file; defaults are those of Samba 4.17 (--product samba-4.13 names a release)")
 	}
 	return f, nil
