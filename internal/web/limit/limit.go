@@ -204,11 +204,14 @@ const (
 // ErrSlow says that a body came too slowly.
 var ErrSlow = errors.New("the body of the request came too slowly")
 
-// Bodies gives every body a lowest rate.
+// Bodies gives every body a lowest rate. Before it answers, net/http reads on its own what a handler has left of a body:
+// that has a deadline, too.
 func Bodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &body{ReadCloser: r.Body, control: http.NewResponseController(w), began: time.Now()}
+			control := http.NewResponseController(w)
+			_ = control.SetReadDeadline(time.Now().Add(bodyQuiet)) // not every server can
+			r.Body = &body{ReadCloser: r.Body, control: control}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -218,29 +221,34 @@ func Bodies(next http.Handler) http.Handler {
 type body struct {
 	io.ReadCloser
 	control *http.ResponseController
-	began   time.Time
+	began   time.Time // the first read: nobody is slow while a handler waits for something else
 	read    int64
 }
 
 // Read is part of io.Reader.
 func (b *body) Read(p []byte) (int, error) {
 	now := time.Now()
+	if b.began.IsZero() {
+		b.began = now
+	}
 	end := b.began.Add(bodyGrace + time.Duration(b.read)*time.Second/bodyRate)
 	if end.Before(now) {
+		_ = b.control.SetReadDeadline(now) // nothing more is read
 		return 0, ErrSlow
 	}
 	if quiet := now.Add(bodyQuiet); quiet.Before(end) {
 		end = quiet
 	}
-	_ = b.control.SetReadDeadline(end) // not every server can
+	_ = b.control.SetReadDeadline(end)
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	var slow net.Error
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
 		_ = b.control.SetReadDeadline(time.Time{}) // an answer that goes on for long is read from, too
-		if errors.As(err, &slow) && slow.Timeout() {
-			err = ErrSlow
-		}
+	case errors.As(err, &slow) && slow.Timeout():
+		_ = b.control.SetReadDeadline(now) // nothing more is read
+		err = ErrSlow
 	}
 	return n, err
 }

@@ -34,6 +34,10 @@ func serve(t *testing.T, o Options, wrap func(http.Handler) http.Handler) *httpt
 }
 
 func length(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/unread" {
+		fmt.Fprint(w, "unread")
+		return
+	}
 	n, err := io.Copy(io.Discard, r.Body)
 	if errors.Is(err, ErrSlow) {
 		http.Error(w, err.Error(), http.StatusRequestTimeout)
@@ -140,14 +144,21 @@ func TestBodies(t *testing.T) {
 	}
 	const slow = bodyRate / 2
 	for name, test := range map[string]struct {
-		feed  func(io.Writer)
-		want  string
-		after time.Duration // from the request to its answer
+		feed   func(io.Writer)
+		want   string
+		after  time.Duration // from the request to its answer
+		length int64         // as the request says; 0 says nothing
+		path   string
 	}{
-		"quick enough": {every(time.Second, bodyRate, 3600), fmt.Sprint(3600*bodyRate, " bytes"), time.Hour},
-		"stops":        {every(time.Hour, 1, 1), ErrSlow.Error(), bodyQuiet},
-		"too slow":     {every(time.Second, slow, 3600), ErrSlow.Error(), 2 * bodyGrace},
-		"trickles":     {every(time.Second, 1, 3600), ErrSlow.Error(), bodyGrace},
+		"quick enough": {every(time.Second, bodyRate, 3600), fmt.Sprint(3600*bodyRate, " bytes"), time.Hour, 0, "/"},
+		"stops":        {every(time.Hour, 1, 1), ErrSlow.Error(), bodyQuiet, 0, "/"},
+		"too slow":     {every(time.Second, slow, 3600), ErrSlow.Error(), 2 * bodyGrace, 0, "/"},
+		"trickles":     {every(time.Second, 1, 3600), ErrSlow.Error(), bodyGrace, 0, "/"},
+		// Of a body of known length net/http reads the rest itself.
+		"stops short":                {every(time.Hour, 1, 1), ErrSlow.Error(), bodyQuiet, 1000, "/"},
+		"trickles short":             {every(time.Second, 1, 3600), ErrSlow.Error(), bodyGrace, 5000, "/"},
+		"stops, and nobody reads":    {every(time.Hour, 1, 1), "unread", bodyQuiet, 1000, "/unread"},
+		"trickles, and nobody reads": {every(time.Second, 1, 3600), "unread", bodyQuiet, 5000, "/unread"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // its clock runs while everybody waits
@@ -163,7 +174,12 @@ func TestBodies(t *testing.T) {
 					w.Close()
 				}()
 				began := time.Now()
-				res, err := client.Post("http://here", "text/plain", r)
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://here"+test.path, r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.ContentLength = test.length
+				res, err := client.Do(req)
 				if err != nil {
 					t.Fatal(err)
 				}
