@@ -41,7 +41,7 @@ import (
 type Options struct {
 	Clock func() time.Time
 	Log   *slog.Logger
-	Wait  time.Duration // for a job; 0 is wire.JobWait
+	Wait  time.Duration // for a job, and for a turn to send results; 0 is wire.JobWait
 	// Came is called for every request of an enrolled worker, so that its connection is kept; nil is none.
 	Came func(ctx context.Context)
 
@@ -56,6 +56,7 @@ type Gate struct {
 	o      Options
 	mux    *http.ServeMux
 	bodies chan struct{}
+	turns  sync.Map // by worker: chan struct{}, for its one body of results
 	older  sync.Map // workers of the previous version that were already logged
 
 	lock   sync.Mutex
@@ -443,19 +444,46 @@ func (g *Gate) job(r *http.Request, e store.Enrolled) (any, error) {
 	}
 }
 
-// atOnce bounds the bodies of results in memory at a time: each has 64 MiB at most, and as much again when decoded.
+// atOnce bounds the bodies of results that are decoded at a time: each has 64 MiB at most, and as much again when
+// decoded.
 const atOnce = 4
 
+// turnWait is how long a body of results waits for the one before of the same worker. It is shorter than a body may be
+// quiet.
+const turnWait = 10 * time.Second
+
+var errTurn = failure{http.StatusServiceUnavailable, "other results of this worker are on their way; try again"}
+
+// turn waits until a worker sends no other body of results. A worker has one at a time: it sends one after the other,
+// and one that is slow, or stolen, keeps no other worker waiting and has no more than one body in memory.
+func (g *Gate) turn(ctx context.Context, e store.Enrolled) (done func(), err error) {
+	v, _ := g.turns.LoadOrStore(e.ID, make(chan struct{}, 1))
+	turn := v.(chan struct{})
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-time.After(min(turnWait, g.o.Wait)):
+		return nil, errTurn
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 func (g *Gate) results(r *http.Request, e store.Enrolled) (any, error) {
+	done, err := g.turn(r.Context(), e)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
 	select {
 	case g.bodies <- struct{}{}:
 		defer func() { <-g.bodies }()
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
-	}
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
 	}
 	if err := model.CheckDocument(b); err != nil { // many small objects would take many times the memory
 		return nil, failure{http.StatusRequestEntityTooLarge, "this has more objects than results have"}

@@ -1,16 +1,19 @@
 package remote
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
@@ -33,6 +36,7 @@ func TestStolenWorker(t *testing.T) {
 		f.reportsOddNumbers()
 		f.sendsItsOwnResults()
 		f.sendsTooMany()
+		f.sendsSlowly()
 		f.comesWithoutCertificate()
 		f.renews()
 		f.takesTheServersName()
@@ -50,6 +54,7 @@ type theft struct {
 	scan          store.Run      // of both
 	dir           string         // of the worker
 	id            *Identity
+	second        *Identity // of the second site
 	client        *http.Client
 	job, otherJob wire.Job // of the worker, and of another at the second site
 }
@@ -118,8 +123,8 @@ func (f *theft) seesNoOtherPage() {
 // otherWorkerTakesJob has a worker of the other site take two of its targets.
 func (f *theft) otherWorkerTakesJob() {
 	f.t.Helper()
-	second, _ := f.join("other", "other-1")
-	_, err := post(f.t.Context(), second.client(), f.gate.URL+wire.PathJob, wire.Ask{Most: 2}, &f.otherJob)
+	f.second, _ = f.join("other", "other-1")
+	_, err := post(f.t.Context(), f.second.client(), f.gate.URL+wire.PathJob, wire.Ask{Most: 2}, &f.otherJob)
 	f.ok(err)
 	if len(f.otherJob.Targets) != 2 {
 		f.t.Fatalf("%+v", f.otherJob)
@@ -237,6 +242,39 @@ func (f *theft) sendsTooMany() {
 		json.RawMessage(many))
 }
 
+// sendsSlowly: bodies that never end keep no other worker from handing in its results.
+func (f *theft) sendsSlowly() {
+	f.t.Helper()
+	config := f.client.Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.NextProtos = []string{"http/1.1"}
+	half := func(wait time.Duration) string {
+		c, err := tls.Dial("tcp", strings.TrimPrefix(f.gate.URL, "https://"), config)
+		f.ok(err)
+		f.t.Cleanup(func() { c.Close() })
+		_, err = fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\n%s: 1\r\nContent-Length: 1000000\r\n"+
+			"Expect: 100-continue\r\n\r\n", wire.PathResults, wire.Header)
+		f.ok(err)
+		f.ok(c.SetReadDeadline(time.Now().Add(wait)))
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		return line
+	}
+	if line := half(time.Minute); !strings.Contains(line, "100 Continue") {
+		f.t.Fatalf("%q", line)
+	}
+	for range 4 { // none of these is read, however long one waits
+		if line := half(100 * time.Millisecond); strings.Contains(line, "100 Continue") {
+			f.t.Errorf("a second body at the same time: %q", line)
+		}
+	}
+	theirs := store.Target{ID: f.otherJob.Targets[0].ID, Spec: f.otherJob.Targets[0].Spec}
+	var taken wire.Taken
+	if status := f.call(f.second.client(), wire.PathResults, wire.Results{Job: f.otherJob.ID, Results: []wire.Result{
+		resultOf(theirs, theirs.Spec, 0),
+	}}, &taken); status != http.StatusOK || taken.Taken != 1 {
+		f.t.Errorf("another worker meanwhile: %d %+v", status, taken)
+	}
+}
+
 // comesWithoutCertificate: without a certificate only joining is allowed, and not without a code.
 func (f *theft) comesWithoutCertificate() {
 	f.t.Helper()
@@ -315,7 +353,7 @@ func (f *theft) isRevoked() {
 		f.wants(http.StatusForbidden, path+" when revoked", f.client, path, map[string]any{})
 	}
 	units, _, err := f.st.Units(f.t.Context(), f.scan.ID, store.UnitRunning, store.Page{Size: 100})
-	if err != nil || len(units) != 2 {
+	if err != nil || len(units) != 1 { // of the two of another worker
 		f.t.Errorf("%+v, %v", units, err)
 	}
 	if err := f.work(f.dir, f.options())(); err != nil && !errors.Is(err, ErrRevoked) {
