@@ -159,12 +159,24 @@ func (a *archive) tickets() error {
 // plainName matches names that Ansible takes literally; in others it sees ranges and patterns.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$`)
 
-// inventory lists the remaining hosts by group. Each has the address at which it answered.
+// madeName matches the names that the inventory makes for other hosts, by their numbers.
+var madeName = regexp.MustCompile(`^host-[0-9]+$`)
+
 func (a *archive) inventory() error {
+	text := a.r.inventory()
+	if text == "" {
+		return nil
+	}
+	return a.file("ansible/inventory.yml", []byte(text))
+}
+
+// inventory lists the remaining hosts by group; empty if there are none. Each has the address at which it answered.
+func (r *Rollout) inventory() string {
 	var b strings.Builder
-	b.WriteString("---\n# The hosts that are left, by group. How to log on is yours to say: ansible_connection, ansible_user and the like.\nall:\n  children:\n")
+	b.WriteString("---\n# The hosts that are left, by group. How to log on is yours to say: ansible_connection, " +
+		"ansible_user and the like.\nall:\n  children:\n")
 	known, n := map[string]bool{}, 0
-	for _, g := range a.r.Groups {
+	for _, g := range r.Groups {
 		if len(g.Left) == 0 {
 			continue
 		}
@@ -172,18 +184,19 @@ func (a *archive) inventory() error {
 		b.WriteString("    " + g.Name + ":\n      hosts:\n")
 		for _, h := range g.Left {
 			name := strings.ToLower(h.Host)
-			if !plainName.MatchString(name) || known[name] {
+			if !plainName.MatchString(name) || madeName.MatchString(name) || known[name] {
 				name = "host-" + strconv.FormatInt(h.HostID, 10)
 			}
 			known[name] = true
-			b.WriteString("        " + export.YAMLText(name) + ":\n          ansible_host: " + export.YAMLText(addressOf(h.Address)) +
-				"\n          ipcguard_host: " + strconv.FormatInt(h.HostID, 10) + "\n")
+			b.WriteString("        " + export.YAMLText(name) + ":\n          ansible_host: " +
+				export.YAMLText(addressOf(h.Address)) + "\n          ipcguard_host: " +
+				strconv.FormatInt(h.HostID, 10) + "\n")
 		}
 	}
 	if n == 0 {
-		return nil
+		return ""
 	}
-	return a.file("ansible/inventory.yml", []byte(b.String()))
+	return b.String()
 }
 
 // addressOf returns an address without its port.

@@ -1,7 +1,6 @@
 package handover
 
 import (
-	"bytes"
 	"encoding/csv"
 	"strings"
 	"testing"
@@ -17,6 +16,7 @@ func FuzzNames(f *testing.F) {
 	f.Add("srv1", "10.0.0.1:445", "Anna")
 	f.Add(hostile, "[fe80::1]:445", hostile)
 	f.Add("a: b", "\"", "'=1+1")
+	f.Add("host-2", "10.0.0.1:445", "Bo") // the name that another host of the group gets
 	f.Add("\xff\u2028", "", "\r\n|x")
 	base := left(f)
 	f.Fuzz(func(t *testing.T, host, address, owner string) {
@@ -25,18 +25,13 @@ func FuzzNames(f *testing.F) {
 		r.Groups[0].Left = append(r.Groups[0].Left[:0:0], base.Groups[0].Left...)
 		h := &r.Groups[0].Left[0]
 		h.Host, h.Address, h.Owner = host, address, owner
-		r.Hosts = r.Groups[0].Left
-		var b bytes.Buffer
-		if err := r.WriteArchive(&b); err != nil {
-			t.Fatal(err)
-		}
-		for name, text := range unzip(t, b.Bytes()) {
-			switch {
-			case strings.HasSuffix(name, ".csv"):
-				safeTable(t, name, text)
-			case name == "ansible/inventory.yml":
-				inventory(t, text, r.Groups[0].Name, len(r.Hosts))
+		readInventory(t, r.inventory(), r.Groups[0].Name, len(r.Groups[0].Left))
+		for _, shape := range Shapes() {
+			var b strings.Builder
+			if err := r.WriteTickets(&b, shape); err != nil {
+				t.Fatal(err)
 			}
+			safeTable(t, shape, b.String())
 		}
 	})
 }
@@ -59,7 +54,7 @@ func safeTable(t *testing.T, name, text string) {
 	}
 }
 
-func inventory(t *testing.T, text, group string, hosts int) {
+func readInventory(t *testing.T, text, group string, hosts int) {
 	t.Helper()
 	var y struct {
 		All struct {
