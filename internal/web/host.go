@@ -113,7 +113,7 @@ func (v *visit) showHost(h store.Host, f *form, status int) error {
 	if d.Targets, _, err = v.store.Targets(ctx, store.TargetFilter{HostID: h.ID}, store.Page{Size: 20}); err != nil {
 		return err
 	}
-	d.Stale = !h.LastAudit.IsZero() && h.LastChanged.After(h.LastAudit)
+	d.Stale = stale(h)
 	d.Audited = slices.ContainsFunc(d.Targets, func(t store.Target) bool { return t.AuditSource != "" })
 	if d.Kinds, err = v.findingsOf(h); err != nil {
 		return err

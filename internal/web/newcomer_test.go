@@ -128,6 +128,7 @@ func TestNewcomer(t *testing.T) {
 		if !strings.Contains(w.main(), s.name+" is closed now") {
 			t.Errorf("the overview does not say that %s is closed now: %s", s.name, w.main())
 		}
+		w.find(s.name, "Audit again", false) // its audit is of before
 	}
 	w.report()
 	n := len(exposed)

@@ -32,7 +32,8 @@ type overview struct {
 	Workers []workerRow
 	Empty   bool
 
-	Unaudited bool // none of Hosts was audited yet
+	Unaudited bool         // none of Hosts was audited yet
+	Stale     []store.Host // of Told, those that changed since they were audited
 
 	Problems []fleet.Problem // of the fleet itself
 }
@@ -104,6 +105,9 @@ func overviewPage(v *visit) error {
 		return err
 	}
 	d.Told = oneEach(events, d.Changed)
+	if d.Stale, err = v.staleOf(d.Told); err != nil {
+		return err
+	}
 	if d.Hosts, err = v.worstHosts(d.Site); err != nil {
 		return err
 	}
@@ -141,6 +145,24 @@ func overviewPage(v *visit) error {
 	}
 	return v.render("overview", "Overview", d)
 }
+
+// staleOf are the hosts that changed since they were audited: what a plan of theirs starts from is over.
+func (v *visit) staleOf(list []told) ([]store.Host, error) {
+	var ids []int64
+	for _, t := range list {
+		if t.HostID != 0 {
+			ids = append(ids, t.HostID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	hosts, _, err := v.store.Hosts(v.ctx(), store.HostFilter{IDs: ids}, store.Page{Size: len(ids), Sort: "name", Uncounted: true})
+	return slices.DeleteFunc(hosts, func(h store.Host) bool { return !stale(h) }), err
+}
+
+// stale tells whether a host has changed since it was audited.
+func stale(h store.Host) bool { return !h.LastAudit.IsZero() && h.LastChanged.After(h.LastAudit) }
 
 // problems are what is wrong with the fleet itself, at a site or at all: those of the visitor's sites, and those of the server for whoever
 // sees the whole fleet.
