@@ -243,3 +243,30 @@ func TestHalfClosed(t *testing.T) {
 		t.Error("the connection goes on")
 	}
 }
+
+// TestKeepAliveIsEmpty refuses keep-alives with data on a NetBIOS listener: RFC 1002 gives them none, and a server that
+// does not skip it reads it as frames.
+func TestKeepAliveIsEmpty(t *testing.T) {
+	l, err := net.Listen("tcp", "127.21.3.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	g, address := local(t, Options{}, Route{To: l.Addr().String(), NetBIOS: true})
+	w := dialWith(t, new(net.Dialer).DialContext, address)
+	back, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Close()
+	null := nullFrames(t)
+	w.raw([]byte{nbss.KeepAlive, 0, 0, 0})
+	w.raw(append([]byte{nbss.KeepAlive, 0, 0, byte(frameAt(null, 1))}, null[:frameAt(null, 1)]...))
+	if err := back.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := io.ReadAll(back)
+	if len(b) > nbss.HeaderLen || g.Stats().Refused[ReasonProtocol] != 1 {
+		t.Errorf("the server got %d bytes: % X; refused: %v", len(b), b, g.Stats().Refused)
+	}
+}

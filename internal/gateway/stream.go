@@ -293,7 +293,7 @@ func (s *stream) frame() (int, error) {
 		return 0, refusal{ReasonProtocol, err.Error()}
 	case typ == nbss.SessionMessage, typ == nbss.KeepAlive && n == 0:
 		return n, nil
-	case calling && n <= maxCall:
+	case calling && typ != nbss.KeepAlive && n <= maxCall: // a server may take what follows a keep-alive for a frame
 		return n, nil
 	}
 	return 0, refusal{ReasonProtocol, fmt.Sprintf("a NetBIOS packet of type 0x%02X, where none is due", typ)}
