@@ -265,8 +265,7 @@ func (a *app) showUses(f *observeFlags, o *model.Observation) error {
 // observed maps a result to an exit code.
 func observed(o *model.Observation) error {
 	for _, u := range o.Uses {
-		if u.Layer == model.LayerCall && u.Outcome == model.Allowed &&
-			(u.Identity == model.Anonymous || u.Identity == model.Guest) {
+		if u.Layer == model.LayerCall && u.Outcome == model.Allowed && u.Identity.IsStranger() {
 			return outcome{exitExposed}
 		}
 	}
