@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -177,7 +178,7 @@ func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 	if err := f.excuse(ctx, r, p.host); err != nil {
 		return err
 	}
-	return f.take(ctx, r, func(tx *store.Tx) error {
+	return f.take(ctx, r, p.host, func(tx *store.Tx) error {
 		if isNew {
 			t.ID = 0
 			if _, _, err := tx.SaveTargets(ctx, []store.Target{t}); err != nil {
@@ -200,8 +201,12 @@ func quickly(s *model.Scan) bool {
 		len(s.Identities[0].Pipes) <= 1
 }
 
-// take stores a result, with what before and note do, in one transaction.
-func (f importing) take(ctx context.Context, r *store.Result, before func(*store.Tx) error) error {
+// take stores a result of a host, nil if it is new, with what before and note do, in one transaction.
+func (f importing) take(ctx context.Context, r *store.Result, host *store.Host, before func(*store.Tx) error) error {
+	name := r.Host.Name // of a known host only if the result has another
+	if name == "" && host != nil {
+		name = host.Name
+	}
 	return f.st.InTx(ctx, func(tx *store.Tx) error {
 		if err := before(tx); err != nil {
 			return err
@@ -215,7 +220,7 @@ func (f importing) take(ctx context.Context, r *store.Result, before func(*store
 		if !recorded {
 			return refuse("%s: this result is there already", r.Host.Address)
 		}
-		return f.note(tx, once.Host.Name)
+		return f.note(tx, cmp.Or(name, once.Host.Name, r.Host.Address))
 	})
 }
 
@@ -263,7 +268,7 @@ func (f importing) audit(ctx context.Context, b []byte) error {
 	if err := f.excuse(ctx, r, host); err != nil {
 		return err
 	}
-	return f.take(ctx, r, func(*store.Tx) error { return nil })
+	return f.take(ctx, r, host, func(*store.Tx) error { return nil })
 }
 
 // hostOfAudit finds the host by the name in the configuration, else by the source's.
@@ -290,11 +295,17 @@ func (f importing) observed(ctx context.Context, b []byte, lines *model.Observat
 	}
 	switch o.Schema {
 	case model.SchemaObserve:
+		if err := f.ahead(o.Coverage.To, o.Uses...); err != nil {
+			return err
+		}
 		return f.keepObserved(ctx, o, out)
 	case model.SchemaUse:
 		var u model.Use
 		if err := json.Unmarshal(b, &u); err != nil || len(lines.Uses) >= maxUses {
 			return refuse("want %s, and at most %d of them", model.SchemaUse, maxUses)
+		}
+		if err := f.ahead(time.Time{}, u); err != nil {
+			return err
 		}
 		c := &lines.Coverage
 		if c.From.IsZero() || u.First.Before(c.From) {
@@ -307,6 +318,23 @@ func (f importing) observed(ctx context.Context, b []byte, lines *model.Observat
 		return nil
 	}
 	return refuse("want %s", model.SchemaObserve)
+}
+
+// ahead returns a refusal if an observation goes on into the future: it would cover days on which nobody looked.
+func (f importing) ahead(to time.Time, uses ...model.Use) error {
+	now := f.now()
+	for _, u := range uses {
+		for _, at := range []time.Time{u.First, u.Last} {
+			if at.After(to) {
+				to = at
+			}
+		}
+	}
+	if to.After(now.Add(clockSlack)) {
+		return refuse("the observation goes on to %s, and it is %s now: a clock was wrong",
+			to.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // keepObserved stores the observed uses of each server.

@@ -99,3 +99,57 @@ func FuzzImport(f *testing.F) {
 		}
 	})
 }
+
+// TestImportNamed: an import tells of a known host by its name, although the result itself has none, and an observation
+// of the future is refused.
+func TestImportNamed(t *testing.T) {
+	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+		t.Run(kind, func(t *testing.T) {
+			dsn := filepath.Join(t.TempDir(), "fleet.db")
+			if kind == store.KindPostgres {
+				dsn = peer.Postgres(t)
+			}
+			o, _ := quickOptions(t)
+			f := newFleet(t, reopen(t, dsn), o)
+			var hosts []string
+			take := func(kind, in string) Imported {
+				t.Helper()
+				got, err := f.Import(t.Context(), kind, strings.NewReader(in), nil,
+					func(_ *store.Tx, host string) error {
+						hosts = append(hosts, host)
+						return nil
+					})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return got
+			}
+			for _, day := range []string{"01", "02"} {
+				if got := take("scan", `{"schema":"ipcguard.scan/1","target":"srv.example","address":"10.0.0.1:445",`+
+					`"started":"2026-01-`+day+`T00:00:00Z","verdict":"exposed"}`); got.Taken != 1 {
+					t.Errorf("%+v", got)
+				}
+			}
+			if len(hosts) != 2 || hosts[0] != "srv.example" || hosts[1] != "srv.example" {
+				t.Errorf("the imports tell of %q", hosts)
+			}
+			const use = `{"schema":"ipcguard.use/1","server":"srv.example","client":"10.0.0.9","first":%q,"last":%q}`
+			const past, future = "2026-01-01T00:00:00Z", "2199-01-01T00:00:00Z"
+			for _, in := range []string{
+				fmt.Sprintf(use, past, future), fmt.Sprintf(use, future, past),
+				`{"schema":"ipcguard.observe/1","coverage":{"from":"` + past + `","to":"` + future + `"},"uses":[` +
+					fmt.Sprintf(use, past, past) + `]}`,
+				`{"schema":"ipcguard.observe/1","coverage":{"from":"` + past + `","to":"` + past + `"},"uses":[` +
+					fmt.Sprintf(use, past, future) + `]}`,
+			} {
+				if got := take("observe", in); got.Taken != 0 || len(got.Problems) != 1 ||
+					!strings.Contains(got.Problems[0], "2199-01-01") {
+					t.Errorf("%s: %+v", in, got)
+				}
+			}
+			if got := take("observe", fmt.Sprintf(use, past, past)); got.Taken != 1 || len(got.Problems) != 0 {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
