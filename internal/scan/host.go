@@ -38,22 +38,34 @@ func (h *host) run(ctx context.Context) {
 
 	var posture sync.WaitGroup
 	var dropped []smb.Dialect
-	if !h.o.Quick && !h.single {
+	begin := sync.OnceFunc(func() {
+		if h.o.Quick || h.single {
+			return
+		}
 		m := h.meter(h.meters[0].RoundTrips.Load())
 		posture.Go(func() {
 			if dropped = h.posture(ctx, m); len(dropped) == 0 {
 				h.sendAhead(ctx)
 			}
 		})
+	})
+	// Some small servers end when they are offered what they do not speak. So it waits for an anonymous session, unless
+	// the way is long.
+	if h.far() {
+		begin()
 	}
 	if !h.o.NoAnonymous {
-		h.climb(ctx, main, h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
+		anonymous := h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
 			return ntlm.NewAnonymous(ntlm.Options{}), nil
-		}))
+		})
+		anonymous.entered = begin
+		h.climb(ctx, main, anonymous)
 	}
 	main.Close()
 	posture.Wait() // a ban after guest's logon would hide dialects
 	h.asOfOld(ctx)
+	begin()
+	posture.Wait()
 	if !h.o.Quick {
 		h.climb(ctx, nil, h.others()...)
 		h.comeBack(ctx)

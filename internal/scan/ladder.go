@@ -31,9 +31,10 @@ type ladder struct {
 	wantsEncryption bool // the server wants this session or its IPC$ encrypted
 	unlisted        bool // there are shares beyond the part of the list that was read
 
-	unmet      error // there was no connection, or it was lost at the logon
-	sent       bool  // its logon has begun
-	challenged bool  // and the server answered with a challenge
+	unmet      error  // there was no connection, or it was lost at the logon
+	sent       bool   // its logon has begun
+	challenged bool   // and the server answered with a challenge
+	entered    func() // told when there is a session
 	reconnects int
 	extra      sync.WaitGroup
 	closing    sync.WaitGroup
@@ -44,7 +45,7 @@ func (l *ladder) later(f func()) { l.extra.Go(f) }
 
 func (h *host) ladder(id model.Identity, m *meter, logon func() (smb.Authenticator, error)) *ladder {
 	untested := model.Step{Outcome: model.NotTested}
-	return &ladder{host: h, id: id, meter: m, logon: logon, room: maxShares, result: &model.IdentityResult{
+	return &ladder{host: h, id: id, meter: m, logon: logon, room: maxShares, entered: func() {}, result: &model.IdentityResult{
 		Identity: id, Session: untested, Tree: untested, Pipes: []model.PipeResult{},
 	}}
 }
@@ -55,6 +56,7 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	if err := l.enter(ctx, conn); err != nil {
 		return
 	}
+	l.entered()
 	defer l.end()
 	if l.conn.Negotiated().Dialect < smb.SMB300 {
 		// What speaks nothing newer is old or small, and may not stand several clients of one pipe: one identity after

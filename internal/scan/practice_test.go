@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -244,7 +246,8 @@ func TestEveryWayIsAsked(t *testing.T) {
 	}
 }
 
-// A server that agrees on SMB2 and has nothing more of it is asked in SMB1.
+// A server that agrees on SMB2 and has nothing more of it is asked in SMB1; as anonymous, even one that ends when it is
+// offered a dialect of SMB2 alone, as node-smb-server does.
 func TestFallsBack(t *testing.T) {
 	modern, old := practice(t, "samba"), practice(t, "win2003")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -252,6 +255,7 @@ func TestFallsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	var mortal atomic.Bool
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -279,6 +283,10 @@ func TestFallsBack(t *testing.T) {
 					if _, err := io.ReadFull(c, rest); err != nil {
 						return
 					}
+					if mortal.Load() && rest[4+64+2-len(first)] == 1 { // DialectCount, see [MS-SMB2] 2.2.3
+						l.Close()
+						return
+					}
 					_, _ = s.Write(rest)
 					answer := make([]byte, 64<<10)
 					n, _ := s.Read(answer)
@@ -302,5 +310,9 @@ func TestFallsBack(t *testing.T) {
 				t.Errorf("%s: %+v with %d pipes; want %+v with %d", got.Identity, got.Session, len(got.Pipes), want.Session, len(want.Pipes))
 			}
 		}
+	}
+	mortal.Store(true)
+	if r := scanAddress(t, l.Addr().String(), Options{}); r.Verdict != model.Exposed || !strings.Contains(r.Reason, "refused") {
+		t.Errorf("a server that ends in the middle: %s: %s", r.Verdict, r.Reason)
 	}
 }
