@@ -28,6 +28,8 @@ func TestBadNetworks(t *testing.T) {
 	patient := Options{Host: 5 * time.Minute, Timeouts: smb.Timeouts{Connect: time.Minute, Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: 2 * time.Minute, Call: 2 * time.Minute}}
 	brief := patient // where nothing but a wait tells that there is no answer
 	brief.Timeouts = smb.Timeouts{Connect: time.Second, Negotiate: time.Second, Session: 5 * time.Second, Tree: 5 * time.Second, Open: 5 * time.Second, Call: 5 * time.Second}
+	far := patient
+	far.Dial = dialFar
 	direct := scanAddress(t, s.Addr(), patient)
 	said := words(direct)
 	if direct.Verdict != model.Exposed || direct.Partial {
@@ -57,6 +59,13 @@ func TestBadNetworks(t *testing.T) {
 		}},
 		{name: "banned after a failed logon, mute", net: &peer.Badnet{BanOnFailure: true, Ban: peer.BanIsMute}, o: brief, long: true, want: func(r *model.Scan) bool {
 			return r.Verdict == model.Exposed && r.Partial
+		}},
+		{name: "far, two connections at a time", net: &peer.Badnet{MaxOpen: 2}, o: far, want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) }},
+		{name: "far, one connection at a time", net: &peer.Badnet{MaxOpen: 1}, o: far, long: true, want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) }},
+		{name: "far, reset after 2000 bytes", net: &peer.Badnet{CutAfter: 2000, Reset: true}, o: far, long: true, want: func(r *model.Scan) bool { return r.Partial }},
+		{name: "far, ended after 20000 bytes", net: &peer.Badnet{CutAfter: 20000}, o: far, long: true},
+		{name: "far, banned after a failed logon, reset", net: &peer.Badnet{BanOnFailure: true, Ban: peer.BanResets}, o: far, want: func(r *model.Scan) bool {
+			return r.Verdict == model.Exposed && r.Partial && strings.Contains(r.Banned, "--no-guest")
 		}},
 		{name: "banned after three connections", net: &peer.Badnet{BanAfter: 3}, long: true},
 		{name: "mute", net: &peer.Badnet{Mute: true}, o: brief, want: func(r *model.Scan) bool {
