@@ -104,6 +104,17 @@ func overviewPage(v *visit) error {
 	if events, d.Changed, err = v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since}, store.Page{Size: mostRead, Sort: "-at"}); err != nil {
 		return err
 	}
+	if d.Changed > len(events) { // many small changes hide no grave one that came before them
+		grave, _, err := v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since, Least: model.High}, store.Page{Size: mostRead, Sort: "-at"})
+		if err != nil {
+			return err
+		}
+		for _, e := range grave {
+			if !slices.ContainsFunc(events, func(x store.Event) bool { return x.ID == e.ID }) {
+				events = append(events, e)
+			}
+		}
+	}
 	d.Told = oneEach(events, d.Changed)
 	if d.Stale, err = v.staleOf(d.Told); err != nil {
 		return err

@@ -5,8 +5,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -56,5 +58,22 @@ func TestWhoNotices(t *testing.T) {
 	}
 	if got := whoNotices(nil); got != nil {
 		t.Error("a setting that the catalog lacks: ", got)
+	}
+}
+
+// TestGraveFirst: a hundred small changes do not hide the grave one that came before them.
+func TestGraveFirst(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	h, now := s.host("10.1.0.4:445"), time.Now().UTC()
+	events := []store.Event{{At: now.Add(-time.Hour), Kind: store.EventBecameExposed, Severity: model.High, HostID: h.ID, Site: h.Site, Host: h.Name, Text: "The one that matters."}}
+	for i := range mostRead + 1 {
+		events = append(events, store.Event{At: now.Add(time.Duration(i) * time.Millisecond), Kind: store.EventSettingChanged, Severity: model.Low, HostID: h.ID + 1, Site: h.Site, Host: "other", Text: "A small one."})
+	}
+	if err := s.st.InTx(t.Context(), func(tx *store.Tx) error { return tx.AddEvents(t.Context(), events) }); err != nil {
+		t.Fatal(err)
+	}
+	if body := s.login(store.RoleViewer).ok("/"); !strings.Contains(body, "The one that matters.") {
+		t.Errorf("the overview does not say it: %s", body)
 	}
 }
