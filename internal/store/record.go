@@ -178,6 +178,9 @@ func (rec *recorder) record(ctx context.Context, r *Result) error {
 	rec.recorded, rec.showed = append(rec.recorded, r), append(rec.showed, snapshot)
 	rec.offer(len(rec.recorded)-1, r)
 	for _, e := range r.Events {
+		if e.Kind == EventReturned && e.Before == "retired" && !host.Retired.IsZero() {
+			continue // it was retired during the scan
+		}
 		e.HostID, e.RunID = host.ID, r.RunID
 		e.Host, e.Site = orElse(e.Host, host.Name), orElse(e.Site, target.siteName)
 		rec.events = append(rec.events, e)

@@ -66,7 +66,8 @@ func (q *Queries) SilentHosts(ctx context.Context, silent time.Duration) ([]Host
 	return list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
 }
 
-// back reports whether a result brings a retired host back into the fleet.
+// back reports whether a result brings a retired host back into the fleet. A scan that was under way when the host was
+// retired does not: somebody retired it, knowing that it answers.
 func (h *Host) back(r *Result) bool {
-	return !h.Retired.IsZero() && r.Kind != RunAudit && r.Verdict != model.Unreachable
+	return !h.Retired.IsZero() && r.Kind != RunAudit && r.Verdict != model.Unreachable && !r.began().Before(h.Retired)
 }

@@ -65,6 +65,19 @@ func TestRetire(t *testing.T) {
 		if total != 1 || gone[0].ID != a.ID || gone[0].Retired.IsZero() {
 			s.Errorf("the retired: %+v", gone)
 		}
+		s.advance(10 * time.Second)
+		underWay := s.scan(s.run(RunScan), targets[0], 1, model.Exposed, "f1", "f2")
+		underWay.At, underWay.DurationMS = s.clock(), 20_000
+		underWay.Events = []Event{{Kind: EventReturned, Severity: model.Low, At: s.clock(), Before: "retired", Text: "x"}}
+		h, err := s.Host(s.ctx, s.record(underWay).ID)
+		s.ok(err)
+		if h.Retired.IsZero() {
+			s.Error("a scan that was under way brought a host back")
+		}
+		if _, n, err := s.Events(s.ctx, EventFilter{Kinds: []EventKind{EventReturned}}, Page{}); err != nil || n != 0 {
+			s.Errorf("%d events of it, %v", n, err)
+		}
+		agree("retired during a scan", 2, 0, 1)
 		second := s.run(RunScan)
 		if h := look(second, 0, model.Unreachable); h.Retired.IsZero() {
 			s.Error("silence brought a host back")

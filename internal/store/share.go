@@ -29,9 +29,11 @@ type sharing struct {
 // takes reports whether a run accepts a result of another run. It refuses a scan that began before the run was created;
 // a quick scan only serves quick runs.
 func (s *sharing) takes(r *Result, quick bool) bool {
-	began := r.At.Add(-time.Duration(r.DurationMS) * time.Millisecond)
-	return s.id != r.RunID && s.kind == r.Kind && (s.quick || !quick) && !began.Before(s.created)
+	return s.id != r.RunID && s.kind == r.Kind && (s.quick || !quick) && !r.began().Before(s.created)
 }
+
+// began returns when the scan began.
+func (r *Result) began() time.Time { return r.At.Add(-time.Duration(r.DurationMS) * time.Millisecond) }
 
 // findSharing reads the open runs, if there are several.
 func (rec *recorder) findSharing(ctx context.Context, results []*Result) error {
