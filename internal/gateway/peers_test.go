@@ -51,10 +51,16 @@ const labAddress, labGateway = "127.21.0.1", "127.21.0.2"
 
 func startLab(t testing.TB, config peer.Config, way Route) *lab {
 	t.Helper()
+	return startLabWith(t, config, way, Limits{})
+}
+
+// startLabWith starts a lab whose gateway has these limits.
+func startLabWith(t testing.TB, config peer.Config, way Route, limits Limits) *lab {
+	t.Helper()
 	config.Network, config.Address = true, labAddress
 	s := peer.StartSamba(t, config)
 	l := &lab{samba: s, direct: s.Addr(), rows: new(rows)}
-	l.Gateway = New(Options{Dial: s.Dial, Use: l.rows.add, Log: testLog(t)})
+	l.Gateway = New(Options{Dial: s.Dial, Use: l.rows.add, Log: testLog(t), Limits: limits})
 	way.To = s.Addr()
 	listener, err := s.Listen("tcp", net.JoinHostPort(labGateway, strconv.Itoa(s.Port)))
 	if err != nil {

@@ -33,10 +33,9 @@ var refusedTests = map[string]string{
 // same result, except those of refusedTests, which must fail.
 func TestTorture(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "smbtorture")
-	l := startLab(t, peer.Config{Global: []string{"kernel oplocks = no", "durable handles = yes"}, Shares: []peer.Share{
+	l := startLabWith(t, peer.Config{Global: []string{"kernel oplocks = no", "durable handles = yes"}, Shares: []peer.Share{
 		{Name: "torture", Lines: []string{"read only = no", "kernel share modes = no", "posix locking = no"}},
-	}}, Route{})
-	l.Limits.Logon = time.Hour // some tests keep connections without a user for longer than a minute
+	}}, Route{}, Limits{Logon: time.Hour}) // some tests keep connections without a user for longer than a minute
 	suites := quickSuites
 	if os.Getenv("IPCGUARD_LONG") != "" {
 		suites = append(suites, longSuites...)
