@@ -136,7 +136,7 @@ func (c *conn) ended(err error, to *side, other net.Conn) {
 	}
 	c.half.Store(true)
 	switch {
-	case to == &c.toClient || c.table.used():
+	case to == &c.toClient || !c.nobody():
 		closeWrite(to.Conn)
 	case !c.table.waits():
 		c.finish(errNobody)
@@ -149,16 +149,20 @@ func (c *conn) ended(err error, to *side, other net.Conn) {
 var errNobody = errors.New("gateway: nobody logged on")
 
 // over reports whether errNobody is due.
-func (c *conn) over() bool { return c.half.Load() && !c.table.used() && !c.table.waits() }
+func (c *conn) over() bool { return c.half.Load() && c.nobody() && !c.table.waits() }
+
+// nobody reports whether neither a user nor a stranger with an exception is logged on. A gateway that only observes
+// does not know.
+func (c *conn) nobody() bool { return !c.table.used() && !c.table.some() && !c.observing() }
 
 // closeBack closes the server's end. Without a user it is reset: the end that closes a TCP connection first keeps its
 // port for a minute, and a stranger's short connections would take all ports that the gateway has towards a server.
 func (c *conn) closeBack() {
-	if c.table.used() {
-		c.toBack.Close()
+	if c.nobody() {
+		reset(c.toBack.Conn)
 		return
 	}
-	reset(c.toBack.Conn)
+	c.toBack.Close()
 }
 
 // finish ends the connection, once. After a refusal the client's end stays open, so that the last response arrives; a

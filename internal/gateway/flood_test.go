@@ -165,13 +165,16 @@ func TestPortsOfStrangers(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		client, server []byte
+		route          Route
 		reset          bool
 	}{
-		{"nothing", nil, nil, true},
-		{"a null session", null, answers(status.AccessDenied, 0), true},
-		{"what is no SMB", []byte("GET / HTTP/1.1"), nil, true},
-		{"a guest", user, answers(status.Success, smb2.SessionIsGuest), true},
-		{"a user", user, answers(status.Success, 0), false},
+		{"nothing", nil, nil, Route{}, true},
+		{"a null session", null, answers(status.AccessDenied, 0), Route{}, true},
+		{"what is no SMB", []byte("GET / HTTP/1.1"), nil, Route{}, true},
+		{"a guest", user, answers(status.Success, smb2.SessionIsGuest), Route{}, true},
+		{"a user", user, answers(status.Success, 0), Route{}, false},
+		{"what is no SMB, observed", []byte("GET / HTTP/1.1"), nil, Route{ObserveOnly: true}, false},
+		{"a null session with an exception", null, answers(status.Success, 0), Route{Policy: somePolicy()}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l, err := net.Listen("tcp", "127.21.3.1:0")
@@ -179,7 +182,8 @@ func TestPortsOfStrangers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			_, address := local(t, Options{}, Route{To: l.Addr().String()})
+			c.route.To = l.Addr().String()
+			_, address := local(t, Options{}, c.route)
 			nc, err := net.Dial("tcp", address)
 			if err != nil {
 				t.Fatal(err)
