@@ -11,9 +11,9 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Two hosts log the same NTLM logon: the server, and the domain controller that it asks. Neither knows the connection of the
-// other, but both name the account and the client's computer, and they write within seconds. So of all differences between
-// the times of the two, that of their clocks comes up once for each logon, and the others at random:
+// Two hosts log the same NTLM logon: the server, and the domain controller that it asks. Neither knows the connection of
+// the other, but both name the account and the client's computer, and they write within seconds. So of all differences
+// between the times of the two, that of their clocks comes up once for each logon, and the others at random:
 //
 //	server  9:00      10:20           11:05
 //	DC      9:07      10:27           11:12      7 minutes three times; 1:27, 0:38 … once each
@@ -30,8 +30,8 @@ type namedClock struct {
 }
 
 const (
-	// maxNamedTimes is how many logons of one account from one computer are remembered of a host: clocks that differ do so in
-	// each of them.
+	// maxNamedTimes is how many logons of one account from one computer are remembered of a host: clocks that differ do
+	// so in each of them.
 	maxNamedTimes = 32
 
 	// maxDifferences bounds the differences that are looked at, all pairs of hosts together: some hundred thousand logons'
@@ -50,7 +50,10 @@ func (c *Coverage) LogonNamed(host, source, account, computer string, t time.Tim
 	if account == "" || computer == "" || t.IsZero() || k.met >= maxMetInLogs {
 		return
 	}
-	i := slices.IndexFunc(k.named, func(l namedClock) bool { return strings.EqualFold(l.host, host) })
+	i := len(k.named) - 1
+	if i < 0 || !strings.EqualFold(k.named[i].host, host) { // not the host of the record before
+		i = slices.IndexFunc(k.named, func(l namedClock) bool { return strings.EqualFold(l.host, host) })
+	}
 	if i < 0 {
 		if len(k.named) >= maxLogClocks {
 			return
@@ -110,7 +113,8 @@ func (c *Coverage) tellNamed(a, b *namedClock, ahead []time.Duration) {
 	case most < leastMet || same >= most:
 		return
 	case most < 2*second:
-		c.Note(fmt.Sprintf("whether the clocks of %s and %s agree is not known: the logons that both tell of repeat, so that several differences fit", a.host, b.host))
+		c.Note(fmt.Sprintf("whether the clocks of %s and %s agree is not known: the logons that both tell of repeat, "+
+			"so that several differences fit", a.host, b.host))
 		return
 	}
 	first, behind := b, a
@@ -119,7 +123,8 @@ func (c *Coverage) tellNamed(a, b *namedClock, ahead []time.Duration) {
 	}
 	c.Notice(Notice{
 		ID: model.NoticeClocks, Host: first.host, Source: first.source,
-		What:     fmt.Sprintf("its log is %s ahead of that of %s; which clock is right is not known, and times of the two do not compare", at.Abs().Round(time.Second), behind.host),
+		What: fmt.Sprintf("its log is %s ahead of that of %s; which clock is right is not known, and times of the two "+
+			"do not compare", at.Abs().Round(time.Second), behind.host),
 		Evidence: fmt.Sprintf("%d logons that both tell of, by account and computer", most),
 	})
 }

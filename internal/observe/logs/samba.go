@@ -69,7 +69,9 @@ func (s *sambaLog) auth(m map[string]any, inWords bool) {
 	t := sambaTime(jsonText(m["timestamp"]))
 	s.cov.Saw(t)
 	short := func(name string) string { return observe.Clip(text(name)) }
-	key := twiceKey{kind, short("remoteAddress"), short("localAddress"), short("clientAccount") + short("account"), short("status")}
+	key := twiceKey{
+		kind, short("remoteAddress"), short("localAddress"), short("clientAccount") + short("account"), short("status"),
+	}
 	if s.twice.again(key, inWords, t) {
 		s.cov.CountRead("Samba "+kind+" records in words and as JSON, taken once", 1)
 		return
