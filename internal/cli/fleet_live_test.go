@@ -130,7 +130,7 @@ func TestFleet(t *testing.T) {
 	p.until(t, "the good news", func() bool { return hook.got(store.EventBecameClosed) })
 	observed := func(u model.Use) {
 		t.Helper()
-		u.Schema, u.Client, u.Server, u.Identity = model.SchemaUse, "10.0.0.7", watched.Address, model.User
+		u.Schema, u.Client, u.Server, u.Identity = model.SchemaUse, "10.0.0.7", watched.Addr(), model.User
 		u.Layer, u.Outcome, u.Count, u.First, u.Last = model.LayerSession, model.Allowed, 1, time.Now(), time.Now()
 		b, err := json.Marshal(&model.Observation{
 			Schema: model.SchemaObserve, Coverage: model.Coverage{From: u.First, To: u.Last}, Uses: []model.Use{u},
