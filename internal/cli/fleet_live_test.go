@@ -8,10 +8,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net"
 	"net/http"
 	"net/url"
@@ -128,33 +126,6 @@ func TestFleet(t *testing.T) {
 		t.Errorf("after apply: %+v", now)
 	}
 	p.until(t, "the good news", func() bool { return hook.got(store.EventBecameClosed) })
-	observed := func(u model.Use) {
-		t.Helper()
-		u.Schema, u.Client, u.Server, u.Identity = model.SchemaUse, "10.0.0.7", watched.Addr(), model.User
-		u.Layer, u.Outcome, u.Count, u.First, u.Last = model.LayerSession, model.Allowed, 1, time.Now(), time.Now()
-		b, err := json.Marshal(&model.Observation{
-			Schema: model.SchemaObserve, Coverage: model.Coverage{From: u.First, To: u.Last}, Uses: []model.Use{u},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.parts(t, "/import", func(form *multipart.Writer) error {
-			if err := form.WriteField("kind", "observe"); err != nil { // before the file, which is not kept
-				return err
-			}
-			part, err := form.CreateFormFile("file", "uses.json")
-			if err == nil {
-				_, err = part.Write(b)
-			}
-			return err
-		})
-	}
-	observed(model.Use{Package: model.PackageNTLMv2})
-	if p.events(t)[store.EventWeakLogon] {
-		t.Error("NTLMv2 is told as weak")
-	}
-	observed(model.Use{Package: model.PackageNTLMv1})
-	p.until(t, "the new client with NTLMv1", func() bool { return hook.got(store.EventWeakLogon) })
 	if !hook.signed() {
 		t.Error("a notification came without a good signature")
 	}
