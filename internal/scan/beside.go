@@ -10,8 +10,8 @@ import (
 
 // A pipe carries one call at a time. Far away, where each call costs a wait for the way, questions of which none needs
 // another's answer are asked at the same time, each on an instance of the pipe of its own. The instances join one
-// association group, in which handles are good on all of them, and which Samba serves from one process. What gets no good
-// answer like this is asked again on the first instance, one at a time.
+// association group, in which handles are good on all of them, and which Samba serves from one process. What gets no
+// good answer like this is asked again on the first instance, one at a time.
 
 // spread tells whether a pipe gets further instances to save waits.
 func (j *job) spread() bool { return j.far() && j.sideBySide() && !j.strict.Load() }
@@ -69,7 +69,8 @@ func (t *talk) sound() bool { return t.lost == nil && !t.confused && !t.strange 
 func strange(err error) bool {
 	var nt status.NTStatus
 	var fault status.Fault
-	return errors.As(err, &fault) && fault == status.FaultContextMismatch || errors.As(err, &nt) && nt == status.InvalidHandle
+	return errors.As(err, &fault) && fault == status.FaultContextMismatch ||
+		errors.As(err, &nt) && nt == status.InvalidHandle
 }
 
 // ahead opens further instances for questions that come later, where the way is long.

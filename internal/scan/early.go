@@ -14,10 +14,10 @@ type arrival struct {
 	meter *meter
 }
 
-// sendAhead makes the connections of those who log on after anonymous, while he still asks, if the way is long. It comes
-// after the posture, so that there are never more connections for it. What speaks nothing newer than SMB2 is old or, unless
-// it is Windows, small, and gets one connection after the other. So does a server whose logons begin without a challenge:
-// where the connection ends, it would not be known whether they have begun.
+// sendAhead makes the connections of those who log on after anonymous, while he still asks, if the way is long. It
+// comes after the posture, so that there are never more connections for it. What speaks nothing newer than SMB2 is old
+// or, unless it is Windows, small, and gets one connection after the other. So does a server whose logons begin without
+// a challenge: where the connection ends, it would not be known whether they have begun.
 func (h *host) sendAhead(ctx context.Context) {
 	if !h.far() || h.dialect < smb.SMB300 && h.small() ||
 		h.dialect == smb.SMB1 && h.hearing.offered.Capabilities&smb1.CapExtendedSecurity == 0 {
@@ -35,7 +35,8 @@ func (h *host) sendAhead(ctx context.Context) {
 		}
 		m := &meter{}
 		h.meters = append(h.meters, m)
-		h.early[one.id] = &arrival{ask(ctx, func(ctx context.Context) (*link, error) { return h.connect(ctx, m, h.same()) }), m}
+		come := func(ctx context.Context) (*link, error) { return h.connect(ctx, m, h.same()) }
+		h.early[one.id] = &arrival{ask(ctx, come), m}
 	}
 }
 
