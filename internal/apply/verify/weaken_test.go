@@ -223,7 +223,7 @@ func TestLostAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	profiles, step := []string{"samba-2"}, 9
+	profiles, step := []string{"samba-2"}, 5
 	if os.Getenv("IPCGUARD_LONG") != "" {
 		profiles, step = []string{"samba-2", "samba", "win2003", "win2022"}, 1
 	}
