@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"time"
 
@@ -64,6 +65,10 @@ const (
 	KindPostgres = "postgres"
 )
 
+// foreign matches addresses that would be taken for the path of an SQLite file: of other databases, and PostgreSQL's own
+// list of words.
+var foreign = regexp.MustCompile(`^(\w+://|\s*(host|hostaddr|port|dbname|user|service)\s*=)`)
+
 // Open opens a database: a path or sqlite:PATH (created if it does not exist), or postgres://…. It does not migrate:
 // see [Store.Migrate]. If another server has the SQLite file, it fails with [ErrBusy] and names it.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
@@ -72,6 +77,9 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	}
 	if o.Conns <= 0 {
 		o.Conns = 8
+	}
+	if foreign.MatchString(dsn) && !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		return nil, errors.New("store: want postgres://USER@HOST/NAME or sqlite:FILE as the address of the database")
 	}
 	packer, err := newPacker()
 	if err != nil {
