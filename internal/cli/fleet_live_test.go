@@ -419,7 +419,7 @@ func (h *hook) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.good++
-	for _, kind := range []store.EventKind{store.EventBecameExposed, store.EventBecameClosed} {
+	for _, kind := range []store.EventKind{store.EventBecameExposed, store.EventBecameClosed, store.EventWeakLogon} {
 		if strings.Contains(string(body), `"`+string(kind)+`"`) {
 			h.kinds[string(kind)] = true
 		}
