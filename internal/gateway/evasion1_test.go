@@ -2,6 +2,10 @@ package gateway
 
 import (
 	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"ipcguard/internal/ntlm"
@@ -202,7 +206,7 @@ func TestEvasion1(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient")
 	l := startLab(t, peer.Config{Ports: []int{445, 139}, Global: []string{
 		"map to guest = bad user", "server min protocol = NT1", "ntlm auth = yes", "disable netbios = no",
-	}}, Route{})
+	}, Shares: []peer.Share{{Name: "drop", Lines: []string{"guest ok = yes", "read only = no"}}}}, Route{})
 	for _, trick := range tricks1 {
 		t.Run(trick.name, func(t *testing.T) {
 			play := func(address string) *wire1 {
@@ -226,6 +230,26 @@ func TestEvasion1(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what a guest writes in the frame of the logon", func(t *testing.T) {
+		file := filepath.Join(l.samba.Dir, "share-drop", "left")
+		for _, address := range []string{l.through, l.direct} {
+			w := &wire1{wire: dialWith(t, l.samba.Dial, address)}
+			w.ask1(nil, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}})
+			user, tree := null1(), ipc1()
+			user.AccountName, user.OEMPassword, user.UnicodePassword = "nobody1", make([]byte, 24), make([]byte, 24)
+			tree.Path = `\\server\drop`
+			const readWrite, openOrCreate = 0x3, 3
+			w.ask1(nil, user, tree, &smb1.NTCreateRequest{
+				DesiredAccess: readWrite, CreateDisposition: openOrCreate, Name: `\left`, Terminated: true,
+			}, &smb1.WriteRequest{Data: []byte("x")})
+			switch _, err := os.Stat(file); {
+			case address == l.direct && err != nil:
+				t.Errorf("the control failed: directly: %v", err)
+			case address == l.through && !errors.Is(err, fs.ErrNotExist):
+				t.Errorf("a guest wrote a file through the gateway: %v", err)
+			}
+		}
+	})
 	t.Run("port 139", func(t *testing.T) {
 		listener, err := l.samba.Listen("tcp", labGateway+":139")
 		if err != nil {

@@ -94,6 +94,15 @@ func noLogon(blocks []smb1.Block) error {
 	return nil
 }
 
+// behindLogon refuses a chain of more than a logon and a tree connect, which is all that clients send. The server carries
+// out the whole chain before it says that the caller is a guest.
+func behindLogon(blocks []smb1.Block) error {
+	if len(blocks) == 0 || len(blocks) == 1 && blocks[0].Command == smb1.TreeConnectAndX {
+		return nil
+	}
+	return refusal{ReasonCompound, blocks[len(blocks)-1].Command.String() + " behind a logon"}
+}
+
 // whole1 reads a message of the client in full without forwarding it.
 func (c *conn) whole1(n int) (*smb1.Message, error) {
 	if n+nbss.HeaderLen > roomLen {
@@ -115,7 +124,7 @@ func (c *conn) setup1(h *smb1.Header, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := noLogon(m.Blocks); err != nil {
+	if err := behindLogon(m.Blocks[1:]); err != nil {
 		return err
 	}
 	body, err := m.Decode(0)
