@@ -177,6 +177,11 @@ var tricks = []trick{
 			w.tree()
 		}
 	}},
+	{"a user who becomes a guest, by a name that ends with the user's", true, func(w *wire) {
+		w.user()
+		c := ntlm.NewUser(`x\labadmin`, "", "x", ntlm.Options{})
+		w.setup(wrapped(false, w.proof(c, w.begin(c, wrapped), nil)))
+	}},
 	{"a guest beside a user, asking all the same", true, func(w *wire) {
 		w.user()
 		w.session = 0

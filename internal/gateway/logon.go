@@ -29,6 +29,7 @@ type logon struct {
 type caller struct {
 	who     model.Identity
 	account string // DOMAIN\name
+	name    string // of the account, without the domain
 	basis   string
 	with    string // one of model's packages
 
@@ -179,10 +180,10 @@ func (l *logon) named() caller {
 		anonymous.basis = "NTLM logon with an empty name"
 		return anonymous
 	}
+	c := caller{who: model.User, account: name, name: name, basis: "NTLM logon by name", with: packageOf(a)}
 	if domain := a.Domain(); domain != "" {
-		name = domain + `\` + name
+		c.account = domain + `\` + name
 	}
-	c := caller{who: model.User, account: name, basis: "NTLM logon by name", with: packageOf(a)}
 	if name[len(name)-1] == '$' {
 		c.who = model.Machine
 	}
@@ -211,7 +212,7 @@ func (l *logon) come(guest, null bool) caller {
 	c := l.claimed()
 	switch {
 	case null:
-		c.who, c.account, c.basis = model.Anonymous, "", "the server says it is a null session"
+		c.who, c.account, c.name, c.basis = model.Anonymous, "", "", "the server says it is a null session"
 	case guest:
 		c.who, c.basis = model.Guest, "the server says it is a guest"
 	}

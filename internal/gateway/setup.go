@@ -54,7 +54,8 @@ func (c *conn) setup(h *smb2.Header, n int) error {
 }
 
 // refusal returns why a logon need not reach the server. renewed is the session that it renews, or nil: Samba makes a
-// user who renews a session under another name a guest without saying so.
+// user who renews a session under another name a guest without saying so. The domains of the names do not matter: clients
+// write them in several ways.
 func (l *logon) refusal(claim caller, renewed *session) (refusal, bool) {
 	switch {
 	case l.damaged != "":
@@ -63,15 +64,10 @@ func (l *logon) refusal(claim caller, renewed *session) (refusal, bool) {
 		return refusal{ReasonAnonymous, claim.basis}, true
 	case renewed != nil && (renewed.refused != "" || renewed.stranger()) && !claim.stranger():
 		return refusal{ReasonRenewal, "a stranger's session is renewed by another name"}, true
-	case renewed != nil && renewed.account != "" && claim.account != "" && !sameName(renewed.account, claim.account):
+	case renewed != nil && renewed.name != "" && claim.name != "" && !strings.EqualFold(renewed.name, claim.name):
 		return refusal{ReasonUnreadable, "a session is renewed by another name"}, true
 	}
 	return refusal{}, false
-}
-
-// sameName compares two accounts without their domains, which clients write in several ways.
-func sameName(a, b string) bool {
-	return strings.EqualFold(a[strings.LastIndexByte(a, '\\')+1:], b[strings.LastIndexByte(b, '\\')+1:])
 }
 
 // lets returns what the policy allows a caller.

@@ -189,11 +189,14 @@ func plainly(r *smb1.SessionSetupRequest) *caller {
 	if r.AccountName == "" || len(r.OEMPassword) <= proof && len(r.UnicodePassword) <= proof {
 		return &caller{who: model.Anonymous, basis: "SMB1 logon without name or password", with: model.PackageAnonymous}
 	}
-	name := r.AccountName
-	if r.PrimaryDomain != "" {
-		name = r.PrimaryDomain + `\` + name
+	c := &caller{
+		who: model.User, account: r.AccountName, name: r.AccountName, basis: "SMB1 logon by name",
+		with: model.PackageUnknown,
 	}
-	return &caller{who: model.User, account: name, basis: "SMB1 logon by name", with: model.PackageUnknown}
+	if r.PrimaryDomain != "" {
+		c.account = r.PrimaryDomain + `\` + r.AccountName
+	}
+	return c
 }
 
 // refuse1 answers a request, or closes the connection if a response would break a user's signatures.
