@@ -154,5 +154,6 @@ func (c *conn) answer(h *smb2.Header, w waiting, n int) error {
 	if h.Command != smb2.SessionSetup || h.NextCommand != 0 {
 		return refusal{ReasonMalformed, "the server answers SESSION_SETUP with something else"}
 	}
+	defer c.table.recorded()
 	return c.setupAnswer(h, msg, w.logon)
 }

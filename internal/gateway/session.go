@@ -70,6 +70,7 @@ type table struct {
 	users      int                 // sessions whose requests all pass
 	came       bool                // there has been a user
 	strangers  int                 // sessions that are judged
+	judging    bool                // the server's answer to a logon has come, and its session is not recorded yet
 }
 
 func newTable() *table {
@@ -114,8 +115,16 @@ func (t *table) due(h *smb2.Header) (waiting, bool) {
 	w, ok := t.waiting[h.MessageID]
 	if ok && !(h.IsAsync() && status.NTStatus(h.Status) == status.Pending) {
 		delete(t.waiting, h.MessageID)
+		t.judging = w.logon != nil
 	}
 	return w, ok
+}
+
+// recorded ends what due began with the answer to a logon.
+func (t *table) recorded() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.judging = false
 }
 
 // unanswered removes and returns the refused requests that the server has not answered.
@@ -214,7 +223,7 @@ func (t *table) come(id uint64, s *session) error {
 func (t *table) settled() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.users == 0 || len(t.setups) > 0 {
+	if t.users == 0 || t.judging || len(t.setups) > 0 {
 		return false
 	}
 	for _, w := range t.waiting {

@@ -263,6 +263,7 @@ func (c *conn) reply1(b []byte, n int) error {
 	if h.Command != smb1.SessionSetupAndX || w.logon == nil {
 		return refusal{ReasonMalformed, "the server answers a logon with something else"}
 	}
+	defer c.table.recorded()
 	return c.setupAnswer1(m, w.logon)
 }
 
