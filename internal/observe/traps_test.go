@@ -95,7 +95,7 @@ func TestNoneInvented(t *testing.T) {
 		rows, _ := readCapture(t, name, TrafficOptions{})
 		for k, n := range want {
 			switch {
-			case !strings.HasPrefix(k, "session anonymous "):
+			case !strings.HasPrefix(k, "session, anonymous "):
 			case strings.HasSuffix(k, " STATUS_SUCCESS"):
 				wantAccepted += n
 			default:
