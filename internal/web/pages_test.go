@@ -61,7 +61,7 @@ func TestPathsAreWhole(t *testing.T) {
 		"/login", "/login/second", "/setup", // pages for who is not in yet: TestAccessibility and TestPasskey come there
 		"/account/codes",                          // its picture stands in the page itself: TestPasskey and TestAccessibility come there
 		"/login/provider", "/login/provider/back", // lead elsewhere
-		"/rollouts/1/progress", "/runs/1/progress", "/schedules/next", // parts of pages
+		"/rollouts/1/progress", "/runs/1/progress", "/runs/rows", "/runs/open", "/schedules/next", // parts of pages
 		"/hosts/1/plan.json", "/hosts/1/documents/scan", "/rollouts/1/files.zip", "/rollouts/1/tickets/csv.csv", "/export/hosts.csv", "/targets/export.csv", // files
 	) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
