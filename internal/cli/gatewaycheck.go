@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,6 +103,9 @@ func (a *app) runGatewayCheck(ctx context.Context, f *gatewayCheckFlags) error {
 	}
 	if err := a.showWays(f, list); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(list, func(found gateway.Found) bool { return notGiven(found.Says) }) {
+		a.hint(giveUnsigned)
 	}
 	switch open, unknown := gateway.Sum(list); {
 	case open > 0:

@@ -22,6 +22,12 @@ it offline. And an impostor can relay it to a host that neither requires signing
 --allow-unsigned-ntlm lifts these rules for NTLM.
 `
 
+// giveUnsigned is the hint where credentials were not given.
+const giveUnsigned = "--allow-unsigned-ntlm gives them to a server that you name and that does not require signing, too"
+
+// notGiven reports whether a result says that credentials were not given.
+func notGiven(says string) bool { return strings.HasPrefix(says, ntlm.NotGiven) }
+
 // logonMaker makes one logon at one target.
 type logonMaker func(targets.Target) (smb.Authenticator, error)
 

@@ -161,6 +161,11 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 			return fmt.Errorf("writing results: %w", err)
 		}
 	}
+	if slices.ContainsFunc(proofs, func(p *verify.Proof) bool {
+		return slices.ContainsFunc(p.Checks, func(c verify.Check) bool { return notGiven(c.Detail) })
+	}) {
+		a.hint(giveUnsigned)
+	}
 	return proved(worst)
 }
 

@@ -98,7 +98,10 @@ func (a *Around) otherAddresses(ctx context.Context, address string) []Found {
 	}
 	list, err := a.list(ctx, address)
 	var st status.NTStatus
+	var withheld *ntlm.WithheldError
 	switch {
+	case errors.As(err, &withheld):
+		return []Found{found(way, address, asked, model.User, model.Inconclusive, ntlm.NotGiven+withheld.Reason)}
 	case errors.As(err, &st) && st.Answer() == status.No:
 		return []Found{found(way, address, asked, model.User, model.Inconclusive, "the user was refused: "+st.String())}
 	// A server without multichannel does not know the request.

@@ -9,6 +9,9 @@ import (
 // nothing that could serve as a proof elsewhere.
 type WithheldError struct{ Reason string }
 
+// NotGiven begins what a result says about a logon whose response was withheld; the reason follows.
+const NotGiven = "credentials were not given: "
+
 // Error implements error.
 func (e *WithheldError) Error() string { return "ntlm: no answer was given: " + e.Reason }
 

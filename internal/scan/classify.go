@@ -20,7 +20,7 @@ func layerStep(layer model.Layer, err error) model.Step {
 	}
 	var withheld *ntlm.WithheldError
 	if errors.As(err, &withheld) {
-		return model.Step{Outcome: model.NotTested, Detail: "credentials were not given: " + withheld.Reason}
+		return model.Step{Outcome: model.NotTested, Detail: ntlm.NotGiven + withheld.Reason}
 	}
 	var nt status.NTStatus
 	if !errors.As(err, &nt) {

@@ -126,7 +126,7 @@ func (v *Verification) check(ctx context.Context, check string, own bool) Check 
 	switch {
 	case err == nil:
 	case errors.As(err, &withheld):
-		out.Result, out.Detail, out.Note = Unchecked, "credentials were not given: "+withheld.Reason, !own
+		out.Result, out.Detail, out.Note = Unchecked, ntlm.NotGiven+withheld.Reason, !own
 	case ctx.Err() != nil, answerless(err):
 		out.Result, out.Detail = Inconclusive, err.Error()
 	default:
