@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,6 +56,9 @@ func decodeYAML(b []byte, into any) error {
 	if err := yaml.Unmarshal(b, &written); err != nil {
 		return errors.New(yaml.FormatError(err, false, false))
 	}
+	if key := twiceIn(written); key != "" {
+		return usage("%skey %q twice, with other capitals", lineOf(tokens, key), key)
+	}
 	j, err := json.Marshal(written)
 	if err != nil {
 		return err
@@ -61,6 +66,32 @@ func decodeYAML(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(j))
 	d.DisallowUnknownFields()
 	return inYAML(d.Decode(into), tokens)
+}
+
+// twiceIn returns a key that differs from another of the same mapping by case alone. The JSON decoder takes both for
+// one, and one value is lost.
+func twiceIn(v any) string {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			if key := twiceIn(item); key != "" {
+				return key
+			}
+		}
+	case map[string]any:
+		seen := map[string]bool{}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			small := strings.ToLower(strings.ToUpper(key))
+			if seen[small] {
+				return key
+			}
+			seen[small] = true
+			if key := twiceIn(v[key]); key != "" {
+				return key
+			}
+		}
+	}
+	return ""
 }
 
 // inYAML translates an error of the JSON decoder to the terms and lines of the YAML file.
@@ -127,7 +158,15 @@ func kindOf(t reflect.Type) string {
 func plainYAML(tokens token.Tokens) error {
 	brackets, dashes, line := 0, 0, 0
 	var columns []int // of the enclosing keys
+	began, ended := false, false
 	for _, t := range tokens {
+		if t.Type == token.CommentType {
+			continue
+		}
+		if ended || began && t.Type == token.DocumentHeaderType {
+			return usage("line %d: a second document, which is not read", t.Position.Line)
+		}
+		began, ended = true, t.Type == token.DocumentEndType
 		switch t.Type {
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
 			return usage("line %d: anchors and aliases are not read: write the value out", t.Position.Line)

@@ -17,6 +17,8 @@ func TestPolicyErrors(t *testing.T) {
 		"strangers:\n- allow: {a: b}\n":                         `line 2: allow: want text, not keys`,
 		"strangers:\n- why: true\n":                             `line 2: why: want text, not true or false`,
 		"users:\n- deny: spoolss\n":                             `line 2: deny: want a list, not text`,
+		"users: []\n---\nusers: []\n":                           `line 2: a second document, which is not read`,
+		"Users: []\nusers: []\n":                                `line 2: key "users" twice, with other capitals`,
 	} {
 		var p gateway.Policy
 		if err := decodeYAML([]byte(in), &p); err == nil || err.Error() != want {
