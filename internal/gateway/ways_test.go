@@ -53,3 +53,17 @@ func TestOtherAddresses(t *testing.T) {
 		})
 	}
 }
+
+// TestCredentialsNotGiven asks as a user whose NTLM goes only to servers that require signing.
+func TestCredentialsNotGiven(t *testing.T) {
+	peer.Need(t, "smbd")
+	s := peer.StartSamba(t, peer.Config{Address: "127.21.8.3"})
+	a := Around{Wait: time.Minute, As: func(string) (smb.Authenticator, error) {
+		return ntlm.NewUser("labadmin", "", peer.Password, ntlm.Options{Bound: true}), nil
+	}}
+	list := a.otherAddresses(t.Context(), s.Addr())
+	const want = ntlm.NotGiven + "the server does not require signing"
+	if len(list) != 1 || list[0].Outcome != model.Inconclusive || list[0].Says != want {
+		t.Errorf("the list says %v, want %s", list, want)
+	}
+}
