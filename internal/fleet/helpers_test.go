@@ -259,7 +259,7 @@ const never = 10 * time.Minute
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	// Check slow conditions less often.
-	for began := time.Now(); !ok(); time.Sleep(10*time.Millisecond + time.Since(began)/100) {
+	for began := time.Now(); !ok(); time.Sleep(10*time.Millisecond + time.Since(began)/50) {
 		if time.Since(began) > never {
 			t.Fatalf("it does not come: %s", what)
 		}
