@@ -225,7 +225,7 @@ func oneEach(events []store.Event, all int) []told {
 		i, known := at[key]
 		closes := e.Kind == store.EventBecameClosed
 		if !known {
-			i, at[key] = len(out), len(out)
+			at[key] = len(out)
 			out = append(out, told{Event: e})
 		} else if worse := e.Severity.Rank() > out[i].Severity.Rank(); !closed[key] && (worse || closes && out[i].Severity.Rank() <= e.Severity.Rank()) {
 			out[i].Event = e
