@@ -182,10 +182,10 @@ func sameFor(a, b model.Access) bool {
 // asked returns the identity to ask the model for. An encrypted session has a key and so a user. If the logon was not
 // seen, the worst case is a stranger.
 func asked(id model.Identity) (as model.Identity, sure bool) {
-	switch id {
-	case model.Anonymous, model.Guest, model.UnknownUser, model.User:
+	switch {
+	case slices.Contains(model.Identities(), id):
 		return id, true
-	case model.Machine, model.Opaque:
+	case id == model.Machine || id == model.Opaque:
 		return model.User, true
 	}
 	return model.Anonymous, false

@@ -76,7 +76,7 @@ func (c *Conversation) rpcAuth(p *pipe, pdu *dcerpc.PDU) {
 // identity is who makes the calls of a pipe.
 func (p *pipe) identity() identity {
 	id := p.s.who
-	if p.who.kind != "" && (id.kind == model.Anonymous || id.kind == model.Unknown || id.kind == model.Guest) {
+	if p.who.kind != "" && (id.kind.IsStranger() || id.kind == model.Unknown) {
 		id = p.who
 		id.basis += " over a session that is " + string(p.s.who.kind)
 	}

@@ -238,7 +238,7 @@ func (w *windowsLog) named(e winEvent, account, computer string) {
 // joinLogon gives the row of a stranger's logon always, and one with LM or NTLMv1, that of another account only when it used
 // IPC$: a network logon may belong to any service.
 func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string) {
-	stranger := u.Identity == model.Anonymous || u.Identity == model.Guest
+	stranger := u.Identity.IsStranger()
 	if stranger && u.Client == "" && workstation == "" {
 		w.cov.CountRead("anonymous or guest logons from the host itself", 1)
 		stranger = false // no address: made on the host by a local service
