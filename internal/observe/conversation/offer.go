@@ -17,11 +17,11 @@ type Offer struct {
 	Encryption model.Tristate `json:"encryption,omitzero"`
 }
 
-// offered reads a NEGOTIATE of SMB2. See [MS-SMB2] 2.2.3.
+// offerOfSMB2 reads a NEGOTIATE of SMB2. See [MS-SMB2] 2.2.3.
 //
 // A client that lists 3.1.1 names its ciphers in a context, one that ends at 3.0.2 has a capability for it, and older
 // dialects have no encryption.
-func offered(r *smb2.NegotiateRequest) Offer {
+func offerOfSMB2(r *smb2.NegotiateRequest) Offer {
 	var o Offer
 	if len(r.Dialects) == 0 {
 		return o
@@ -41,10 +41,10 @@ func offered(r *smb2.NegotiateRequest) Offer {
 	return o
 }
 
-// offered1 reads a NEGOTIATE of SMB1, with the flags of its header. One that lists a dialect of SMB2 as well says nothing of
-// that but the oldest of them. Of signing clients say nothing there unless they insist: Samba's leave the flag out although
-// they can, so that a flag that is not set is no answer. See [MS-CIFS] 2.2.4.52.1 and [MS-SMB2] 3.2.4.2.2.1.
-func offered1(r *smb1.NegotiateRequest, flags2 uint16) Offer {
+// offerOfSMB1 reads a NEGOTIATE of SMB1 and the flags of its header. If the dialects include one of SMB2, only the oldest
+// of those is known. A signing flag that is not set says nothing: Samba's clients set none unless they require signing. See
+// [MS-CIFS] 2.2.4.52.1 and [MS-SMB2] 3.2.4.2.2.1.
+func offerOfSMB1(r *smb1.NegotiateRequest, flags2 uint16) Offer {
 	o := Offer{Newest: dialectNT, Encryption: model.False}
 	switch {
 	case slices.Contains(r.Dialects, smb1.DialectSMB2):

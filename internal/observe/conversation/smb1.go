@@ -183,7 +183,7 @@ func (c *smb1Conn) request(m *smb1.Message) {
 func (c *smb1Conn) command(m *smb1.Message, body smb1.Body, o *op) bool {
 	switch r := body.(type) {
 	case *smb1.NegotiateRequest:
-		c.st.offer = offered1(r, m.Flags2)
+		c.st.offer = offerOfSMB1(r, m.Flags2)
 		return false
 	case *smb1.SessionSetupRequest:
 		if m.Flags2&smb1.Flags2SecuritySignature != 0 && c.st.offer.Signing == "" {

@@ -15,7 +15,7 @@ func (c *smb2Conn) negotiateRequest(msg []byte) error {
 	if _, err := r.Unmarshal(msg); err != nil {
 		return err
 	}
-	c.st.offer = offered(&r)
+	c.st.offer = offerOfSMB2(&r)
 	if slices.Contains(r.Dialects, smb2.Dialect311) {
 		c.preauth.Add(msg)
 		c.whole = true
@@ -115,8 +115,7 @@ func (c *smb2Conn) loggedOn(id uint64, who identity, from *setup) {
 		s = &session{id: id}
 	}
 	s.who = who
-	if fresh && from != nil && c.whole == (c.dialect == smb2.Dialect311) &&
-		(who.kind == model.Anonymous || who.kind == model.Guest) {
+	if fresh && from != nil && c.whole == (c.dialect == smb2.Dialect311) && who.kind.IsStranger() {
 		s.seed, s.preauth = from.seed(), from.preauth // a logon that is renewed keeps its keys
 	}
 	c.addSession(id, s)
