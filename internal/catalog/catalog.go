@@ -441,7 +441,7 @@ type Source struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`
 	Where string `json:"where,omitempty"`
-	// URL template of one page; {key}, {lower}, {place} and {thousand} are replaced.
+	// URL template of one page; {key}, {lower}, {section} and {thousand} are replaced.
 	Page  string            `json:"page,omitempty"`
 	Pages map[string]string `json:"pages,omitempty"` // URLs of pages that no template gives, by "KEY place"
 }

@@ -2,26 +2,26 @@ package catalog
 
 import "strings"
 
-// Link returns the URL of the page, and the section if possible, of a citation "TAG KEY place"; empty if no browser can
+// Link returns the URL of the page, and the section if possible, of a citation "TAG KEY section"; empty if no browser can
 // reach it.
 func (c *Catalog) Link(cited string) string {
 	fields := strings.SplitN(cited, " ", 3)
 	if len(fields) < 2 {
 		return ""
 	}
-	key, place := fields[1], ""
+	key, section := fields[1], ""
 	if len(fields) > 2 {
-		place = fields[2]
+		section = fields[2]
 	}
 	s := c.Source(key)
 	if s == nil {
 		return ""
 	}
-	if page := s.Pages[strings.TrimSpace(key+" "+place)]; page != "" {
+	if page := s.Pages[strings.TrimSpace(key+" "+section)]; page != "" {
 		return page
 	}
-	if s.Page != "" && (place != "" || !strings.Contains(s.Page, "{place}")) {
-		r := strings.NewReplacer("{key}", key, "{lower}", strings.ToLower(key), "{place}", place, "{thousand}",
+	if s.Page != "" && (section != "" || !strings.Contains(s.Page, "{section}")) {
+		r := strings.NewReplacer("{key}", key, "{lower}", strings.ToLower(key), "{section}", section, "{thousand}",
 			thousand(key))
 		return r.Replace(s.Page)
 	}

@@ -237,7 +237,7 @@ func (w *windows) listed(p *Pipe) cell {
 
 func (w *windows) listedBy(t *PipeTable, p *Pipe) cell {
 	r := w.get("NullSessionPipes")
-	unsure := has(t.Unsure, p.Name) && (t.UnsureBuild == 0 || w.p.Build == 0 || w.p.Build <= t.UnsureBuild)
+	disputed := has(t.Unsure, p.Name) && (t.UnsureBuild == 0 || w.p.Build == 0 || w.p.Build <= t.UnsureBuild)
 	switch {
 	case has(t.Hard, p.Name):
 		return allowed("this release opens it to anonymous callers whatever NullSessionPipes says")
@@ -246,7 +246,7 @@ func (w *windows) listedBy(t *PipeTable, p *Pipe) cell {
 		switch {
 		case has(names, p.Name):
 			return allowed("NullSessionPipes lists it")
-		case unsure:
+		case disputed:
 			return unknown("NullSessionPipes does not list it; the documents disagree on whether this release opens " +
 				"it all the same")
 		case has(t.Builtin, p.Name) && !t.Known:
@@ -257,12 +257,12 @@ func (w *windows) listedBy(t *PipeTable, p *Pipe) cell {
 	case !r.known && (r.present || r.why == "not read"):
 		return unknown(w.why("NullSessionPipes"))
 	case has(t.Builtin, p.Name):
-		if unsure {
+		if disputed {
 			return unknown("this release opens it by default according to one document and not to another, or until " +
 				"a service pack")
 		}
 		return allowed("this release opens it to anonymous callers by default")
-	case unsure:
+	case disputed:
 		return unknown("the documents disagree on whether this release opens it by default")
 	}
 	return denied("this release does not open it to anonymous callers by default, and NullSessionPipes is absent")

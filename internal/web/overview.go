@@ -21,7 +21,7 @@ type overview struct {
 	Tiles   []tile
 	Trend   *trend
 	Since   time.Time
-	Told    []told // what changed, a line a host
+	Told    []hostChange // what changed, a line a host
 	Changed int
 	Hosts   []openHost // the worst, as are the next two
 	BySite  []standing
@@ -158,7 +158,7 @@ func overviewPage(v *visit) error {
 }
 
 // staleOf are the hosts that changed since they were audited: what a plan of theirs starts from is over.
-func (v *visit) staleOf(list []told) ([]store.Host, error) {
+func (v *visit) staleOf(list []hostChange) ([]store.Host, error) {
 	var ids []int64
 	for _, t := range list {
 		if t.HostID != 0 {

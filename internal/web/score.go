@@ -200,24 +200,24 @@ func (v *visit) worstHosts(site string) ([]openHost, error) {
 	return out, err
 }
 
-// told is what changed on one host, in one sentence.
-type told struct {
+// hostChange is what changed on one host, in one sentence.
+type hostChange struct {
 	store.Event
 	More string
 }
 
-// mostTold is how many hosts the first page tells of, and mostRead how many events it reads for that: one changed file is some
-// twenty events of a host.
+// mostShown is the number of hosts with changes on the first page, and mostRead the number of events read for them: one
+// changed file makes about twenty events of a host.
 const (
-	mostTold = 12
+	mostShown = 12
 	mostRead = 150
 )
 
 // oneEach joins events, the newest first, to a line for each host: its worst event, the newest of several, and how many more there are,
 // which is a least number where these are not all of them. Of a host that became closed it says so: what was before that is over. The
 // worst hosts stand first.
-func oneEach(events []store.Event, all int) []told {
-	var out []told
+func oneEach(events []store.Event, all int) []hostChange {
+	var out []hostChange
 	at, n, closed := map[string]int{}, map[string]int{}, map[string]bool{}
 	for _, e := range events {
 		key := fmt.Sprint(e.HostID, " ", e.Host)
@@ -226,7 +226,7 @@ func oneEach(events []store.Event, all int) []told {
 		closes := e.Kind == store.EventBecameClosed
 		if !known {
 			at[key] = len(out)
-			out = append(out, told{Event: e})
+			out = append(out, hostChange{Event: e})
 		} else if worse := e.Severity.Rank() > out[i].Severity.Rank(); !closed[key] && (worse || closes && out[i].Severity.Rank() <= e.Severity.Rank()) {
 			out[i].Event = e
 		}
@@ -240,6 +240,6 @@ func oneEach(events []store.Event, all int) []told {
 			}
 		}
 	}
-	arrange(out, "-severity", map[string]func(a, b told) int{"severity": by(func(t told) int { return t.Severity.Rank() })})
-	return out[:min(len(out), mostTold)]
+	arrange(out, "-severity", map[string]func(a, b hostChange) int{"severity": by(func(t hostChange) int { return t.Severity.Rank() })})
+	return out[:min(len(out), mostShown)]
 }

@@ -66,7 +66,7 @@ type line struct {
 	sites                   []int64 // the affected sites; none is the whole fleet
 }
 
-func told(action, subject, detail string) line {
+func entry(action, subject, detail string) line {
 	return line{action: action, subject: subject, detail: detail}
 }
 

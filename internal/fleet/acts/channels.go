@@ -138,7 +138,7 @@ func (a *Acts) SaveChannel(
 		if err == nil && c.Enabled {
 			err = notify.Begin(ctx, tx, &was, &c)
 		}
-		return told(action("channel", id), c.Name, c.Kind), err
+		return entry(action("channel", id), c.Name, c.Kind), err
 	})
 	return c, err
 }
@@ -150,7 +150,7 @@ func (a *Acts) DeleteChannel(ctx context.Context, who access.Who, id int64) erro
 		if err != nil {
 			return line{}, err
 		}
-		return told("channel.delete", c.Name, ""), tx.DeleteChannel(ctx, id)
+		return entry("channel.delete", c.Name, ""), tx.DeleteChannel(ctx, id)
 	})
 }
 
@@ -167,7 +167,7 @@ func (a *Acts) TestChannel(ctx context.Context, who access.Who, id int64) (c sto
 		if a.o.Test == nil {
 			return line{}, ErrNoTest
 		}
-		return told("channel.test", c.Name, ""), nil
+		return entry("channel.test", c.Name, ""), nil
 	})
 	if err != nil {
 		return c, nil, err

@@ -56,7 +56,7 @@ func (a *Acts) SaveCredential(
 		if c.Sealed, err = a.o.Key.Seal(secret); err != nil {
 			return line{}, err
 		}
-		return told(action("credential", id), c.Name,
+		return entry(action("credential", id), c.Name,
 			c.Kind), taken(tx.SaveCredential(ctx, &c), "name", "another credential has this name")
 	})
 	return c, err
@@ -69,7 +69,7 @@ func (a *Acts) DeleteCredential(ctx context.Context, who access.Who, id int64) e
 		if err != nil {
 			return line{}, err
 		}
-		return told("credential.delete", c.Name,
+		return entry("credential.delete", c.Name,
 			""), inUse(tx.DeleteCredential(ctx, id), "targets use this credential: it stays")
 	})
 }

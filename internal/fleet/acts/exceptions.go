@@ -115,7 +115,7 @@ func (a *Acts) Except(ctx context.Context, who access.Who, in NewException) (mad
 				return line{}, err
 			}
 		}
-		return told("exception.add", in.Finding, covers+" until "+day(in.Until)).at(sites...), nil
+		return entry("exception.add", in.Finding, covers+" until "+day(in.Until)).at(sites...), nil
 	})
 	return made, err
 }
@@ -136,7 +136,7 @@ func (a *Acts) Withdraw(ctx context.Context, who access.Who, id int64) error {
 				return line{}, err
 			}
 		}
-		return told("exception.withdraw", "exception "+strconv.FormatInt(id, 10),
+		return entry("exception.withdraw", "exception "+strconv.FormatInt(id, 10),
 			"").at(sites...), tx.WithdrawException(ctx, id, who.Name())
 	})
 }

@@ -28,7 +28,7 @@ func (a *Acts) RetireHost(ctx context.Context, who access.Who, id int64) error {
 		if err == nil && n == 0 {
 			err = &Refusal{Kind: Conflict, Text: "the host is retired already"}
 		}
-		return told("host.retire", h.Name, h.Address).at(h.SiteID), err
+		return entry("host.retire", h.Name, h.Address).at(h.SiteID), err
 	})
 }
 
@@ -46,7 +46,7 @@ func (a *Acts) RemoveHost(ctx context.Context, who access.Who, id int64) error {
 		if err := tx.DeleteTargets(ctx, ids); err != nil {
 			return line{}, err
 		}
-		return told("host.remove", h.Name,
+		return entry("host.remove", h.Name,
 			h.Address+", "+model.Count(len(ids), "target", "targets")).at(h.SiteID), tx.DeleteHost(ctx, id)
 	})
 }

@@ -84,7 +84,7 @@ func (a *Acts) RemoveResult(ctx context.Context, who access.Who, host, result in
 		if out.Gone {
 			detail += "; it was the only one, and the host is gone"
 		}
-		return told("result.remove", h.Name, detail).at(h.SiteID), err
+		return entry("result.remove", h.Name, detail).at(h.SiteID), err
 	})
 }
 
@@ -123,7 +123,7 @@ func (a *Acts) SaveJournal(ctx context.Context, who access.Who, host int64, r io
 		case !isJournal(b):
 			return line{}, &Refusal{Fields: []Field{{"file", "this is not what ipcguard history --format json writes"}}}
 		}
-		return told("result.import", h.Name,
+		return entry("result.import", h.Name,
 			"journal").at(h.SiteID), tx.SaveDocument(ctx, h.ID, fleet.DocumentJournal, a.now(), b)
 	})
 }
@@ -204,7 +204,7 @@ func (a *Acts) Plan(ctx context.Context, who access.Who, host int64, in NewPlan)
 		if err != nil {
 			return line{}, err
 		}
-		said := told("plan.make", h.Name, in.Strategy+", "+model.Count(len(p.Changes), "change", "changes")).at(h.SiteID)
+		said := entry("plan.make", h.Name, in.Strategy+", "+model.Count(len(p.Changes), "change", "changes")).at(h.SiteID)
 		return said, tx.SaveDocument(ctx, host, fleet.DocumentPlan, a.now(), b)
 	})
 	return p, err

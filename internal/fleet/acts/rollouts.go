@@ -94,7 +94,7 @@ func (a *Acts) StartRollout(ctx context.Context, who access.Who, in NewRollout) 
 		if o.Setting != "" {
 			what = o.Setting + " alone"
 		}
-		return told("rollout.start", o.Name, what+", "+model.Count(o.Hosts, "host", "hosts")).at(sites...), err
+		return entry("rollout.start", o.Name, what+", "+model.Count(o.Hosts, "host", "hosts")).at(sites...), err
 	})
 	return o, err
 }
@@ -152,7 +152,7 @@ func (a *Acts) PlanAgain(ctx context.Context, who access.Who, id int64) (o store
 			return line{}, err
 		}
 		o, err = tx.Rollout(ctx, id, nil)
-		return told("rollout.plan", was.Name, model.Count(int(n), "host", "hosts")), err
+		return entry("rollout.plan", was.Name, model.Count(int(n), "host", "hosts")), err
 	})
 	return o, err
 }
@@ -166,7 +166,7 @@ func (a *Acts) EndRollout(ctx context.Context, who access.Who, id int64) (o stor
 			return line{}, err
 		}
 		o, err = tx.Rollout(ctx, id, nil)
-		return told("rollout.end", was.Name,
+		return entry("rollout.end", was.Name,
 			model.Count(was.States[store.RolloutClosed], "host", "hosts")+" of "+strconv.Itoa(was.Hosts)+" closed"), err
 	})
 	return o, err
@@ -175,7 +175,7 @@ func (a *Acts) EndRollout(ctx context.Context, who access.Who, id int64) (o stor
 // DeleteRollout forgets a rollout. What was made of its hosts stays.
 func (a *Acts) DeleteRollout(ctx context.Context, who access.Who, id int64) error {
 	return a.onRollout(ctx, who, id, func(tx *store.Tx, was store.Rollout) (line, error) {
-		return told("rollout.delete", was.Name, model.Count(was.Hosts, "host", "hosts")), tx.DeleteRollout(ctx, id)
+		return entry("rollout.delete", was.Name, model.Count(was.Hosts, "host", "hosts")), tx.DeleteRollout(ctx, id)
 	})
 }
 

@@ -62,7 +62,7 @@ func (a *Acts) SaveSite(ctx context.Context, who access.Who, id int64, in SiteCh
 			}
 		}
 		s.Name, s.Rate, s.Concurrency, s.Window, s.Zone = in.Name, in.Rate, in.Concurrency, in.Window, in.Zone
-		return told(action("site", id), s.Name,
+		return entry(action("site", id), s.Name,
 			"").at(sites...), taken(tx.SaveSite(ctx, &s), "name", "another site has this name")
 	})
 	return s, err
@@ -75,6 +75,6 @@ func (a *Acts) DeleteSite(ctx context.Context, who access.Who, id int64) error {
 		if err != nil {
 			return line{}, err
 		}
-		return told("site.delete", s.Name, ""), inUse(tx.DeleteSite(ctx, id), "the site has targets or hosts and stays")
+		return entry("site.delete", s.Name, ""), inUse(tx.DeleteSite(ctx, id), "the site has targets or hosts and stays")
 	})
 }

@@ -102,7 +102,7 @@ func (a *Acts) SaveTarget(ctx context.Context, who access.Who, id int64, in Targ
 			return line{}, err
 		}
 		t, err = tx.Target(ctx, t.ID)
-		return told(action("target", id), t.Spec, "").at(append(sites, t.SiteID)...), err
+		return entry(action("target", id), t.Spec, "").at(append(sites, t.SiteID)...), err
 	})
 	return t, err
 }
@@ -143,7 +143,7 @@ func (a *Acts) DeleteTargets(ctx context.Context, who access.Who, ids []int64) (
 		if err := tx.DeleteTargets(ctx, there); err != nil {
 			return line{}, err
 		}
-		return told("target.delete", subject,
+		return entry("target.delete", subject,
 			"").at(slices.Collect(maps.Keys(sites))...), a.fleet.RetireStrays(ctx, tx, led)
 	})
 	return n, err
@@ -233,7 +233,7 @@ func (a *Acts) ChangeTargets(ctx context.Context, who access.Who, in TargetsChan
 				out.Targets++
 			}
 		}
-		return told("target.change", model.Count(out.Targets, "target", "targets"), what).at(sites...), nil
+		return entry("target.change", model.Count(out.Targets, "target", "targets"), what).at(sites...), nil
 	})
 	return out, err
 }

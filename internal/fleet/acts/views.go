@@ -58,7 +58,7 @@ func (a *Acts) SaveView(ctx context.Context, who access.Who, in ViewChange) (v s
 				Text: "you have " + model.Count(len(all), "view", "views") + " already: remove one first",
 			}
 		}
-		return told("view.save", in.Name, in.Path), tx.SaveView(ctx, &v)
+		return entry("view.save", in.Name, in.Path), tx.SaveView(ctx, &v)
 	})
 }
 
@@ -69,7 +69,7 @@ func (a *Acts) DeleteView(ctx context.Context, who access.Who, id int64) error {
 		if err != nil {
 			return line{}, err
 		}
-		return told("view.delete", v.Name, v.Path), tx.DeleteView(ctx, who.User.ID, id)
+		return entry("view.delete", v.Name, v.Path), tx.DeleteView(ctx, who.User.ID, id)
 	})
 }
 

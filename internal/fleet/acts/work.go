@@ -57,7 +57,7 @@ func (a *Acts) StartRun(ctx context.Context, who access.Who, in NewRun) (r store
 		} else if err != nil {
 			return line{}, err
 		}
-		return told("run.start", runName(r.ID),
+		return entry("run.start", runName(r.ID),
 			string(r.Kind)+" of "+model.Count(r.Total, "target", "targets")+": "+Chosen(in.Selector)).at(sites...), nil
 	})
 	if err == nil {
@@ -155,7 +155,7 @@ func (a *Acts) CancelRun(ctx context.Context, who access.Who, id int64) (ended s
 			return line{}, inUse(err, "the run has ended already")
 		}
 		ended, err = tx.Run(ctx, id)
-		return told("run.cancel", runName(id), "").at(sites...), err
+		return entry("run.cancel", runName(id), "").at(sites...), err
 	})
 	if err == nil {
 		a.fleet.Cancelled(ended)
@@ -219,7 +219,7 @@ func (a *Acts) SaveSchedule(
 		}
 		s.Name, s.Kind, s.Cron, s.Zone, s.Window = in.Name, in.Kind, in.Cron, in.Zone, in.Window
 		s.Selector, s.Quick, s.Enabled = in.Selector, in.Quick, in.Enabled == nil || *in.Enabled
-		return told(action("schedule", id), s.Name,
+		return entry(action("schedule", id), s.Name,
 			s.Cron).at(sites...), taken(tx.SaveSchedule(ctx, &s), "name", "another schedule has this name")
 	})
 	return s, err
@@ -236,6 +236,6 @@ func (a *Acts) DeleteSchedule(ctx context.Context, who access.Who, id int64) err
 		if err != nil {
 			return line{}, err
 		}
-		return told("schedule.delete", s.Name, "").at(sites...), tx.DeleteSchedule(ctx, id)
+		return entry("schedule.delete", s.Name, "").at(sites...), tx.DeleteSchedule(ctx, id)
 	})
 }

@@ -69,7 +69,7 @@ func (a *Acts) AddWorker(ctx context.Context, who access.Who, in NewWorker) (out
 			Until: a.now().Add(codeLife),
 		}
 		j := store.Join{Hash: gate.CodeHash(secret), SiteID: site.ID, Name: in.Name, By: who.Name(), Until: out.Until}
-		return told("worker.add", in.Name, "site "+site.Name).at(site.ID), tx.AddJoin(ctx, j)
+		return entry("worker.add", in.Name, "site "+site.Name).at(site.ID), tx.AddJoin(ctx, j)
 	})
 	return out, err
 }
@@ -87,6 +87,6 @@ func (a *Acts) RevokeWorker(ctx context.Context, who access.Who, id int64) error
 		if err := tx.RevokeEnrolled(ctx, id); err != nil {
 			return line{}, err
 		}
-		return told("worker.revoke", e.Name, "site "+e.Site).at(e.SiteID), a.fleet.Drop(ctx, tx, e)
+		return entry("worker.revoke", e.Name, "site "+e.Site).at(e.SiteID), a.fleet.Drop(ctx, tx, e)
 	})
 }

@@ -83,7 +83,7 @@ func together(path string, o Options, before []byte, list []Assign) (after []byt
 	if err != nil || was.Broken != nil {
 		return nil, nil, false
 	}
-	places, names := map[at]*place{}, map[string]bool{}
+	places, names := map[at]*sectionLines{}, map[string]bool{}
 	for _, a := range list {
 		p := at{foldName(a.Section), key(a.Name)}
 		if isGlobal(a.Section) {
@@ -93,7 +93,7 @@ func together(path string, o Options, before []byte, list []Assign) (after []byt
 			unwritable(a.Section, a.Name, a.Value) != "" {
 			return nil, nil, false
 		}
-		places[p], names[p.name] = &place{section: p.section, name: p.name}, true
+		places[p], names[p.name] = &sectionLines{section: p.section, name: p.name}, true
 	}
 	ends, lines := map[string]*logical{}, false
 	r := newReader(path, o)

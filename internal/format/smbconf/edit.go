@@ -44,8 +44,8 @@ func unwritable(section, name, value string) string {
 	return ""
 }
 
-// place describes the lines of the main file in one section, for an edit.
-type place struct {
+// sectionLines describes the lines of the main file in one section, for an edit.
+type sectionLines struct {
 	section string
 	name    string
 	any     bool      // the file has a line that is not a comment
@@ -53,7 +53,7 @@ type place struct {
 	params  []logical // those that assign to the parameter; their text is omitted
 }
 
-func (p *place) saw(l logical, s *Section) {
+func (p *sectionLines) saw(l logical, s *Section) {
 	p.any = true
 	if foldName(s.Name) != p.section {
 		return
@@ -76,7 +76,7 @@ func edit(path string, o Options, section, name string, value *string) (*Edit, e
 		return nil, fmt.Errorf("smb.conf: %w", err)
 	}
 	r := newReader(path, o)
-	at := place{section: foldName(section), name: key(name)}
+	at := sectionLines{section: foldName(section), name: key(name)}
 	if isGlobal(section) {
 		at.section = foldName(r.c.Global.Name)
 	}
@@ -158,7 +158,7 @@ type patch struct {
 }
 
 // attempts returns changed files, the smallest change first.
-func (p *place) attempts(b []byte, there bool, section, name, value string) [][]byte {
+func (p *sectionLines) attempts(b []byte, there bool, section, name, value string) [][]byte {
 	var out [][]byte
 	for _, x := range p.patches(b, there, section, name, value) {
 		out = append(out, splice(b, x.from, x.to, x.text))
@@ -168,7 +168,7 @@ func (p *place) attempts(b []byte, there bool, section, name, value string) [][]
 
 // patches returns possible changes of a file, the smallest first. there reports whether the configuration has the
 // section.
-func (p *place) patches(b []byte, there bool, section, name, value string) (out []patch) {
+func (p *sectionLines) patches(b []byte, there bool, section, name, value string) (out []patch) {
 	eol := "\n"
 	if bytes.Contains(b, []byte("\r\n")) {
 		eol = "\r\n"
@@ -218,7 +218,7 @@ func splice(b []byte, from, to int, text string) []byte {
 }
 
 // without removes the lines that assign to the parameter, each with its newline.
-func (p *place) without(b []byte) []byte {
+func (p *sectionLines) without(b []byte) []byte {
 	var out []byte
 	from := 0
 	for _, l := range p.params {
