@@ -210,7 +210,7 @@ type hostChange struct {
 // changed file makes about twenty events of a host.
 const (
 	mostShown = 12
-	mostRead = 150
+	mostRead  = 150
 )
 
 // oneEach joins events, the newest first, to a line for each host: its worst event, the newest of several, and how many more there are,
