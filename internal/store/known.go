@@ -77,22 +77,30 @@ func (rec *recorder) lookUp(ctx context.Context, results []*Result) error {
 
 func unitOf(r *Result) unit { return unit{r.RunID, r.TargetID} }
 
+// findUnits reads the open units of the results, run by run. A join with a list of units would read the same, but
+// PostgreSQL, whose statistics may be of a time when no unit was open, then compares every open unit of the run with
+// every one of the list.
 func (rec *recorder) findUnits(ctx context.Context, results []*Result) error {
-	v := &values{columns: "run bigint, target bigint"}
+	targets := map[int64][]int64{} // by run
 	for _, r := range results {
 		if r.RunID != 0 {
-			v.add(r.RunID, r.TargetID)
+			targets[r.RunID] = append(targets[r.RunID], r.TargetID)
 		}
 	}
-	return rec.find(ctx, v, func(row row) error {
-		var u unit
-		var waits bool
-		err := row.Scan(&u.run, &u.target, &waits)
-		rec.units[u], rec.waiting[u] = true, waits
-		return err
-	}, `SELECT u.run_id, u.target_id, CASE WHEN u.state = 0 THEN 1 ELSE 0 END FROM v JOIN units u ON u.run_id = v.run
-		AND u.target_id = v.target
-		WHERE u.state < 2 ORDER BY u.run_id, u.target_id`+rec.locked("u"))
+	for _, run := range slices.Sorted(maps.Keys(targets)) {
+		if err := rec.each(ctx, func(row row) error {
+			u := unit{run: run}
+			var waits bool
+			err := row.Scan(&u.target, &waits)
+			rec.units[u], rec.waiting[u] = true, waits
+			return err
+		}, `SELECT u.target_id, CASE WHEN u.state = 0 THEN 1 ELSE 0 END FROM units u
+			WHERE u.run_id = $1 AND u.state < 2 AND u.target_id `+rec.in("$2")+` ORDER BY u.target_id`+rec.locked("u"),
+			run, rec.ids(targets[run])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // origin is the site and the target that a result belongs to.
