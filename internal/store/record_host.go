@@ -156,6 +156,10 @@ func (rec *recorder) writeHosts(ctx context.Context) error {
 // maxNames bounds a host's stored names: a host with more is a load balancer or lies. The oldest are deleted.
 const maxNames = 100
 
+// nameAge is how much later a name must be seen again for its time to be written: which names are the oldest does not
+// depend on an hour, and most results report the names of the result before.
+const nameAge = time.Hour
+
 // namesIn returns the names in a result as they are stored.
 func namesIn(r *Result) []hostName {
 	var names []hostName
@@ -178,7 +182,7 @@ func (rec *recorder) recordNames(ctx context.Context, h *Host, r *Result, isNew 
 	known, added := rec.names[h.ID], false
 	for _, k := range namesIn(r) {
 		last, seen := known[k]
-		if seen && !r.At.After(last) {
+		if seen && r.At.Sub(last) < nameAge {
 			continue
 		}
 		known[k] = r.At

@@ -250,6 +250,30 @@ func TestImported(t *testing.T) {
 	})
 }
 
+// TestNamesSeenAgain checks that a name's time follows the results, but is not written with each of them.
+func TestNamesSeenAgain(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		r := s.scan(Run{}, Target{}, 1, model.Exposed)
+		r.Names = []HostName{{Name: "files1", Kind: "dns"}}
+		first := r.At
+		h := s.record(r)
+		for _, c := range []struct{ after, want time.Duration }{
+			{nameAge - time.Second, 0},
+			{nameAge, nameAge},
+			{nameAge + time.Minute, nameAge},
+			{2*nameAge + time.Minute, 2*nameAge + time.Minute},
+		} {
+			r.At = first.Add(c.after)
+			s.record(r)
+			names, err := s.HostNames(s.ctx, h.ID)
+			s.ok(err)
+			if len(names) != 1 || !names[0].FirstSeen.Equal(first) || !names[0].LastSeen.Equal(first.Add(c.want)) {
+				s.Errorf("%s after the first: %+v, want last seen %s after it", c.after, names, c.want)
+			}
+		}
+	})
+}
+
 func TestTrendAndCompare(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		targets := s.targets("a", "b", "c")

@@ -97,7 +97,7 @@ type HostName struct {
 	Name      string    `json:"name"`
 	Kind      string    `json:"kind"` // target, dns, netbios or address
 	FirstSeen time.Time `json:"first_seen"`
-	LastSeen  time.Time `json:"last_seen"`
+	LastSeen  time.Time `json:"last_seen"` // within an hour
 }
 
 // RunKind is what a run does.
