@@ -10,45 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"ipcguard/internal/model"
 )
-
-// packer compresses and decompresses zstd data. It is safe for concurrent use.
-type packer struct {
-	enc *zstd.Encoder
-	dec *zstd.Decoder
-}
-
-// maxUnpacked bounds the size of a decompressed document: a hundred times the largest scan; a manipulated file must not
-// fill the memory.
-const maxUnpacked = 256 << 20
-
-func newPacker() (*packer, error) {
-	// Slower levels make a scan 2 % smaller, and take up to twice as long.
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2),
-		zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxUnpacked),
-		zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	return &packer{enc: enc, dec: dec}, nil
-}
-
-func (p *packer) pack(b []byte) []byte { return p.enc.EncodeAll(b, nil) }
-
-func (p *packer) unpack(b []byte) ([]byte, error) {
-	out, err := p.dec.DecodeAll(b, nil)
-	if err != nil {
-		return nil, fmt.Errorf("store: a stored document cannot be read: %w", err)
-	}
-	return out, nil
-}
 
 func (q *Queries) snapshotOf(body []byte) (Snapshot, error) {
 	var s Snapshot
