@@ -9,9 +9,10 @@
 //	                   ├─ ECHO's answer: turned into the refusal, with its credits
 //	                   └─ SESSION_SETUP's answer: held until it is known who came in
 //
-// A stranger is refused when it identifies itself, at the logon. The bytes of a logon are never changed, nor are those
-// of users, whose keys the gateway does not have: their messages pass unchanged, signed and encrypted end to end.
-// Before a session is known, a message that is not understood is refused; what a known user sends passes.
+// A stranger is refused when it identifies itself, at the logon. The bytes of a logon are never changed, except one
+// number of SMB1 (see keepCircuits), nor are those of users, whose keys the gateway does not have: their messages pass
+// unchanged, signed and encrypted end to end. Before a session is known, a message that is not understood is refused;
+// what a known user sends passes.
 //
 // The window of MessageIds belongs to client and server. A refused request is replaced by an ECHO with its MessageId,
 // so that the server counts it and grants its credits. See [MS-SMB2] 3.3.5.2.3 and 3.3.5.17.

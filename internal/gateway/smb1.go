@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
@@ -43,6 +44,9 @@ func (c *conn) smb1(b []byte, n int) error {
 	case h.Command == smb1.Negotiate:
 		return refusal{ReasonMalformed, "a second NEGOTIATE"}
 	case h.Command == smb1.SessionSetupAndX:
+		if err := c.keepCircuits(&h, n); err != nil {
+			return err
+		}
 		return c.setup1(&h, n)
 	case h.Command == securityPackage:
 		return c.refuse1(&h, refusal{ReasonUnreadable, "a logon by SECURITY_PACKAGE_ANDX"}, status.AccessDenied)
@@ -116,6 +120,33 @@ func (c *conn) whole1(n int) (*smb1.Message, error) {
 		return nil, refusal{ReasonMalformed, err.Error()}
 	}
 	return m, nil
+}
+
+// vcNumber is the offset of VcNumber in a SESSION_SETUP_ANDX of any form. See [MS-CIFS] 2.2.4.53.1.
+const vcNumber = smb1.HeaderLen + 1 + 8
+
+// keepCircuits writes 1 to the VcNumber of a logon if it is 0, by which a client says that its other connections are
+// lost. Servers that act on it end all connections from the client's address: behind a gateway with an address of its
+// own those are the connections of all clients, which even a stranger could end. See [MS-CIFS] 2.1.3 and 3.3.5.43. It
+// changes no signed bytes, and nothing if the server sees the client's own address.
+func (c *conn) keepCircuits(h *smb1.Header, n int) error {
+	if c.way.Route().Transparent || c.table.used() && signed1(h) || n < vcNumber+2 {
+		return nil
+	}
+	if err := c.up.fill(nbss.HeaderLen + vcNumber + 2); err != nil {
+		return unexpected(err)
+	}
+	msg := c.up.unread()[nbss.HeaderLen:]
+	if words := msg[smb1.HeaderLen]; words >= smb1.SetupLANMAN && le.Uint16(msg[vcNumber:]) == 0 {
+		le.PutUint16(msg[vcNumber:], 1)
+	}
+	return nil
+}
+
+// signed1 reports whether a request may be signed once a user has logged on, before which there is no key: clients fill
+// the signature of a logon with zeros, or with this text. See [MS-SMB] 3.2.4.2.4, <81>.
+func signed1(h *smb1.Header) bool {
+	return h.Signature != [8]byte{} && !bytes.HasPrefix(h.Signature[:], []byte("BSRSPYL"))
 }
 
 // setup1 judges a logon and what is chained to it.
