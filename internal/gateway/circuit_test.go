@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"encoding/binary"
-	"net"
 	"testing"
 
 	"ipcguard/internal/ntlm"
@@ -86,18 +85,6 @@ func TestCircuits(t *testing.T) {
 // TestVcNumber: a gateway with its own address changes the VcNumber 0 of every unsigned logon, and nothing else; a
 // transparent one changes nothing.
 func TestVcNumber(t *testing.T) {
-	frame := func(change func(*smb1.Header), body smb1.Body) []byte {
-		h := &smb1.Header{Flags2: smb1.Flags2NTStatus | smb1.Flags2Unicode, MID: 7}
-		if change != nil {
-			change(h)
-		}
-		b, err := smb1.Append(make([]byte, nbss.HeaderLen), h, body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		nbss.PutHeader(b)
-		return b
-	}
 	second := null1()
 	second.VcNumber = 2
 	signature := func(s string) func(*smb1.Header) {
@@ -123,37 +110,16 @@ func TestVcNumber(t *testing.T) {
 		{name: "transparent", transparent: true, body: null1()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			client, server := between(t, Route{
+			e := between(t, New(Options{Log: testLog(t)}), Route{
 				To: "server:445", Transparent: c.transparent,
 				Policy: Policy{Strangers: []Exception{{Allow: everything}}},
 			})
-			exchange := func(to, from net.Conn, b []byte) []byte {
-				t.Helper()
-				if _, err := to.Write(b); err != nil {
-					t.Fatal(err)
-				}
-				_, got, err := nbss.ReadFrame(from, nil, nbss.MaxLen)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return append(nbss.AppendHeader(nil, nbss.SessionMessage, len(got)), got...)
-			}
-			answer := func(h *smb1.Header) { h.Flags = smb1.FlagsReply }
-			exchange(client, server, frame(nil, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}))
-			said := &smb1.NegotiateResponse{SecurityMode: 3, Challenge: make([]byte, 8)}
-			if c.extended {
-				said = &smb1.NegotiateResponse{SecurityMode: 3, Capabilities: smb1.CapExtendedSecurity}
-			}
-			exchange(server, client, frame(func(h *smb1.Header) { answer(h); h.MID = 7 }, said))
+			e.negotiate1(c.extended)
 			if c.used {
-				user := null1()
-				user.AccountName, user.OEMPassword, user.UnicodePassword = "anna", make([]byte, 24), make([]byte, 24)
-				exchange(client, server, frame(nil, user))
-				exchange(server, client, frame(func(h *smb1.Header) { answer(h); h.UID = 1 },
-					new(smb1.SessionSetupResponse)))
+				e.user1(1)
 			}
-			sent := frame(c.change, c.body)
-			got := exchange(client, server, sent)
+			sent := frame1(t, c.change, c.body)
+			got := e.asks(sent)
 			if vc := binary.LittleEndian.Uint16(got[at:]); vc != c.want {
 				t.Errorf("VcNumber %d, want %d", vc, c.want)
 			}
@@ -163,26 +129,4 @@ func TestVcNumber(t *testing.T) {
 			}
 		})
 	}
-}
-
-// between runs a connection between the two ends that it returns.
-func between(t *testing.T, route Route) (client, server net.Conn) {
-	t.Helper()
-	way, err := NewWay(route)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, clientSide := net.Pipe()
-	server, serverSide := net.Pipe()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		newConn(New(Options{Log: testLog(t)}), way, route.To, clientSide, serverSide).run()
-	}()
-	t.Cleanup(func() {
-		client.Close()
-		server.Close()
-		<-ended
-	})
-	return client, server
 }

@@ -13,6 +13,7 @@ import (
 
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
+	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb2"
 	"ipcguard/internal/status"
 )
@@ -62,7 +63,10 @@ func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
 	c.up.added, c.down.added = &g.stats.added, &g.stats.added
 	c.up.release()
 	c.down.release()
-	c.up.calling, c.down.calling = way.Route().NetBIOS, way.Route().NetBIOS
+	if way.Route().NetBIOS {
+		c.up.calls = []byte{nbss.SessionRequest}
+		c.down.calls = []byte{nbss.PositiveResponse, nbss.NegativeResponse, nbss.Retarget}
+	}
 	c.noUser = time.Now()
 	return c
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -75,9 +76,9 @@ type stream struct {
 	added *latency  // nil: not measured
 	read  time.Time // when its last bytes were read
 
-	left    int  // bytes of the current frame not passed or dropped yet
-	limited bool // a deadline is set
-	calling bool // the next frame may be a NetBIOS session request or its response
+	left    int    // bytes of the current frame not passed or dropped yet
+	limited bool   // a deadline is set
+	calls   []byte // the types of NetBIOS session packets that the next frame may have: a request or its responses
 }
 
 // side is the end that a stream writes to. Both pumps of a connection may write whole frames to it.
@@ -286,14 +287,16 @@ func (s *stream) frame() (int, error) {
 	}
 	typ, n, err := nbss.ParseHeader([nbss.HeaderLen]byte(s.unread()))
 	s.left = nbss.HeaderLen + n
-	calling := s.calling
-	s.calling = calling && err == nil && typ == nbss.KeepAlive
+	calls := s.calls
+	if err != nil || typ != nbss.KeepAlive {
+		s.calls = nil
+	}
 	switch {
 	case err != nil:
 		return 0, refusal{ReasonProtocol, err.Error()}
 	case typ == nbss.SessionMessage, typ == nbss.KeepAlive && n == 0:
 		return n, nil
-	case calling && typ != nbss.KeepAlive && n <= maxCall: // a server may take what follows a keep-alive for a frame
+	case bytes.IndexByte(calls, typ) >= 0 && n <= maxCall:
 		return n, nil
 	}
 	return 0, refusal{ReasonProtocol, fmt.Sprintf("a NetBIOS packet of type 0x%02X, where none is due", typ)}
