@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
@@ -117,8 +118,9 @@ func plainPipe(s string) string {
 	s = strings.TrimRight(s, `\/. `)
 	s = s[strings.LastIndexAny(s, `\/`)+1:]
 	s, _, _ = strings.Cut(s, ":")
+	s = strings.TrimFunc(s, func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
 	// Both conversions are needed for letters that have only one of the cases, such as ſ.
-	return strings.ToLower(strings.ToUpper(strings.TrimSpace(s)))
+	return strings.ToLower(strings.ToUpper(s))
 }
 
 // watch is the state of a session whose user is denied something. All connections of the session share it: with

@@ -249,7 +249,8 @@ func TestRefusals(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"winreg": "winreg", `\PIPE\WinReg`: "winreg", "winreg\x00x": "winreg", "winreg:s": "winreg",
-		"winreg. ": "winreg", `a\..\winreg/`: "winreg", `\`: "",
+		"winreg.:s": "winreg", "winreg .::$DATA": "winreg", "winreg.\u00A0.": "winreg", `\\srv\IPC$\winreg`: "winreg",
+		"w\u0131nreg": "winreg", "w\u0130nreg": "winreg", "winreg. ": "winreg", `a\..\winreg/`: "winreg", `\`: "",
 		"\u017Fpoolss": "spoolss", "w\u212Assvc": "wkssvc", "SVCCTL": "svcctl",
 	} {
 		if got := plainPipe(name); got != want {

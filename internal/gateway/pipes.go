@@ -146,7 +146,12 @@ func opnumOf(i *dcerpc.Interface, name string) (uint16, error) {
 // pipeName normalizes a pipe's name; empty is a name that is not allowed. Variants that servers accept, such as a
 // leading \pipe\, are refused: no client needs them.
 func pipeName(s string) string {
-	s = strings.ToLower(strings.TrimPrefix(s, `\`))
+	s = strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, strings.TrimPrefix(s, `\`))
 	if s == "" || strings.ContainsAny(s, "\\/:\x00") || strings.TrimSpace(s) != s {
 		return ""
 	}

@@ -250,6 +250,21 @@ func TestPipeTricks(t *testing.T) {
 	}
 }
 
+// TestPipeNames: a stranger's name is a pipe of the policy only if every server takes it for that pipe.
+func TestPipeNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"SrvSvc": "srvsvc", `\srvsvc`: "srvsvc",
+		`\PIPE\srvsvc`: "", `\\srv\IPC$\srvsvc`: "", `\\srvsvc`: "", "srvsvc/": "", "srvsvc::$DATA": "", "srvsvc ": "",
+		"\u00A0srvsvc": "", "srvsvc\x00": "", "": "",
+		"srvsvc.": "srvsvc.", "w\u212Assvc": "w\u212Assvc", "w\u0130nreg": "w\u0130nreg", "w\u0131nreg": "w\u0131nreg",
+		"\uFF53rvsvc": "\uFF53rvsvc", "srvsvc\u200D": "srvsvc\u200D",
+	} {
+		if got := pipeName(name); got != want {
+			t.Errorf("%q is %q, want %q", name, got, want)
+		}
+	}
+}
+
 // TestPolicy refuses what cannot be enforced.
 func TestPolicy(t *testing.T) {
 	for name, e := range map[string]Exception{
