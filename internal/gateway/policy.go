@@ -47,8 +47,12 @@ func (n *Networks) UnmarshalJSON(b []byte) error {
 		if a, notOne := netip.ParseAddr(s); notOne == nil {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return fmt.Errorf("clients: %q is neither an address nor a network such as 192.0.2.0/24", s)
+		case p != p.Masked(): // it may have been meant for the one address
+			return fmt.Errorf("clients: %q is an address in a network: write %s for the network or %s for the address",
+				s, p.Masked(), p.Addr())
 		}
 		*n = append(*n, p)
 	}

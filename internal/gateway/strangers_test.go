@@ -214,6 +214,8 @@ func TestWhere(t *testing.T) {
 		if err := p.Check(); err == nil {
 			t.Errorf("%+v: taken", e)
 		}
+		`["192.0.2.77/24"]`: `clients: "192.0.2.77/24" is an address in a network: write 192.0.2.0/24 for the network or ` +
+			`192.0.2.77 for the address`,
 	}
 }
 
