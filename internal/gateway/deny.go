@@ -419,13 +419,13 @@ type watches struct {
 	list map[watchKey]*watch
 }
 
-// join returns the watch of a session for one more connection, and creates it if needed. late says that the session may
-// have begun before.
+// join returns the watch of a session for one more connection. late says that the session began before; otherwise it is
+// a new one, even if another connection has one with this id: some servers number the sessions of each connection.
 func (w *watches) join(k watchKey, d *denials, late bool) *watch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.list[k]
-	if v == nil {
+	if v == nil || !late {
 		v = &watch{deny: d, late: late, trees: map[uint32]tree{}, opens: map[smb2.FileID]*watched{}}
 		if w.list == nil {
 			w.list = map[watchKey]*watch{}
@@ -457,13 +457,17 @@ func (w *watches) over(k watchKey, v *watch) {
 // join makes the connection watch a session until one of them ends.
 func (c *conn) join(k watchKey, d *denials, late bool) *watch {
 	v := c.joined[k]
-	if v == nil {
-		if c.joined == nil {
-			c.joined = map[watchKey]*watch{}
-		}
-		v = c.g.watches.join(k, d, late)
-		c.joined[k] = v
+	if v != nil && late {
+		return v
 	}
+	if v != nil {
+		c.g.watches.leave(k, v)
+	}
+	if c.joined == nil {
+		c.joined = map[watchKey]*watch{}
+	}
+	v = c.g.watches.join(k, d, late)
+	c.joined[k] = v
 	return v
 }
 

@@ -305,7 +305,7 @@ func TestWatches(t *testing.T) {
 		t.Error("sessions are mixed up")
 	}
 	w.leave(k, a)
-	if w.join(k, new(denials), false) != a {
+	if w.join(k, new(denials), true) != a {
 		t.Error("it ended before its last connection")
 	}
 	w.over(k, a)
@@ -315,7 +315,7 @@ func TestWatches(t *testing.T) {
 	}
 	w.leave(k, a)
 	w.leave(k, a)
-	if w.join(k, new(denials), false) != again {
+	if w.join(k, new(denials), true) != again {
 		t.Error("who leaves the one before ends the next")
 	}
 	w.leave(k, again)

@@ -51,12 +51,13 @@ func (c *conn) smb1(b []byte, n int) error {
 	case h.Command == securityPackage:
 		return c.refuse1(&h, refusal{ReasonUnreadable, "a logon by SECURITY_PACKAGE_ANDX"}, status.AccessDenied)
 	}
-	if err := c.chain1(&h, n); err != nil {
+	logsOff, err := c.chain1(&h, n)
+	if err != nil {
 		return err
 	}
 	s := c.table.find(uint64(h.UID))
 	switch {
-	case s.user() && h.Command == smb1.LogoffAndX:
+	case s.user() && (h.Command == smb1.LogoffAndX || logsOff):
 		if err := c.table.wait(uint64(h.MID), waiting{logoff: uint64(h.UID)}); err != nil {
 			return err
 		}
@@ -69,33 +70,31 @@ func (c *conn) smb1(b []byte, n int) error {
 	return c.refuse1(&h, refusal{ReasonSession, h.Command.String() + " in a session that is not here"}, badUID)
 }
 
-// chain1 looks for a logon after another command of the same frame. Servers accept chains that the specification does
-// not allow.
-func (c *conn) chain1(h *smb1.Header, n int) error {
+// chain1 refuses a logon after another command of the same frame, and reports whether the user logs off there. Servers
+// accept chains that the specification does not allow.
+func (c *conn) chain1(h *smb1.Header, n int) (logsOff bool, err error) {
 	if !h.Command.AndX() || n < smb1.HeaderLen+2 {
-		return nil
+		return false, nil
 	}
 	if err := c.up.fill(nbss.HeaderLen + smb1.HeaderLen + 2); err != nil {
-		return unexpected(err)
+		return false, unexpected(err)
 	}
 	if smb1.Command(c.up.unread()[nbss.HeaderLen+smb1.HeaderLen+1]) == smb1.NoAndX {
-		return nil
+		return false, nil
 	}
 	m, err := c.whole1(n)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return noLogon(m.Blocks)
-}
-
-// noLogon refuses a chain with a logon after its first command.
-func noLogon(blocks []smb1.Block) error {
-	for _, b := range blocks[1:] {
-		if b.Command == smb1.SessionSetupAndX || b.Command == securityPackage || b.Command == smb1.Negotiate {
-			return refusal{ReasonCompound, b.Command.String() + " behind another command"}
+	for _, b := range m.Blocks[1:] {
+		switch b.Command {
+		case smb1.SessionSetupAndX, securityPackage, smb1.Negotiate:
+			return false, refusal{ReasonCompound, b.Command.String() + " behind another command"}
+		case smb1.LogoffAndX:
+			logsOff = true
 		}
 	}
-	return nil
+	return logsOff, nil
 }
 
 // behindLogon refuses a chain of more than a logon and a tree connect, which is all that clients send. The server carries
@@ -278,6 +277,7 @@ func (c *conn) reply1(b []byte, n int) error {
 		if h.NTStatus() == status.Success {
 			c.table.left(w.logoff)
 		}
+			c.unwatch(watchKey{c.to, w.logoff})
 		return c.down.passRest()
 	}
 	b, err = c.whole(h.Command, n)
