@@ -276,18 +276,22 @@ func (v *watch) judge(h *smb2.Header, msg []byte, at *member) (*waiting, *denial
 			delete(v.opens, at.file)
 		}
 	case smb2.Write:
-		var r smb2.WriteRequest
-		if _, err := r.Unmarshal(msg); err != nil || r.Channel != 0 {
-			return nil, &denial{layer: model.LayerCall, what: "a WRITE to a pipe that does not decode"}
+		id, data, err := written(msg)
+		if err != nil {
+			return nil, &denial{layer: model.LayerCall, what: err.Error()}
 		}
-		return v.data(v.of(r.FileID, at), r.Data)
+		return v.data(v.of(id, at), data)
 	case smb2.IOCTL:
 		var r smb2.IOCTLRequest
 		if _, err := r.Unmarshal(msg); err != nil {
 			return nil, &denial{layer: model.LayerCall, what: "an IOCTL on a pipe that does not decode"}
 		}
 		if r.CtlCode == fsctlPipeTransceive {
-			return v.data(v.of(r.FileID, at), r.Input)
+			data, err := transceived(&r)
+			if err != nil {
+				return nil, &denial{layer: model.LayerCall, what: err.Error()}
+			}
+			return v.data(v.of(r.FileID, at), data)
 		}
 	}
 	return nil, nil
@@ -341,14 +345,41 @@ func (v *watch) data(o *watched, b []byte) (*waiting, *denial) {
 		o.answered = true
 		return nil, nil
 	}
-	if o.other {
-		o.flying.Add(1)
-		return &waiting{data: &o.reading}, nil
+	if !o.other {
+		if why := v.packets(o, b); why != nil {
+			return nil, why
+		}
 	}
-	if why := o.take(b, func(p *dcerpc.PDU) *denial { return v.packet(o, p) }); why != nil {
-		return nil, why
-	}
+	o.flying.Add(1)
 	return &waiting{data: &o.reading}, nil
+}
+
+// packets judges the RPC packets in data for a pipe. A later piece of a packet is also judged as if packets began in it:
+// a server may take each write for a message.
+//
+// A server may process two concurrent requests in either order. So the pieces of a packet are sent only after the
+// previous ones were answered: in another order they would form another packet.
+func (v *watch) packets(o *watched, b []byte) *denial {
+	judge := func(p *dcerpc.PDU) *denial { return v.packet(o, p) }
+	later := o.requests.Partial()
+	if later {
+		message := newReading(o.name)
+		message.requests.Push(b)
+		for p, whole, err := message.requests.NextPacket(); whole && err == nil; {
+			if why := judge(&p); why != nil {
+				why.pipe = o.name
+				return why
+			}
+			p, whole, err = message.requests.NextPacket()
+		}
+	}
+	if why := o.take(b, judge); why != nil {
+		return why
+	}
+	if o.flying.Load() > 0 && (later || o.requests.Partial()) {
+		return o.deny("a packet in pieces, sent before the data ahead of it were answered")
+	}
+	return nil
 }
 
 func (v *watch) packet(o *watched, p *dcerpc.PDU) *denial {

@@ -144,7 +144,8 @@ func opnumOf(i *dcerpc.Interface, name string) (uint16, error) {
 }
 
 // pipeName normalizes a pipe's name; empty is a name that is not allowed. Variants that servers accept, such as a
-// leading \pipe\, are refused: no client needs them.
+// leading \pipe\, are refused: no client needs them. It folds the case of ASCII letters alone, as servers may fold
+// others differently.
 func pipeName(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -232,6 +233,9 @@ func (c *conn) stranger(h *smb2.Header, s *session, n int) error {
 	}
 	msg := c.up.unread()[nbss.HeaderLen:][:n]
 	wait, why := s.open.judge(h, msg)
+	if why != nil && why.follows && c.observing() {
+		return c.up.passRest()
+	}
 	if why != nil {
 		c.rowAt(s.caller, why)
 		no := refusal{ReasonPipe, why.String()}
@@ -260,6 +264,10 @@ type denial struct {
 	uuid  string // of the interface
 	what  string
 	fault *smb2.IOCTLResponse // a response that RPC clients understand, if possible
+
+	// follows is set if there is no such request once an earlier one is refused. It is not counted where that one is only
+	// counted.
+	follows bool
 }
 
 func (d *denial) String() string {
@@ -281,8 +289,8 @@ func (v *conversation) judge(h *smb2.Header, msg []byte) (*waiting, *denial) {
 	case smb2.Logoff:
 		return &waiting{logoff: h.SessionID}, nil
 	}
-	if !v.trees[h.TreeID] {
-		return nil, &denial{layer: model.LayerTree, what: h.Command.String() + " outside of IPC$"}
+	if h.IsAsync() || !v.trees[h.TreeID] {
+		return nil, &denial{layer: model.LayerTree, what: h.Command.String() + " outside of IPC$", follows: true}
 	}
 	switch h.Command {
 	case smb2.TreeDisconnect:
@@ -293,11 +301,11 @@ func (v *conversation) judge(h *smb2.Header, msg []byte) (*waiting, *denial) {
 	case smb2.IOCTL:
 		return v.ioctl(msg)
 	case smb2.Write:
-		var r smb2.WriteRequest
-		if _, err := r.Unmarshal(msg); err != nil || r.Channel != 0 {
-			return nil, &denial{layer: model.LayerCall, what: "a WRITE that does not decode"}
+		id, data, err := written(msg)
+		if err != nil {
+			return nil, &denial{layer: model.LayerCall, what: err.Error()}
 		}
-		return v.data(r.FileID, r.Data)
+		return nil, v.data(id, data)
 	case smb2.Close:
 		var r smb2.CloseRequest
 		if _, err := r.Unmarshal(msg); err != nil {
@@ -373,28 +381,63 @@ func (v *conversation) ioctl(msg []byte) (*waiting, *denial) {
 	case fsctlValidateNegotiate:
 		return nil, nil
 	case fsctlPipeTransceive:
-		wait, why := v.data(r.FileID, r.Input)
+		data, err := transceived(&r)
+		if err != nil {
+			return nil, &denial{layer: model.LayerCall, what: err.Error()}
+		}
+		why := v.data(r.FileID, data)
 		if why != nil && why.fault != nil {
 			why.fault.CtlCode, why.fault.FileID = r.CtlCode, r.FileID
 		}
-		return wait, why
+		return nil, why
 	}
 	return nil, &denial{layer: model.LayerCall, what: fmt.Sprintf("FSCTL 0x%08X", r.CtlCode)}
 }
 
-// data judges data for a pipe. A server acts only on whole packets, so the last piece of a refused one never reaches
-// it, and the pipe is closed to further data. A refused call in a single packet leaves nothing at the server, and the
-// pipe stays usable.
-func (v *conversation) data(id smb2.FileID, b []byte) (*waiting, *denial) {
+// Servers look for data in different bytes if they do not lie where all clients put them, or have others beside them:
+// some take the offset, others expect the data behind the fixed part.
+const (
+	writeFixed = smb2.HeaderLen + 48
+	ioctlFixed = smb2.HeaderLen + 56
+)
+
+var errElsewhere = errors.New("data for a pipe that servers may look for elsewhere")
+
+// written returns what a WRITE sends to a pipe.
+func written(msg []byte) (smb2.FileID, []byte, error) {
+	var r smb2.WriteRequest
+	_, err := r.Unmarshal(msg)
+	if err == nil && (r.Channel != 0 || r.ChannelOffset != 0 || len(r.ChannelInfo) > 0 ||
+		len(r.Data) > 0 && r.DataOffset != writeFixed) {
+		err = errElsewhere
+	}
+	return r.FileID, r.Data, err
+}
+
+// transceived returns what an FSCTL_PIPE_TRANSCEIVE sends to a pipe.
+func transceived(r *smb2.IOCTLRequest) ([]byte, error) {
+	if len(r.Output) > 0 || len(r.Input) > 0 && r.InputOffset != ioctlFixed {
+		return nil, errElsewhere
+	}
+	return r.Input, nil
+}
+
+// data judges data for a pipe, which must be whole packets: of a packet in pieces, a server that takes each write for a
+// message sees other packets than one that takes them for a stream. A server acts only on whole packets, so the last
+// piece of a refused one never reaches it, and the pipe is closed to further data. A refused call in a single packet
+// leaves nothing at the server, and the pipe stays usable.
+func (v *conversation) data(id smb2.FileID, b []byte) *denial {
 	o := v.opens[id]
 	switch {
 	case o == nil:
-		return nil, &denial{layer: model.LayerCall, what: "data for a pipe that is not open"}
+		return &denial{layer: model.LayerCall, what: "data for a pipe that is not open", follows: true}
 	case o.shut:
-		return nil, &denial{layer: model.LayerCall, pipe: o.name, what: "data behind something that was refused"}
+		why := o.deny("data behind something that was refused")
+		why.follows = true
+		return why
 	}
 	const whole = dcerpc.FlagFirst | dcerpc.FlagLast
-	alone := o.requests.Idle()
+	alone := true
 	why := o.take(b, func(p *dcerpc.PDU) *denial {
 		why := o.packet(p)
 		if why != nil && alone && p.Type == dcerpc.TypeRequest && p.Flags&whole == whole && o.requests.Idle() {
@@ -403,15 +446,19 @@ func (v *conversation) data(id smb2.FileID, b []byte) (*waiting, *denial) {
 		alone = false
 		return why
 	})
-	if why != nil {
-		o.shut = why.fault == nil
-		return nil, why
+	if why == nil && o.requests.Partial() {
+		why = o.deny("a packet that does not end with its write")
 	}
-	return &waiting{data: &o.reading}, nil
+	o.shut = why != nil && why.fault == nil
+	return why
 }
 
-// packet judges an RPC packet.
+// packet judges an RPC packet. One in the byte order that no client of today sends is read differently by servers that
+// do not know it.
 func (o *open) packet(p *dcerpc.PDU) *denial {
+	if p.BigEndian() {
+		return &denial{layer: model.LayerCall, what: "a packet in the byte order of old machines"}
+	}
 	switch p.Type {
 	case dcerpc.TypeBind, dcerpc.TypeAlterContext:
 		b, err := p.Bind()

@@ -190,6 +190,13 @@ func TestPipeTricks(t *testing.T) {
 			_, id := w.open("lsarpc")
 			b := bindTo(w.t, dcerpc.TypeBind, "samr")
 			return []status.NTStatus{w.write(id, b[:20]), w.write(id, b[20:]), w.write(id, b)}
+		}, []status.NTStatus{no, no, no}},
+		{"a packet that a server of messages finds behind half a packet", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			long := packet(w.t, dcerpc.TypeRequest, whole, &dcerpc.Request{Stub: make([]byte, 256)})
+			call := packet(w.t, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 232)})
+			first := w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc"))
+			return []status.NTStatus{first, w.write(id, long[:24]), w.write(id, call)}
 		}, []status.NTStatus{ok, no, no}},
 		{"two packets in one piece", func(w *ipc) []status.NTStatus {
 			_, id := w.open("lsarpc")
@@ -265,6 +272,20 @@ func TestPipeNames(t *testing.T) {
 	}
 }
 
+// TestHiddenTree refuses a stranger's request that claims to be asynchronous: what servers then read in place of its
+// tree differs.
+func TestHiddenTree(t *testing.T) {
+	v := &conversation{trees: map[uint32]bool{0: true}, opens: map[smb2.FileID]*open{}}
+	h := &smb2.Header{Command: smb2.Read}
+	if _, why := v.judge(h, nil); why != nil {
+		t.Fatal(why)
+	}
+	h.Flags = smb2.FlagAsync
+	if _, why := v.judge(h, nil); why == nil {
+		t.Error("it passes")
+	}
+}
+
 // TestPolicy refuses what cannot be enforced.
 func TestPolicy(t *testing.T) {
 	for name, e := range map[string]Exception{
@@ -317,7 +338,7 @@ func FuzzPipe(f *testing.F) {
 		v := &conversation{opens: map[smb2.FileID]*open{id: {
 			reading: newReading("lsarpc"), allowed: allowed, contexts: map[uint16]dcerpc.UUID{},
 		}}}
-		reaches(t, func(b []byte) (*waiting, *denial) { return v.data(id, b) }, func(i dcerpc.UUID, call int) bool {
+		reaches(t, func(b []byte) (*waiting, *denial) { return nil, v.data(id, b) }, func(i dcerpc.UUID, call int) bool {
 			of, ok := allowed[i]
 			return ok && (call < 0 || of == nil || of[uint16(call)])
 		}, a, b)

@@ -81,24 +81,34 @@ func piped(t *testing.T) (*conversation, smb2.FileID, *open) {
 // calls.
 func TestOneNumberOneInterface(t *testing.T) {
 	v, id, _ := piped(t)
-	if _, why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc")); why != nil {
+	if why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc")); why != nil {
 		t.Fatal(why)
 	}
-	if _, why := v.data(id, bindTo(t, dcerpc.TypeAlterContext, "dssetup")); why == nil {
+	if why := v.data(id, bindTo(t, dcerpc.TypeAlterContext, "dssetup")); why == nil {
 		t.Error("the number means another interface now")
 	}
 	v, id, _ = piped(t)
-	if _, why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc", "dssetup")); why != nil {
+	if why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc", "dssetup")); why != nil {
 		t.Errorf("two numbers: %v", why)
 	}
 }
 
-// TestPiecesInOrder refuses concurrent pieces of a packet, which a server may reassemble in another order.
-func TestPiecesInOrder(t *testing.T) {
-	b := bindTo(t, dcerpc.TypeBind, "lsarpc")
+// TestPieces: a stranger's packets come whole. Those of users may come in pieces, but not concurrently: a server may
+// reassemble them in another order. A later piece may also be a packet to a server that takes each write for a message.
+func TestPieces(t *testing.T) {
+	b := bindTo(t, dcerpc.TypeBind, "wkssvc")
+	v, id, o := piped(t)
+	if why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc")[:20]); why == nil || !o.shut {
+		t.Errorf("the first piece of a stranger's packet: %v", why)
+	}
+	p := denyingPolicy()
+	if err := p.Check(); err != nil {
+		t.Fatal(err)
+	}
+	deny := p.denies(netip.Addr{}, "s:445")
 	for _, answered := range []bool{true, false} {
-		v, id, _ := piped(t)
-		wait, why := v.data(id, b[:20])
+		v, o := &watch{deny: deny}, &watched{reading: newReading("wkssvc"), contexts: map[uint16][]dcerpc.UUID{}}
+		wait, why := v.data(o, b[:20])
 		if why != nil {
 			t.Fatal(why)
 		}
@@ -107,34 +117,42 @@ func TestPiecesInOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, why := v.data(id, b[20:]); (why == nil) != answered {
+		if _, why := v.data(o, b[20:]); (why == nil) != answered {
 			t.Errorf("the first piece was answered: %v; the second: %v", answered, why)
 		}
+	}
+	u, w := &watch{deny: deny}, &watched{reading: newReading("wkssvc"), contexts: map[uint16][]dcerpc.UUID{}}
+	wait, why := u.data(w, b[:20])
+	if why != nil || wait.settle(new(smb2.Header), nil) != nil {
+		t.Fatal(why)
+	}
+	if _, why := u.data(w, bindTo(t, dcerpc.TypeBind, "lsarpc")); why == nil {
+		t.Error("a packet behind half a packet passes")
 	}
 }
 
 // TestFragments allows calls of any length, stores nothing of them, and judges each fragment by itself.
 func TestFragments(t *testing.T) {
 	v, id, o := piped(t)
-	if _, why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc")); why != nil {
+	if why := v.data(id, bindTo(t, dcerpc.TypeBind, "lsarpc")); why != nil {
 		t.Fatal(why)
 	}
 	fragment := func(flags dcerpc.Flags, opnum uint16) []byte {
 		return packet(t, dcerpc.TypeRequest, flags, &dcerpc.Request{Opnum: opnum, Stub: make([]byte, 4<<10)})
 	}
 	first, next := fragment(dcerpc.FlagFirst, 0), fragment(0, 0)
-	if _, why := v.data(id, first); why != nil {
+	if why := v.data(id, first); why != nil {
 		t.Fatal(why)
 	}
 	for i := range 2000 { // 8 MiB
-		if _, why := v.data(id, next); why != nil {
+		if why := v.data(id, next); why != nil {
 			t.Fatalf("fragment %d: %v", i, why)
 		}
 	}
 	if !o.requests.Idle() {
 		t.Error("something is kept")
 	}
-	if _, why := v.data(id, fragment(dcerpc.FlagLast, 1)); why == nil || why.fault != nil || !o.shut {
+	if why := v.data(id, fragment(dcerpc.FlagLast, 1)); why == nil || why.fault != nil || !o.shut {
 		t.Errorf("the last fragment is of another call: %v", why)
 	}
 }
@@ -196,6 +214,8 @@ func TestNetworks(t *testing.T) {
 	for text, want := range map[string]string{
 		`["somehost"]`: `clients: "somehost" is neither an address nor a network such as 192.0.2.0/24`,
 		`"192.0.2.7"`:  "clients: not a list of addresses and networks",
+		`["192.0.2.77/24"]`: `clients: "192.0.2.77/24" is an address in a network: write 192.0.2.0/24 for the network or ` +
+			`192.0.2.77 for the address`,
 	} {
 		if err := json.Unmarshal([]byte(text), &n); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", text, err, want)
@@ -214,8 +234,6 @@ func TestWhere(t *testing.T) {
 		if err := p.Check(); err == nil {
 			t.Errorf("%+v: taken", e)
 		}
-		`["192.0.2.77/24"]`: `clients: "192.0.2.77/24" is an address in a network: write 192.0.2.0/24 for the network or ` +
-			`192.0.2.77 for the address`,
 	}
 }
 

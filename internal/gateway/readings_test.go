@@ -1,0 +1,130 @@
+package gateway
+
+import (
+	"bytes"
+	"net"
+	"slices"
+	"testing"
+
+	"ipcguard/internal/dcerpc"
+	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// TestReadings uses a server that looks for a call in other bytes than those that the message names: impacket's ignores
+// offsets and byte orders. Directly a call that the policy does not allow is carried out; the gateway does not let it
+// pass behind one that is allowed, neither for a stranger nor for a user who is denied it.
+func TestReadings(t *testing.T) {
+	const allowed, other = 16, 21 // NetrShareGetInfo and NetrServerGetInfo
+	peer.Need(t, "impacket")
+	strangers := Policy{Strangers: []Exception{{
+		As: []model.Identity{model.Anonymous}, Allow: somePipes,
+		Pipes: []Pipe{{Pipe: "srvsvc", Interfaces: []Interface{{"srvsvc", Calls{"16"}}}}},
+	}}}
+	const shortest = 24
+	call := func(t testing.TB, opnum uint16, stub int) []byte {
+		b := make([]byte, stub)
+		// NetrServerGetInfo: a pointer to an empty name, and level 101.
+		b[0], b[4], b[12], b[20] = 1, 1, 1, 101
+		return packet(t, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: opnum, Stub: b})
+	}
+	for _, trick := range []struct {
+		name string
+		play func(w *ipc, id smb2.FileID) (status.NTStatus, []byte)
+	}{
+		{"an input that lies behind another", func(w *ipc, id smb2.FileID) (status.NTStatus, []byte) {
+			hidden := call(w.t, other, shortest)
+			m := w.message(smb2.IOCTL, &smb2.IOCTLRequest{
+				CtlCode: fsctlPipeTransceive, FileID: id, Input: append(hidden, call(w.t, allowed, shortest)...),
+				MaxOutputResponse: 4280, Flags: smb2.IsFSCTL,
+			}, w.in)
+			le.PutUint32(m[smb2.HeaderLen+24:], uint32(ioctlFixed+len(hidden)))
+			le.PutUint32(m[smb2.HeaderLen+28:], uint32(len(hidden)))
+			return w.output(m)
+		}},
+		{"an output of the client", func(w *ipc, id smb2.FileID) (status.NTStatus, []byte) {
+			return w.output(w.message(smb2.IOCTL, &smb2.IOCTLRequest{
+				CtlCode: fsctlPipeTransceive, FileID: id, Output: call(w.t, other, shortest), MaxOutputResponse: 4280,
+				Flags: smb2.IsFSCTL,
+			}, w.in))
+		}},
+		{"a WRITE with information for a channel", func(w *ipc, id smb2.FileID) (status.NTStatus, []byte) {
+			shown := call(w.t, allowed, shortest)
+			m := w.message(smb2.Write, &smb2.WriteRequest{FileID: id, Data: append(shown, call(w.t, other, shortest)...)}, w.in)
+			le.PutUint32(m[smb2.HeaderLen+4:], uint32(len(shown)))
+			le.PutUint16(m[smb2.HeaderLen+40:], uint16(len(shown)))
+			st, _ := w.ask(m)
+			return st, w.read(id, st)
+		}},
+		{"the byte order of old machines", func(w *ipc, id smb2.FileID) (status.NTStatus, []byte) {
+			const big, little = 0x0201, 0x0102 // how long the packet is in either order
+			b := call(w.t, 0, big-24)
+			b[4], b[8], b[9], b[22], b[23] = 0, big>>8, big&0xFF, 0, allowed
+			rest := b[little+copy(b[little:], call(w.t, other, shortest)):]
+			copy(rest, call(w.t, other, len(rest)-24))
+			st := w.write(id, b)
+			return st, w.read(id, st)
+		}},
+	} {
+		t.Run(trick.name, func(t *testing.T) {
+			// carriedOut reports whether a response to the call came.
+			carriedOut := func(address string, logOn func(w *ipc)) (bool, status.NTStatus) {
+				w := &ipc{wire: dialWith(t, new(net.Dialer).DialContext, address)}
+				w.negotiate(smb2.Dialect202)
+				logOn(w)
+				st, id := w.open("srvsvc")
+				if st != status.Success {
+					t.Fatalf("srvsvc: %v", st)
+				}
+				if st := w.transceive(id, bindTo(t, dcerpc.TypeBind, "srvsvc")); st != status.Success {
+					t.Fatalf("the bind: %v", st)
+				}
+				st, said := trick.play(w, id)
+				return bytes.Contains(said, []byte{5, 0, byte(dcerpc.TypeResponse)}), st
+			}
+			null := func(w *ipc) { w.connect() }
+			// Each serves one pipe at a time.
+			one, two := peer.StartImpacket(t, "127.21.4.4"), peer.StartImpacket(t, "127.21.4.5")
+			if done, st := carriedOut(one.Addr(), null); !done {
+				t.Fatalf("the control failed: directly the call is not carried out: %v", st)
+			}
+			_, through := local(t, Options{Log: testLog(t)}, Route{To: two.Addr(), Policy: strangers})
+			refused := []status.NTStatus{status.AccessDenied, closedInstead}
+			if done, st := carriedOut(through, null); done || !slices.Contains(refused, st) {
+				t.Errorf("through the gateway: carried out %v, %v", done, st)
+			}
+		})
+	}
+}
+
+// output sends an IOCTL and returns what the server's response carries.
+func (w *ipc) output(m []byte) (status.NTStatus, []byte) {
+	w.t.Helper()
+	st, msg := w.ask(m)
+	var r smb2.IOCTLResponse
+	if st == status.Success {
+		if _, err := r.Unmarshal(msg); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return st, r.Output
+}
+
+// read reads from a pipe until a response to a call, or nothing more, comes. st is the outcome of the request before.
+func (w *ipc) read(id smb2.FileID, st status.NTStatus) (said []byte) {
+	w.t.Helper()
+	for st == status.Success && !bytes.Contains(said, []byte{5, 0, byte(dcerpc.TypeResponse)}) {
+		var msg []byte
+		st, msg = w.ask(w.message(smb2.Read, &smb2.ReadRequest{FileID: id, Length: 4280}, w.in))
+		var r smb2.ReadResponse
+		if st == status.Success {
+			if _, err := r.Unmarshal(msg); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		said = append(said, r.Data...)
+	}
+	return said
+}
