@@ -180,7 +180,9 @@ func (c *conn) finish(err error) {
 		case errors.Is(err, errNobody):
 			c.closeBack()
 		case errors.As(err, &no):
-			c.report(no)
+			if !errors.As(err, new(reported)) {
+				c.report(no)
+			}
 			c.half.Store(true)
 			c.closeBack()
 			closeWrite(c.toClient.Conn)

@@ -22,6 +22,7 @@ type logon struct {
 	charset   ntlm.Flags
 	offered   bool   // a CHALLENGE was seen, and charset is its
 	session   uint64 // the session that it renews or binds to the connection
+	counted   bool   // as refused, though it went on: refusals are only counted
 	due       bool   // its last message was not answered yet; guarded by the lock of the table
 }
 
@@ -35,6 +36,7 @@ type caller struct {
 
 	encrypted bool // the server requires encryption from now on
 	earlier   bool // the session existed before the logon
+	counted   bool // its logon was counted as refused
 }
 
 // request reads a token of the client.
@@ -210,6 +212,7 @@ func packageOf(a *ntlm.Authenticate) string {
 // come returns who has logged on, by the flags of the server's response.
 func (l *logon) come(guest, null bool) caller {
 	c := l.claimed()
+	c.counted = l.counted
 	switch {
 	case null:
 		c.who, c.account, c.name, c.basis = model.Anonymous, "", "", "the server says it is a null session"

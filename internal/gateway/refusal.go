@@ -39,6 +39,12 @@ type refusal struct {
 // Error implements error.
 func (r refusal) Error() string { return "gateway: refused: " + string(r.reason) + ": " + r.detail }
 
+// reported is a refusal that was counted and logged already.
+type reported struct{ refusal }
+
+// Unwrap returns the refusal.
+func (r reported) Unwrap() error { return r.refusal }
+
 // refused is a request that the server never sees: its replacement, and the client's response.
 type refused struct {
 	request smb2.Header

@@ -41,11 +41,12 @@ func (c *conn) setup(h *smb2.Header, n int) error {
 	claim := l.claimed()
 	if why, no := l.refusal(claim, c.table.find(h.SessionID)); no && !(claim.stranger() && c.lets(claim).any()) {
 		c.table.failed(h.SessionID)
-		c.row(claim, model.Denied, status.AccessDenied)
 		if !c.observing() {
+			c.row(claim, model.Denied, status.AccessDenied)
 			return c.refuse(&refused{request: *h, status: status.AccessDenied}, why)
 		}
 		c.report(why)
+		l.counted = true
 	}
 	if err := c.table.wait(h.MessageID, waiting{logon: l}); err != nil {
 		return err
@@ -129,20 +130,20 @@ func (c *conn) cameIn(h *smb2.Header, who caller) error {
 	if err := c.down.dropRest(); err != nil {
 		return err
 	}
+	c.report(why) // before the response: the client may close the connection as soon as it has it
 	no := &refused{request: *h, status: status.AccessDenied}
 	if err := c.toClient.send(no.answer(h.Credits)); err != nil {
 		return err
 	}
 	if !c.table.known() {
-		return why
+		return reported{why}
 	}
-	c.report(why)
 	return nil
 }
 
 // letIn starts a session.
 func (c *conn) letIn(id uint64, who caller, may leave) error {
-	if !may.any() {
+	if !may.any() && !who.counted {
 		c.report(refusal{reasonOf(who), who.basis})
 	}
 	c.g.stats.came(who)

@@ -179,11 +179,12 @@ func (c *conn) setup1(h *smb1.Header, n int) error {
 	claim := l.claimed()
 	if why, no := l.refusal(claim, c.table.find(uint64(h.UID))); no && !(claim.stranger() && c.lets(claim).all) {
 		c.table.failed(uint64(h.UID))
-		c.row(claim, model.Denied, status.AccessDenied)
 		if !c.observing() {
+			c.row(claim, model.Denied, status.AccessDenied)
 			return c.refuse1(h, why, status.AccessDenied)
 		}
 		c.report(why)
+		l.counted = true
 	}
 	if err := c.table.wait(uint64(h.MID), waiting{logon: l}); err != nil {
 		return err
@@ -276,8 +277,8 @@ func (c *conn) reply1(b []byte, n int) error {
 	case w.logoff != 0:
 		if h.NTStatus() == status.Success {
 			c.table.left(w.logoff)
-		}
 			c.unwatch(watchKey{c.to, w.logoff})
+		}
 		return c.down.passRest()
 	}
 	b, err = c.whole(h.Command, n)
@@ -347,14 +348,16 @@ func (c *conn) setupAnswer1(m *smb1.Message, l *logon) error {
 		may.rules = nil
 		return c.letIn(uid, who, may)
 	}
+	why := refusal{reasonOf(who), who.basis}
 	c.row(who, model.Denied, status.AccessDenied)
 	if err := c.down.dropRest(); err != nil {
 		return err
 	}
+	c.report(why) // before the response: the client may close the connection as soon as it has it
 	if !c.table.used() {
 		if err := c.toClient.send(answer1(&m.Header, status.AccessDenied)); err != nil {
 			return err
 		}
 	}
-	return refusal{reasonOf(who), who.basis} // closing also ends the server's session
+	return reported{why} // closing also ends the server's session
 }
