@@ -54,11 +54,13 @@ func (l *logon) request(blob []byte) {
 		return
 	}
 	m := t.MechToken()
-	if len(m) == 0 {
-		return
-	}
 	oid, inner, err := spnego.Unframe(m)
+	found := bytes.Count(blob, []byte("NTLMSSP\x00"))
 	switch {
+	case found > 1, found == 1 && !ntlmIn(m) && (err != nil || !ntlmIn(inner)):
+		// A server that searches for it finds another message than one that reads the token.
+		l.damaged = "the signature of NTLM where none of its messages is"
+	case len(m) == 0:
 	case ntlmIn(m):
 		l.ntlm(m)
 	case err == nil && ntlmIn(inner):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -330,6 +331,40 @@ func TestProofBeforeChallenge(t *testing.T) {
 		l := new(logon)
 		if l.request(b); l.claimed().who != c.who {
 			t.Errorf("% X: %s, want %s", c.name, l.claimed().who, c.who)
+		}
+	}
+}
+
+// TestOtherMessages refuses a token in which a server that searches for NTLM finds another message than the one that a
+// server reads.
+func TestOtherMessages(t *testing.T) {
+	user, err := named("labadmin").Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	null, err := named("").Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	framed := append([]byte("\x06\x09\x2A\x86\x48\x86\xF7\x12\x01\x02\x02\x01\x00"), null...)
+	kerberos := append([]byte{0x60, byte(len(framed))}, framed...)
+	kerberos = slices.Insert(kerberos, 1, 0x81)
+	mechs := []asn1.ObjectIdentifier{spnego.OIDNTLM}
+	for name, c := range map[string]struct {
+		blob []byte
+		who  model.Identity
+	}{
+		"alone":    {(&spnego.Init{MechTypes: mechs, MechToken: user}).Append(nil), model.User},
+		"in flags": {(&spnego.Init{MechTypes: mechs, ReqFlags: null, MechToken: user}).Append(nil), model.Unknown},
+		"in a MIC": {
+			(&spnego.Resp{State: spnego.StateAbsent, ResponseToken: user, MechListMIC: null}).Append(nil), model.Unknown,
+		},
+		"without a message": {(&spnego.Resp{State: spnego.StateAbsent, MechListMIC: null}).Append(nil), model.Unknown},
+		"in a ticket":       {kerberos, model.Unknown},
+	} {
+		l := new(logon)
+		if l.request(c.blob); l.claimed().who != c.who || (l.damaged == "") != (c.who == model.User) {
+			t.Errorf("%s: %+v", name, l.claimed())
 		}
 	}
 }
