@@ -354,8 +354,8 @@ func (v *watch) data(o *watched, b []byte) (*waiting, *denial) {
 	return &waiting{data: &o.reading}, nil
 }
 
-// packets judges the RPC packets in data for a pipe. A later piece of a packet is also judged as if packets began in it:
-// a server may take each write for a message.
+// packets judges the RPC packets in data for a pipe. A later piece of a packet is also judged as if packets began in
+// it: a server may take each write for a message.
 //
 // A server may process two concurrent requests in either order. So the pieces of a packet are sent only after the
 // previous ones were answered: in another order they would form another packet.

@@ -29,8 +29,8 @@ func TestNumbersOfSessions(t *testing.T) {
 	}
 }
 
-// TestLogoffInChain: a session that is logged off behind another command is no user's: the server may give its number to
-// a guest.
+// TestLogoffInChain: a session that is logged off behind another command is no user's: the server may give its number
+// to a guest.
 func TestLogoffInChain(t *testing.T) {
 	g := New(Options{Log: testLog(t)})
 	e := between(t, g, Route{To: "server:445"})

@@ -13,8 +13,9 @@ import (
 // logon: what the server answered.
 func TestObservedCounts(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "rpcclient", "smbclient")
-	l := startLab(t, peer.Config{Global: []string{"map to guest = bad user", "server min protocol = NT1", "ntlm auth = yes"}},
-		Route{})
+	l := startLab(t, peer.Config{Global: []string{
+		"map to guest = bad user", "server min protocol = NT1", "ntlm auth = yes",
+	}}, Route{})
 	for n, c := range []struct {
 		name   string
 		policy Policy

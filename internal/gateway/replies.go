@@ -30,7 +30,7 @@ func (c *conn) reply() error {
 	case err != nil:
 		return err
 	case kind == smb2.KindSMB1:
-		return c.reply1(b, n)
+		return c.smb1Response(b, n)
 	case kind != smb2.KindPlain:
 		return c.down.passRest()
 	}

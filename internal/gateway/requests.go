@@ -54,7 +54,7 @@ func (c *conn) request() error {
 		}
 		return c.up.passRest()
 	case smb2.KindSMB1:
-		return c.smb1(b, n)
+		return c.smb1Request(b, n)
 	}
 	if spoken, _ := c.table.state(); spoken == dialectSMB1 && c.table.known() {
 		return c.up.passRest() // the data of a WRITE_RAW, which has no header

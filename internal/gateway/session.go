@@ -283,8 +283,8 @@ func (t *table) speaks(dialect string) {
 	t.dialect = dialect
 }
 
-// speaks1 records that the server chose SMB1, and whether with extended security.
-func (t *table) speaks1(extended bool) {
+// speaksSMB1 records that the server chose SMB1, and whether with extended security.
+func (t *table) speaksSMB1(extended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dialect, t.extended = dialectSMB1, extended

@@ -24,8 +24,8 @@ const badUID status.NTStatus = 0x005B0002
 // securityPackage is SMB_COM_SECURITY_PACKAGE_ANDX, an older logon. See [MS-CIFS] 2.2.4.55.
 const securityPackage smb1.Command = 0x7E
 
-// smb1 judges a frame of SMB1.
-func (c *conn) smb1(b []byte, n int) error {
+// smb1Request judges a frame of SMB1.
+func (c *conn) smb1Request(b []byte, n int) error {
 	h, err := smb1.ParseHeader(b)
 	if err != nil {
 		return refusal{ReasonMalformed, err.Error()}
@@ -47,11 +47,11 @@ func (c *conn) smb1(b []byte, n int) error {
 		if err := c.keepCircuits(&h, n); err != nil {
 			return err
 		}
-		return c.setup1(&h, n)
+		return c.sessionSetupAndX(&h, n)
 	case h.Command == securityPackage:
-		return c.refuse1(&h, refusal{ReasonUnreadable, "a logon by SECURITY_PACKAGE_ANDX"}, status.AccessDenied)
+		return c.refuseSMB1(&h, refusal{ReasonUnreadable, "a logon by SECURITY_PACKAGE_ANDX"}, status.AccessDenied)
 	}
-	logsOff, err := c.chain1(&h, n)
+	logsOff, err := c.andXChain(&h, n)
 	if err != nil {
 		return err
 	}
@@ -67,12 +67,12 @@ func (c *conn) smb1(b []byte, n int) error {
 	case h.Command == smb1.NTCancel:
 		return c.up.dropRest()
 	}
-	return c.refuse1(&h, refusal{ReasonSession, h.Command.String() + " in a session that is not here"}, badUID)
+	return c.refuseSMB1(&h, refusal{ReasonSession, h.Command.String() + " in a session that is not here"}, badUID)
 }
 
-// chain1 refuses a logon after another command of the same frame, and reports whether the user logs off there. Servers
-// accept chains that the specification does not allow.
-func (c *conn) chain1(h *smb1.Header, n int) (logsOff bool, err error) {
+// andXChain refuses a logon after another command of the same frame, and reports whether the user logs off there.
+// Servers accept chains that the specification does not allow.
+func (c *conn) andXChain(h *smb1.Header, n int) (logsOff bool, err error) {
 	if !h.Command.AndX() || n < smb1.HeaderLen+2 {
 		return false, nil
 	}
@@ -82,7 +82,7 @@ func (c *conn) chain1(h *smb1.Header, n int) (logsOff bool, err error) {
 	if smb1.Command(c.up.unread()[nbss.HeaderLen+smb1.HeaderLen+1]) == smb1.NoAndX {
 		return false, nil
 	}
-	m, err := c.whole1(n)
+	m, err := c.wholeSMB1(n)
 	if err != nil {
 		return false, err
 	}
@@ -106,8 +106,8 @@ func behindLogon(blocks []smb1.Block) error {
 	return refusal{ReasonCompound, blocks[len(blocks)-1].Command.String() + " behind a logon"}
 }
 
-// whole1 reads a message of the client in full without forwarding it.
-func (c *conn) whole1(n int) (*smb1.Message, error) {
+// wholeSMB1 reads a message of the client in full without forwarding it.
+func (c *conn) wholeSMB1(n int) (*smb1.Message, error) {
 	if n+nbss.HeaderLen > roomLen {
 		return nil, refusal{ReasonTooMuch, fmt.Sprintf("a chain of %d bytes", n)}
 	}
@@ -129,7 +129,7 @@ const vcNumber = smb1.HeaderLen + 1 + 8
 // own those are the connections of all clients, which even a stranger could end. See [MS-CIFS] 2.1.3 and 3.3.5.43. It
 // changes no signed bytes, and nothing if the server sees the client's own address.
 func (c *conn) keepCircuits(h *smb1.Header, n int) error {
-	if c.way.Route().Transparent || c.table.used() && signed1(h) || n < vcNumber+2 {
+	if c.way.Route().Transparent || c.table.used() && mayBeSigned(h) || n < vcNumber+2 {
 		return nil
 	}
 	if err := c.up.fill(nbss.HeaderLen + vcNumber + 2); err != nil {
@@ -142,15 +142,15 @@ func (c *conn) keepCircuits(h *smb1.Header, n int) error {
 	return nil
 }
 
-// signed1 reports whether a request may be signed once a user has logged on, before which there is no key: clients fill
-// the signature of a logon with zeros, or with this text. See [MS-SMB] 3.2.4.2.4, <81>.
-func signed1(h *smb1.Header) bool {
+// mayBeSigned reports whether a request may be signed once a user has logged on, before which there is no key: clients
+// fill the signature of a logon with zeros, or with this text. See [MS-SMB] 3.2.4.2.4, <81>.
+func mayBeSigned(h *smb1.Header) bool {
 	return h.Signature != [8]byte{} && !bytes.HasPrefix(h.Signature[:], []byte("BSRSPYL"))
 }
 
-// setup1 judges a logon and what is chained to it.
-func (c *conn) setup1(h *smb1.Header, n int) error {
-	m, err := c.whole1(n)
+// sessionSetupAndX judges a logon and what is chained to it.
+func (c *conn) sessionSetupAndX(h *smb1.Header, n int) error {
+	m, err := c.wholeSMB1(n)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (c *conn) setup1(h *smb1.Header, n int) error {
 		c.table.failed(uint64(h.UID))
 		if !c.observing() {
 			c.row(claim, model.Denied, status.AccessDenied)
-			return c.refuse1(h, why, status.AccessDenied)
+			return c.refuseSMB1(h, why, status.AccessDenied)
 		}
 		c.report(why)
 		l.counted = true
@@ -230,8 +230,8 @@ func plainly(r *smb1.SessionSetupRequest) *caller {
 	return c
 }
 
-// refuse1 answers a request, or closes the connection if a response would break a user's signatures.
-func (c *conn) refuse1(h *smb1.Header, why refusal, st status.NTStatus) error {
+// refuseSMB1 answers a request, or closes the connection if a response would break a user's signatures.
+func (c *conn) refuseSMB1(h *smb1.Header, why refusal, st status.NTStatus) error {
 	if c.observing() || c.table.used() {
 		return why
 	}
@@ -239,11 +239,11 @@ func (c *conn) refuse1(h *smb1.Header, why refusal, st status.NTStatus) error {
 	if err := c.up.dropRest(); err != nil {
 		return err
 	}
-	return c.toClient.send(answer1(h, st))
+	return c.toClient.send(statusSMB1(h, st))
 }
 
-// answer1 returns a response with only a status.
-func answer1(request *smb1.Header, st status.NTStatus) []byte {
+// statusSMB1 returns a response with only a status.
+func statusSMB1(request *smb1.Header, st status.NTStatus) []byte {
 	h := *request
 	h.Flags |= smb1.FlagsReply
 	h.Signature = [8]byte{}
@@ -257,8 +257,8 @@ func answer1(request *smb1.Header, st status.NTStatus) []byte {
 	return b
 }
 
-// reply1 handles SMB1 responses that are waited for.
-func (c *conn) reply1(b []byte, n int) error {
+// smb1Response handles SMB1 responses that are waited for.
+func (c *conn) smb1Response(b []byte, n int) error {
 	h, err := smb1.ParseHeader(b)
 	if err != nil {
 		return refusal{ReasonMalformed, "the server: " + err.Error()}
@@ -290,17 +290,17 @@ func (c *conn) reply1(b []byte, n int) error {
 		return refusal{ReasonMalformed, "the server: " + err.Error()}
 	}
 	if w.negotiate {
-		return c.negotiated1(m)
+		return c.negotiateResponse(m)
 	}
 	if h.Command != smb1.SessionSetupAndX || w.logon == nil {
 		return refusal{ReasonMalformed, "the server answers a logon with something else"}
 	}
 	defer c.table.recorded()
-	return c.setupAnswer1(m, w.logon)
+	return c.sessionSetupAndXResponse(m, w.logon)
 }
 
-// negotiated1 checks the negotiated protocol. A server with share-level security never learns who the user is.
-func (c *conn) negotiated1(m *smb1.Message) error {
+// negotiateResponse checks the negotiated protocol. A server with share-level security never learns who the user is.
+func (c *conn) negotiateResponse(m *smb1.Message) error {
 	const userLevel = 0x01 // See [MS-CIFS] 2.2.4.52.2, SecurityMode.
 	body, err := m.Decode(0)
 	if err != nil {
@@ -311,7 +311,7 @@ func (c *conn) negotiated1(m *smb1.Message) error {
 		if r.SecurityMode&userLevel == 0 && !c.observing() {
 			return refusal{ReasonSMB1, "the server asks passwords of shares, and never who comes (security = share)"}
 		}
-		c.table.speaks1(r.Capabilities&smb1.CapExtendedSecurity != 0 && len(r.Challenge) == 0)
+		c.table.speaksSMB1(r.Capabilities&smb1.CapExtendedSecurity != 0 && len(r.Challenge) == 0)
 	case *smb1.NegotiateCore:
 		if r.DialectIndex != smb1.NoDialect && !c.observing() {
 			return refusal{ReasonSMB1, "the server chose the core protocol, which has no logon"}
@@ -324,8 +324,8 @@ func (c *conn) negotiated1(m *smb1.Message) error {
 	return c.down.passRest()
 }
 
-// setupAnswer1 judges the server's response to a logon.
-func (c *conn) setupAnswer1(m *smb1.Message, l *logon) error {
+// sessionSetupAndXResponse judges the server's response to a logon.
+func (c *conn) sessionSetupAndXResponse(m *smb1.Message, l *logon) error {
 	uid, st := uint64(m.UID), m.NTStatus()
 	body, err := m.Decode(0)
 	r, ok := body.(*smb1.SessionSetupResponse)
@@ -355,7 +355,7 @@ func (c *conn) setupAnswer1(m *smb1.Message, l *logon) error {
 	}
 	c.report(why) // before the response: the client may close the connection as soon as it has it
 	if !c.table.used() {
-		if err := c.toClient.send(answer1(&m.Header, status.AccessDenied)); err != nil {
+		if err := c.toClient.send(statusSMB1(&m.Header, status.AccessDenied)); err != nil {
 			return err
 		}
 	}
