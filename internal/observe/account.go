@@ -9,10 +9,10 @@ import (
 	"ipcguard/internal/observe/packet"
 )
 
-// oneSided is a kind of connection in the coverage.
+// oneSided is the coverage's kind for connections of which only one direction was captured.
 const oneSided = "SMB connections of which one side alone was captured"
 
-// account joins what became of the bytes below the conversations and in them.
+// account adds up what happened to the bytes in the conversations and below them.
 func account(f flow.Counts, n conversation.Counts) model.Bytes {
 	return model.Bytes{
 		Readable: n.Readable, Opaque: n.Opaque, Lost: n.Lost, Foreign: n.Foreign, Before: f.Early + n.Before,
@@ -20,7 +20,7 @@ func account(f flow.Counts, n conversation.Counts) model.Bytes {
 	}
 }
 
-// difference is what a is more than b.
+// difference returns a minus b, field by field.
 func difference(a, b model.Bytes) model.Bytes {
 	return model.Bytes{
 		Readable: a.Readable - b.Readable, Opaque: a.Opaque - b.Opaque, Lost: a.Lost - b.Lost, Foreign: a.Foreign - b.Foreign,
@@ -29,8 +29,9 @@ func difference(a, b model.Bytes) model.Bytes {
 	}
 }
 
-// balance holds the counts against one another, when every connection has ended: each payload byte of a watched port, each
-// byte of a hole and each packet must be in one of them. An error is a fault of this program, and makes a result partial.
+// balance checks the counts against one another after every connection has ended: each payload byte of a watched port,
+// each byte of a hole and each packet must be counted exactly once. An error is a bug of this program and makes the
+// result partial.
 func (t *Traffic) balance() error {
 	f, k, n := t.table.Counts(), t.kdc.Counts(), t.follower.Counts()
 	packets := t.elsewhere + f.Segments + k.Segments
@@ -55,7 +56,7 @@ func (t *Traffic) balance() error {
 	return nil
 }
 
-// notes tells what makes the whole of a capture doubtful.
+// notes returns what makes a whole capture doubtful.
 func (t *Traffic) notes() {
 	f := t.table.Counts()
 	if f.OneSided > 0 {

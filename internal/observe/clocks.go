@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// clocks compares the times that packets and logs give of the same logons. A client's address and port belong to one connection
-// at a time, and logs tell both.
+// clocks compares the times of the same logons in packets and in logs. A client's address and port belong to one
+// connection at a time, and logs contain both.
 type clocks struct {
 	wire  map[netip.AddrPort]time.Time
 	logs  []logClock
@@ -18,7 +18,7 @@ type clocks struct {
 	met   int // in all logs
 }
 
-// logClock are the logons that a host's log tells of.
+// logClock holds the logons from one host's log.
 type logClock struct {
 	host, source string
 	met          []meeting
@@ -30,26 +30,27 @@ type meeting struct {
 }
 
 const (
-	// maxMet bounds the logons of packets that are remembered, the first ones: clocks that differ do so in all of them. maxMetInLogs
-	// is the same of all logs together, which are read before or after the packets.
+	// maxMet bounds the logons of packets that are remembered, the first ones: if clocks differ, they differ in all of
+	// them. maxMetInLogs bounds those of all logs together, which are read before or after the packets.
 	maxMet       = 16 << 10
 	maxMetInLogs = 64 << 10
 
 	// maxLogClocks bounds the logs.
 	maxLogClocks = 1024
 
-	// leastMet is how many logons have to agree. A port that was used twice makes one wrong pair.
+	// leastMet is the number of logons that must agree. A port that was used twice makes one wrong pair.
 	leastMet = 3
 
-	// agreeing is how far apart their differences may be: logs write at the end of a logon, some in whole seconds.
+	// agreeing is the largest spread of differences that agree: logs are written at the end of a logon, some in whole
+	// seconds.
 	agreeing = 5 * time.Second
 
-	// clocksDiffer is the difference that is told. Kerberos puts up with five minutes of it; what was heard on a day does not
-	// depend on a minute.
+	// clocksDiffer is the smallest reported difference. Kerberos tolerates five minutes; which day something happened
+	// rarely depends on a minute.
 	clocksDiffer = time.Minute
 )
 
-// LogonOnWire records when a client logged on by the packets' time.
+// LogonOnWire records the packets' time of a client's logon.
 func (c *Coverage) LogonOnWire(client netip.AddrPort, t time.Time) {
 	if _, known := c.clocks.wire[client]; known || len(c.clocks.wire) >= maxMet || t.IsZero() {
 		return
@@ -60,7 +61,7 @@ func (c *Coverage) LogonOnWire(client netip.AddrPort, t time.Time) {
 	c.clocks.wire[client] = t
 }
 
-// LogonInLog records the time that a host's log gives of a client's logon.
+// LogonInLog records a host log's time of a client's logon.
 func (c *Coverage) LogonInLog(host, source string, client netip.AddrPort, t time.Time) {
 	k := &c.clocks
 	if k.met >= maxMetInLogs || t.IsZero() {
@@ -81,8 +82,8 @@ func (c *Coverage) LogonInLog(host, source string, client netip.AddrPort, t time
 	k.logs[i].met = append(k.logs[i].met, meeting{netip.AddrPortFrom(client.Addr().Unmap(), client.Port()), t})
 }
 
-// CompareClocks tells of logs whose clock is another one than that of the packets, or of another host's log, once all were
-// read.
+// CompareClocks notes the logs whose clock differs from that of the packets or of another host's log. It is called
+// after everything was read.
 func (c *Coverage) CompareClocks() {
 	for _, l := range c.clocks.logs {
 		var ahead []time.Duration

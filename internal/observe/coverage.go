@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	// maxNotices bounds what is told one by one; a log full of the same thing says nothing more.
+	// maxNotices bounds the notices; more of the same kind say nothing new.
 	maxNotices = 1000
 
-	// maxCounted bounds the kinds counted in each of Coverage's maps.
+	// maxCounted bounds the keys in each of Coverage's maps.
 	maxCounted = 1000
 )
 
-// Coverage collects what a result rests on. Its zero value is ready.
+// Coverage collects what a result is based on. Its zero value is ready to use.
 type Coverage struct {
 	model.Coverage
 
-	heard  map[heardKey]int // places in Heard
+	heard  map[heardKey]int // indices in Heard
 	unread int              // files that could not be read
 	clocks clocks
 }
 
-// Notice is one thing found on the way.
+// Notice is one finding made while reading.
 type Notice = model.Notice
 
 // Saw records that something was read that happened at t.
@@ -55,7 +55,7 @@ func count(m *map[string]int64, key string, n int64) {
 	if _, ok := (*m)[key]; !ok && len(*m) >= maxCounted {
 		key = "others"
 	}
-	if (*m)[key] += n; (*m)[key] == 0 { // what was counted before was taken back
+	if (*m)[key] += n; (*m)[key] == 0 { // a count was corrected
 		delete(*m, key)
 	}
 }
@@ -67,7 +67,7 @@ func (c *Coverage) Note(text string) {
 	}
 }
 
-// maxUnread is how many files that could not be read are named, one by one.
+// maxUnread bounds the unreadable files that are named.
 const maxUnread = 50
 
 // Unread names a file that could not be read, and why.
@@ -79,7 +79,7 @@ func (c *Coverage) Unread(path string, why error) {
 	}
 }
 
-// Notice adds a notice; the same thing again is counted, its first time kept.
+// Notice adds a notice; a repeated one is counted and keeps its first time.
 func (c *Coverage) Notice(n Notice) {
 	n.Count = max(n.Count, 1)
 	n.What, n.Evidence = Clip(n.What), Clip(n.Evidence)
@@ -97,7 +97,7 @@ func (c *Coverage) Notice(n Notice) {
 	c.Notices = append(c.Notices, n)
 }
 
-// Complete notes which uses found no room, and makes the order of notes independent of the order of reading.
+// Complete notes which uses were dropped, and sorts the notes so that the order of reading does not matter.
 func (c *Coverage) Complete(a *Aggregator) {
 	for id, n := range a.GivenUp() {
 		c.Note(fmt.Sprintf("%d uses by %s identities found no room in the memory for rows and are not told", n, id))

@@ -8,10 +8,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-// maxDays bounds what is counted: seven identities on the days of ten years. A capture may say of its packets what it likes.
+// maxDays bounds the counts: seven identities on the days of ten years. A capture can contain arbitrary times.
 const maxDays = 7 * 3653
 
-// dayCounts counts uses by day and identity; a row keeps its first and last time alone.
+// dayCounts counts uses by day and identity; a row has only its first and last time.
 type dayCounts map[dayKey]int64
 
 type dayKey struct {
@@ -19,7 +19,7 @@ type dayKey struct {
 	day      int64 // since 1970, in UTC
 }
 
-// use counts a use on the day it happened. A row that stands for uses of several days tells no day of each, and is left out.
+// use counts a use on its day. A row for uses of several days is omitted, because it does not give their days.
 func (d *dayCounts) use(u *model.Use) {
 	if last := dayOf(u.Last); !u.Last.IsZero() && (u.First.IsZero() || dayOf(u.First) == last) {
 		d.add(u.Identity, last, u.Count)
@@ -59,8 +59,8 @@ func (d dayCounts) list() []model.Day {
 	return out
 }
 
-// merge takes the days of another result. One that does not tell them, of an older version or of rows alone, has those of
-// its rows that happened on one day.
+// merge adds the days of another result. If a result has none, because it is from an older version or has only rows,
+// its rows that happened on one day are counted.
 func (d *dayCounts) merge(o *model.Observation) {
 	for _, day := range o.Days {
 		if t, err := time.Parse(dayLayout, day.Day); err == nil && day.Count > 0 {

@@ -11,14 +11,14 @@ import (
 	"ipcguard/internal/observe/packet"
 )
 
-// elsewhere counts segments that begin with SMB between ports that are not watched, by the server's port: a capture of a
-// server on another port would end as one without SMB, which it is not.
+// elsewhere counts segments that begin with SMB between unwatched ports, by the server's port. Without it, a capture of
+// a server on another port would look like one without SMB.
 type elsewhere map[uint16]int64
 
-// maxElsewhere bounds the ports that are counted: a host has one or two, and a forged capture could name all 65,536.
+// maxElsewhere bounds the counted ports: a host has one or two, and a forged capture could contain all 65,536.
 const maxElsewhere = 64
 
-// saw looks at a segment that no watched port takes.
+// saw checks a segment between unwatched ports.
 func (e elsewhere) saw(seg *packet.Segment) {
 	answer, ok := startsSMB(seg.Payload)
 	if !ok {
@@ -33,14 +33,14 @@ func (e elsewhere) saw(seg *packet.Segment) {
 	}
 }
 
-// startsSMB tells whether a segment begins with a session message whose content is an SMB message in plain, and whether
-// that is a server's answer. See RFC 1002 4.3.1, MS-SMB 2.2.3.1 and MS-SMB2 2.2.1: a byte 0, the length in three bytes, and
-// the header, whose flags say which way it goes. Encrypted and compressed messages have no such flag and are passed over:
-// each conversation begins with a NEGOTIATE in plain.
+// startsSMB reports whether a segment begins with a session message that contains an unencrypted SMB message, and
+// whether that is from the server. See RFC 1002 4.3.1, MS-SMB 2.2.3.1 and MS-SMB2 2.2.1: a byte 0, the length in three
+// bytes, and the header, whose flags give the direction. Encrypted and compressed messages have no such flag and are
+// skipped: each conversation begins with a plain NEGOTIATE.
 func startsSMB(b []byte) (answer, ok bool) {
 	const (
 		lead      = 4      // of the session message
-		flags1    = 4 + 5  // of an SMB1 header, behind the protocol, the command and the status
+		flags1    = 4 + 5  // of an SMB1 header, after protocol, command and status
 		reply     = 1 << 7 // SMB_FLAGS_REPLY
 		flags2    = 16     // of an SMB2 header
 		toRequest = 1      // SMB2_FLAGS_SERVER_TO_REDIR
@@ -60,7 +60,7 @@ func startsSMB(b []byte) (answer, ok bool) {
 	return false, false
 }
 
-// note says where SMB was seen and how it is read beside the ports that are watched. The busiest port comes first.
+// note says where SMB was seen, and how to read it as well. The busiest port comes first.
 func (e elsewhere) note(watched []uint16) string {
 	if len(e) == 0 {
 		return ""
@@ -74,7 +74,7 @@ func (e elsewhere) note(watched []uint16) string {
 	return fmt.Sprintf("SMB on TCP port %s%s was not read: --port %s,%s reads it", found, more, list(watched), found)
 }
 
-// list writes ports as --port takes them.
+// list formats ports as --port accepts them.
 func list(ports []uint16) string {
 	words := make([]string, len(ports))
 	for i, p := range ports {

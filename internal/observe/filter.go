@@ -7,16 +7,16 @@ import (
 // tunnelPorts are the UDP ports whose payload may hold IP: VXLAN and its older port, Geneve, GTP-U, Teredo.
 var tunnelPorts = []uint32{4789, 8472, 6081, 2152, 3544}
 
-// glimpse is how much is taken of a packet that is let through for what elsewhere says alone: Ethernet, IP and TCP with
-// their longest headers, and an SMB2 header behind that of its session message, are 206 bytes.
+// glimpse is how many bytes of a packet are captured if only elsewhere needs it: Ethernet, IP and TCP with their
+// longest headers, and an SMB2 header after that of its session message, are 206 bytes.
 const glimpse = 256
 
-// program is a packet filter in the making, whose jumps go to its three ends.
+// program is a packet filter under construction, with jumps to its three ends.
 type program struct {
 	ins     []bpf.Instruction
-	accept  []int // indices of jumps to the end that takes the packet
+	accept  []int // jumps to the end that accepts the packet
 	drop    []int
-	glimpse []int // to that which takes its beginning
+	glimpse []int // jumps to the end that accepts its beginning
 }
 
 func (p *program) add(i ...bpf.Instruction) { p.ins = append(p.ins, i...) }
@@ -44,10 +44,10 @@ func (p *program) when(v uint32, body func()) {
 	p.ins[at] = bpf.Jump{Skip: uint32(len(p.ins) - at - 1)}
 }
 
-// elsewhere lets the beginning of a packet through whose TCP payload begins with an SMB message, between ports that are not
-// watched. tcp is where its header begins, behind what X has. Of SMB2 it takes one message in 256, by its number, and so
-// that with the number 0, which is the NEGOTIATE of each connection: a server of another port that is busy must not take
-// the room of those that are watched. See startsSMB.
+// elsewhere accepts the beginning of a packet between unwatched ports whose TCP payload begins with an SMB message. tcp
+// is the offset of its header after X. Of SMB2 it accepts one message in 256, by its number; that includes number 0,
+// the NEGOTIATE of each connection. So a busy server on another port does not displace the watched packets. See
+// startsSMB.
 func (p *program) elsewhere(tcp uint32) {
 	p.add(bpf.LoadIndirect{Off: tcp + 12, Size: 1}, bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xF0}, bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 2})
 	p.add(bpf.ALUOpX{Op: bpf.ALUOpAdd}, bpf.TAX{}) // X: and the header's length
@@ -62,8 +62,9 @@ func (p *program) elsewhere(tcp uint32) {
 	p.to(&p.glimpse)
 }
 
-// filter lets Ethernet packets through that are TCP to or from the ports, those in which such may be hidden (IP fragments,
-// tunnels, tags), and of SMB between other ports the beginning of some. The kernel has taken the outermost VLAN tag off already.
+// filter accepts Ethernet packets with TCP to or from the ports, packets that may contain such packets (IP fragments,
+// tunnels, tags), and the beginning of some SMB packets between other ports. The kernel has already removed the
+// outermost VLAN tag.
 func filter(ports []uint16) []bpf.Instruction {
 	watched := make([]uint32, len(ports))
 	for i, v := range ports {
@@ -98,7 +99,7 @@ func filter(ports []uint16) []bpf.Instruction {
 	})
 	p.when(0x86DD, func() {
 		p.add(bpf.LoadAbsolute{Off: ipv6 + 6, Size: 1})
-		p.take(0, 43, 44, 51, 60, 135, 4, 41, 47) // extension headers and tunnels: looked at later
+		p.take(0, 43, 44, 51, 60, 135, 4, 41, 47) // extension headers and tunnels: parsed later
 		p.when(6, func() {
 			for _, off := range []uint32{0, 2} {
 				p.add(bpf.LoadAbsolute{Off: ipv6 + 40 + off, Size: 2})

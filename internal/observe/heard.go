@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// maxHeard bounds the kinds of records told by host: a collector has some thousands of hosts with three kinds each.
+	// maxHeard bounds the kinds of records by host: a collector has a few thousand hosts with three kinds each.
 	maxHeard = 16 << 10
-	// maxHeardDays bounds the days of one of them; nobody keeps such logs for longer than three years.
+	// maxHeardDays bounds their days; nobody keeps such logs for more than three years.
 	maxHeardDays = 3 * 366
 )
 
@@ -20,8 +20,8 @@ type heardKey struct {
 	layer      model.Layer
 }
 
-// Hear records that a kind of record was read of a host, whatever it says: that nobody appears in such records means
-// something over their time, and nothing over any other.
+// Hear records that a kind of record was read from a host. Only over that time does it mean something that nobody
+// appears in such records.
 func (c *Coverage) Hear(host string, layer model.Layer, kind string, t time.Time) {
 	if t.IsZero() {
 		return
@@ -55,7 +55,7 @@ func (c *Coverage) hear(more *model.Heard) {
 	}
 }
 
-// heardInOrder is what was heard, in an order that does not depend on that of reading.
+// heardInOrder returns the times sorted, so that the order of reading does not matter.
 func (c *Coverage) heardInOrder() []model.Heard {
 	out := slices.Clone(c.Heard)
 	slices.SortFunc(out, func(a, b model.Heard) int {

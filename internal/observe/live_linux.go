@@ -18,20 +18,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel writes packets into blocks that are shared with it, so that neither a copy nor a call is needed for each.
-// See packet_mmap.txt of the kernel's documentation, TPACKET_V3.
+// The kernel writes packets into blocks of shared memory, so that neither a copy nor a system call is needed for each.
+// See packet_mmap.txt in the kernel's documentation, TPACKET_V3.
 const (
 	blockSize = 1 << 20
-	// minBlocks and maxBlocks bound the ring. Two clients on loopback were seen to move 1.4 GB/s for a while, and a thread of
-	// the highest urgency to wait 40 ms for a processor: 60 MB. 128 MiB are 90 ms of that, and a tenth of a second of 10 Gbit/s.
+	// minBlocks and maxBlocks bound the ring. Two clients on loopback moved 1.4 GB/s for a while, and a thread of the
+	// highest priority waited 40 ms for a processor: 60 MB. 128 MiB are 90 ms of that, and a tenth of a second of 10
+	// Gbit/s.
 	minBlocks, maxBlocks = 8, 128
-	// retire is after how many milliseconds a block that is not full is handed over.
+	// retire is the time after which an incomplete block is handed over, in milliseconds.
 	retire = 50
-	// patience is how long a wait for packets lasts before the caller has another look at the clock, in milliseconds.
+	// patience is the longest wait for packets before the clock is checked, in milliseconds.
 	patience = 200
 )
 
-// The offsets in a block and in a packet's header. See struct tpacket_block_desc and tpacket3_hdr, linux/if_packet.h.
+// Offsets in a block and in a packet's header. See struct tpacket_block_desc and tpacket3_hdr, linux/if_packet.h.
 const (
 	blockStatus  = 8
 	blockPackets = 12
@@ -54,11 +55,11 @@ type ring struct {
 	fd       int
 	blocks   []byte
 	next     int
-	most     int // blocks that waited at a time
+	most     int // most blocks that were waiting at a time
 	loopback bool
 }
 
-// wire is all of them.
+// wire is the sockets of all interfaces.
 type wire struct {
 	rings []*ring
 	polls []unix.PollFd
@@ -103,7 +104,7 @@ func openRing(name string, ports []uint16, blocks int) (r *ring, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// Protocol 0 until the filter is there: nothing is to come in unfiltered.
+	// Protocol 0 until the filter is set: nothing must arrive unfiltered.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -129,7 +130,7 @@ func openRing(name string, ports []uint16, blocks int) (r *ring, err error) {
 			return nil, fmt.Errorf("packet filter: %w", err)
 		}
 	}
-	if r.loopback { // each packet is shown as it leaves and as it comes; kernels before 4.20 cannot leave one out
+	if r.loopback { // each packet appears twice, leaving and arriving; kernels before 4.20 cannot omit one
 		_ = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
 	}
 	for {
@@ -156,7 +157,7 @@ func openRing(name string, ports []uint16, blocks int) (r *ring, err error) {
 	return r, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: link.Index})
 }
 
-// hardware is an interface's type. See linux/if_arp.h.
+// hardware returns an interface's type. See linux/if_arp.h.
 func hardware(name string) int {
 	b, err := os.ReadFile("/sys/class/net/" + name + "/type")
 	if err != nil {
@@ -169,7 +170,7 @@ func hardware(name string) int {
 	return n
 }
 
-// read takes what is there, or waits a little.
+// read handles the waiting packets, or waits a little.
 func (w *wire) read(t *Traffic) error {
 	any := false
 	for _, r := range w.rings {
@@ -200,7 +201,7 @@ func (w *wire) read(t *Traffic) error {
 	return nil
 }
 
-// drain takes what the kernel has at the end: full blocks, and the last one when its time has come.
+// drain handles what the kernel has at the end: full blocks, and the last one when its time is over.
 func (w *wire) drain(t *Traffic) error {
 	for end := time.Now().Add(2 * retire * time.Millisecond); ; {
 		any := false
@@ -220,7 +221,7 @@ func (w *wire) drain(t *Traffic) error {
 	}
 }
 
-// drops asks the kernel how many packets found no room. Asking sets its count back.
+// drops returns how many packets the kernel had no room for. Asking resets its count.
 func (w *wire) drops(t *Traffic, now bool) error {
 	if !now && time.Since(w.stats) < time.Second {
 		return nil
@@ -236,7 +237,7 @@ func (w *wire) drops(t *Traffic, now bool) error {
 	return nil
 }
 
-// block takes the next block, when the kernel has given it.
+// block handles the next block, if the kernel has released it.
 func (r *ring) block(t *Traffic) (bool, error) {
 	if !r.ready(0) {
 		return false, nil
@@ -277,15 +278,15 @@ func (r *ring) block(t *Traffic) (bool, error) {
 
 func (r *ring) count() int { return len(r.blocks) / blockSize }
 
-// status is whose the block is that comes n behind the next one.
+// status returns the owner of the nth block after the next one.
 func (r *ring) status(n int) *uint32 {
 	return (*uint32)(unsafe.Pointer(&r.blocks[(r.next+n)%r.count()*blockSize+blockStatus]))
 }
 
-// ready tells whether the kernel has given that block.
+// ready reports whether the kernel has released that block.
 func (r *ring) ready(n int) bool { return atomic.LoadUint32(r.status(n))&unix.TP_STATUS_USER != 0 }
 
-// linkType is how packets of an interface begin.
+// linkType returns the link type of an interface's packets.
 func linkType(hardware uint16) layers.LinkType {
 	switch hardware {
 	case unix.ARPHRD_ETHER, unix.ARPHRD_LOOPBACK:

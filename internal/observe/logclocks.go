@@ -11,41 +11,42 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Two hosts log the same NTLM logon: the server, and the domain controller that it asks. Neither knows the connection of
-// the other, but both name the account and the client's computer, and they write within seconds. So of all differences
-// between the times of the two, that of their clocks comes up once for each logon, and the others at random:
+// Two hosts log the same NTLM logon: the server, and the domain controller that it asks. Neither knows the connection
+// of the other, but both name the account and the client's computer, and they log within seconds. So among all
+// differences between the times of the two, the one of their clocks appears once for each logon, and the others at
+// random:
 //
 //	server  9:00      10:20           11:05
 //	DC      9:07      10:27           11:12      7 minutes three times; 1:27, 0:38 … once each
 //
-// A client that logs on each hour gives the whole hours almost as often. Which of them it is cannot be known then.
+// A client that logs on every hour produces whole hours almost as often. Then the difference cannot be determined.
 
-// named is a logon by what both hosts know of it, in lower case.
+// named is what both hosts know of a logon, in lower case.
 type named struct{ account, computer string }
 
-// namedClock are the logons that one host logged.
+// namedClock holds the logons that one host logged.
 type namedClock struct {
 	host, source string
 	at           map[named][]time.Time
 }
 
 const (
-	// maxNamedTimes is how many logons of one account from one computer are remembered of a host: clocks that differ do
-	// so in each of them.
+	// maxNamedTimes bounds the remembered logons of one account from one computer on a host: if clocks differ, they differ
+	// in all of them.
 	maxNamedTimes = 32
 
-	// maxDifferences bounds the differences that are looked at, all pairs of hosts together: some hundred thousand logons'
-	// worth, and half a second.
+	// maxDifferences bounds the compared differences of all pairs of hosts: a few hundred thousand logons, and half a
+	// second.
 	maxDifferences = 4 << 20
 )
 
-// LogonNamed records the time that a host's log gives of a logon with NTLM. Several events of one logon count once.
+// LogonNamed records a host log's time of a logon with NTLM. Several events of one logon count once.
 func (c *Coverage) LogonNamed(host, source, account, computer string, t time.Time) {
 	k := &c.clocks
 	_, account = cutLast(account, `\`)
 	computer = strings.TrimLeft(computer, `\`)
 	if _, err := netip.ParseAddr(computer); err != nil {
-		computer, _, _ = strings.Cut(computer, ".") // of a full name, the one that NTLM has
+		computer, _, _ = strings.Cut(computer, ".") // of a full name, the part that NTLM uses
 	}
 	if account == "" || computer == "" || t.IsZero() || k.met >= maxMetInLogs {
 		return
@@ -63,8 +64,8 @@ func (c *Coverage) LogonNamed(host, source, account, computer string, t time.Tim
 	}
 	who := named{strings.ToLower(Clip(account)), strings.ToLower(Clip(computer))}
 	times := k.named[i].at[who]
-	// A host logs one logon in several events: a member server in 4624 and 8003, a controller in 4776 and 8004. Counted one
-	// by one, a single logon of each host would agree with itself four times.
+	// A host logs one logon in several events: a member server in 4624 and 8003, a controller in 4776 and 8004. Counted
+	// one by one, a single logon of each host would agree with itself four times.
 	if slices.ContainsFunc(times, func(other time.Time) bool { return t.Sub(other).Abs() <= agreeing }) {
 		return
 	}
@@ -74,7 +75,7 @@ func (c *Coverage) LogonNamed(host, source, account, computer string, t time.Tim
 	}
 }
 
-// cutLast parts a text at the last separator; all of it is the second part where there is none.
+// cutLast splits a text at the last separator; without one, all of it is the second part.
 func cutLast(s, separator string) (before, after string) {
 	if i := strings.LastIndex(s, separator); i >= 0 {
 		return s[:i], s[i+len(separator):]
@@ -82,7 +83,8 @@ func cutLast(s, separator string) (before, after string) {
 	return "", s
 }
 
-// compareNamed tells of hosts whose clocks differ by the logons that both logged, and where that cannot be known.
+// compareNamed notes hosts whose clocks differ according to the logons that both logged, and pairs for which that
+// cannot be determined.
 func (c *Coverage) compareNamed() {
 	all := c.clocks.named
 	slices.SortFunc(all, func(a, b namedClock) int { return cmp.Compare(a.host, b.host) })
@@ -135,7 +137,7 @@ func (c *Coverage) tellNamed(a, b *namedClock, ahead []time.Duration) {
 	})
 }
 
-// peak finds where most differences lie within agreeing of one another, of those that count, which are sorted.
+// peak finds where most of the sorted differences are within agreeing of one another.
 func peak(sorted []time.Duration, counts func(time.Duration) bool) (at time.Duration, most int) {
 	first, n := 0, 0
 	for i, d := range sorted {

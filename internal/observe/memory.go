@@ -13,19 +13,20 @@ import (
 	"ipcguard/internal/observe/flow"
 )
 
-// memoryFile is beside the days' results: what a run knows of open connections, for the run after it.
+// memoryFile is in the directory of the days' results: what a run knows of open connections, for the next run.
 const memoryFile = "connections.json"
 
 const (
-	// maxKnown is how many connections are told to the next run, those that were busy last: some 4 MB.
+	// maxKnown bounds the connections that are saved for the next run, the most recent ones: about 4 MB.
 	maxKnown = 8192
-	// maxMemory bounds the file that is read.
+	// maxMemory bounds the file, in bytes.
 	maxMemory = 64 << 20
-	// maxAway is how long a restart may take for connections to be taken up again. What happened meanwhile is not known: a
-	// user may have been followed by another, on the same connection and by the same number. Within minutes that is not to
-	// be expected, and every row that rests on it says so.
+	// maxAway is the longest restart after which connections are resumed. What happened meanwhile is unknown: another user
+	// may have taken the place of the first on the same connection with the same number. Within minutes that is unlikely,
+	// and every row that depends on it says so.
 	maxAway = 5 * time.Minute
-	// maxTicketAge is how long the names of tickets are good for: a week, the longest that Windows renews one.
+	// maxTicketAge is how long the clients of tickets are remembered: a week, the longest time for which Windows renews
+	// one.
 	maxTicketAge = 7 * 24 * time.Hour
 )
 
@@ -36,7 +37,7 @@ type memory struct {
 	Tickets     []conversation.KnownTicket `json:"tickets,omitempty"`
 }
 
-// known is what the next run is told.
+// known returns what the next run needs.
 func (t *Traffic) known(now time.Time) *memory {
 	m := &memory{Saved: now, Connections: []conversation.Known{}, Tickets: t.follower.Tickets()}
 	t.table.Newest(func(s flow.Stream) bool {
@@ -50,7 +51,7 @@ func (t *Traffic) known(now time.Time) *memory {
 	return m
 }
 
-// resume takes what the run before knew.
+// resume adds what the previous run knew.
 func (t *Traffic) resume(m *memory, now time.Time) {
 	if m == nil {
 		return
@@ -71,12 +72,12 @@ func (t *Traffic) resume(m *memory, now time.Time) {
 	t.cov.CountRead("connections known from before a restart", int64(n))
 }
 
-// saveMemory replaces what the next run is told.
+// saveMemory replaces the file for the next run.
 func (s *State) saveMemory(m *memory) error {
 	return writeDurably(filepath.Join(s.dir, memoryFile), m)
 }
 
-// loadMemory gives what the run before knew; nil where there is nothing.
+// loadMemory returns what the previous run knew; nil if there is nothing.
 func (s *State) loadMemory() (*memory, error) {
 	f, err := os.Open(filepath.Join(s.dir, memoryFile))
 	if errors.Is(err, os.ErrNotExist) {

@@ -20,39 +20,40 @@ import (
 	"ipcguard/internal/observe/source"
 )
 
-// ErrNotCapture says that bytes are no packet capture.
+// ErrNotCapture means that bytes are not a packet capture.
 var ErrNotCapture = errors.New("not a packet capture")
 
-// DefaultMemory is what observe may use, in bytes. The program itself takes some 25 MiB beside it, so that thousands of clients
-// with rows of their own, or 100,000 connections that stay open, take no more than 100 MiB of the host's memory.
+// DefaultMemory is the memory that observe may use, in bytes. The program itself takes about 25 MiB in addition, so
+// that thousands of clients with rows of their own, or 100,000 connections that stay open, take at most 100 MiB of the
+// host's memory.
 const DefaultMemory = 64 << 20
 
-// minMemory is what it needs at least: the read buffer, the window of a decompressor and some connections.
+// minMemory is the least usable amount: the read buffer, the window of a decompressor and a few connections.
 const minMemory = 16 << 20
 
 // TrafficOptions say how traffic is read.
 type TrafficOptions struct {
-	Ports  []uint16 // where servers listen; 445 and 139 when empty
-	Memory int      // bytes that all state may take together; DefaultMemory when 0
+	Ports  []uint16 // ports of servers; 445 and 139 if empty
+	Memory int      // bytes that all state may take together; DefaultMemory if 0
 }
 
-// Traffic reads captures and live packets into an Aggregator. Connections go on from one capture to the next, where their
-// times follow one another. It is not safe for concurrent use.
+// Traffic reads captures and live packets into an Aggregator. Connections continue from one capture to the next if
+// their times follow one another. It is not safe for concurrent use.
 type Traffic struct {
 	agg       *Aggregator
 	cov       *Coverage
 	decoder   packet.Decoder
 	table     *flow.Table
-	kdc       *flow.Table // what Kerberos servers answer, for the names in it
+	kdc       *flow.Table // answers of Kerberos servers, for the names in them
 	follower  *conversation.Follower
 	ports     [1 << 16]bool
 	last      time.Time
-	newest    time.Time // of the source at hand
+	newest    time.Time // of the current source
 	reasons   map[packet.Reason]int64
 	packets   int64
-	elsewhere int64 // with TCP between ports that are not watched
+	elsewhere int64 // with TCP between unwatched ports
 	unread    elsewhere
-	backwards int64 // older than the one before
+	backwards int64 // older than the previous one
 	captured  int64 // packets of the wire
 	dropped   int64
 	fullest   float64 // the part of a ring
@@ -60,7 +61,7 @@ type Traffic struct {
 	told      told
 }
 
-// told is what the coverage has already.
+// told is what the coverage already contains.
 type told struct {
 	packets, captured, dropped int64
 
@@ -71,8 +72,8 @@ type told struct {
 	givenUp map[string]int64
 }
 
-// A fifth of the memory each goes to the state of connections and to the connections themselves, a tenth to bytes that wait
-// behind holes, and three tenths to rows; the rest is the garbage collector's and the buffers'.
+// A fifth of the memory each is for the state of connections and for the connections themselves, a tenth for bytes that
+// wait behind holes, and three tenths for rows; the garbage collector and the buffers have the rest.
 const (
 	shareState = 5
 	shareHeld  = 10
@@ -97,23 +98,24 @@ func NewTraffic(agg *Aggregator, cov *Coverage, o TrafficOptions) *Traffic {
 	t.follower.Met = cov.LogonOnWire
 	limits := flow.Limits{Flows: memory / shareState / flowBytes, Held: memory / shareHeld, PerSide: flow.DefaultLimits.PerSide}
 	t.table = flow.NewTable(limits, func(port uint16) bool { return t.ports[port] }, t.follower.Open)
-	// Answers of Kerberos servers are short: some of them at a time, and little behind holes, is enough.
+	// Answers of Kerberos servers are short: few connections at a time, and few bytes behind holes, are enough.
 	kdcs := flow.Limits{Flows: 4096, Held: 1 << 20, PerSide: 128 << 10}
 	t.kdc = flow.NewTable(kdcs, func(port uint16) bool { return port == kerberosPort && !t.ports[port] }, t.follower.OpenKDC)
 	return t
 }
 
-// kerberosPort is where names are learned. See RFC 4120 7.2.2. What goes over UDP is not looked at: Windows takes TCP, since
-// its tickets are longer than a packet.
+// kerberosPort is where names are learned. See RFC 4120 7.2.2. UDP is not parsed: Windows uses TCP, because its tickets
+// are longer than a packet.
 const kerberosPort = 88
 
-// Source names where the packets come from.
+// Source names the packets' source.
 func (t *Traffic) Source(name string) { t.follower.Source = name }
 
-// tolerance is how much older than the one before it a packet may be: several queues of a card, and clocks that are set.
+// tolerance is how much older than the previous packet one may be: because of several queues of a card, or a clock that
+// is set.
 const tolerance = 2 * time.Second
 
-// Packet takes one packet, of which data was captured.
+// Packet handles one packet, whose captured bytes are data.
 func (t *Traffic) Packet(link layers.LinkType, data []byte, length int, at time.Time) {
 	t.packets++
 	if t.newest.Sub(at) > tolerance && !at.IsZero() {
@@ -142,10 +144,10 @@ func (t *Traffic) Packet(link layers.LinkType, data []byte, length int, at time.
 	}
 }
 
-// Idle drops the connections that are followed; they are met again in their middle.
+// Idle drops the followed connections; they will appear again in their middle.
 func (t *Traffic) Idle() { t.table.Close(t.last) }
 
-// Close ends every connection and completes the coverage. No packet is taken after it.
+// Close ends every connection and completes the coverage. No packet may follow.
 func (t *Traffic) Close() {
 	t.table.Close(t.last)
 	t.kdc.Close(t.last)
@@ -157,14 +159,14 @@ func (t *Traffic) Close() {
 	t.cov.Complete(t.agg)
 }
 
-// Settle brings the coverage up to date with the packets so far.
+// Settle updates the coverage with the packets so far.
 func (t *Traffic) Settle() {
 	c := t.cov
 	c.CountRead("packets", t.packets-t.told.packets)
 	t.told.packets = t.packets
 	t.reasons[packet.Fragment] = t.decoder.Waiting()
 	for why, n := range t.reasons {
-		if why == packet.Held { // read as a part of its datagram, or counted as a fragment whose rest is not there
+		if why == packet.Held { // read as part of its datagram, or counted as a fragment of an incomplete one
 			continue
 		}
 		more := n - t.told.reasons[why]
@@ -204,15 +206,14 @@ func (t *Traffic) Settle() {
 	t.told.captured, t.told.dropped = t.captured, t.dropped
 }
 
-// ReadPath reads a capture file, or every capture in a folder and the folders in it, or in a zip archive: see ReadPaths.
+// ReadPath reads a capture file, or every capture in a folder with its subfolders, or in a zip archive: see ReadPaths.
 func (t *Traffic) ReadPath(ctx context.Context, path string) error {
 	return t.ReadPaths(ctx, []string{path})
 }
 
-// ReadPaths reads captures in the order of their first packets, however they are named: files, and those of folders, the
-// folders in them and zip archives. A file that is there twice is read once, and told. In a folder or an archive files of other
-// kinds are passed over, and a file that cannot be read is counted and does not end the reading; a file that was named
-// itself does.
+// ReadPaths reads captures in the order of their first packets, whatever their names: files, folders with their
+// subfolders, and zip archives. A file that occurs twice is read once, and noted. In a folder or an archive, files of
+// other kinds are skipped, and a file that cannot be read is counted and does not stop the reading; a named file does.
 func (t *Traffic) ReadPaths(ctx context.Context, paths []string) error {
 	var captures []dated
 	for _, path := range paths {
@@ -251,14 +252,14 @@ func (t *Traffic) ReadPaths(ctx context.Context, paths []string) error {
 	return nil
 }
 
-// dated is a capture and the time of its first packet.
+// dated is a capture with the time of its first packet.
 type dated struct {
 	source.File
 	first time.Time
-	named bool // as a file of its own
+	named bool // named itself
 }
 
-// firstTime is when a capture begins.
+// firstTime returns when a capture begins.
 func firstTime(f *source.File) (time.Time, error) {
 	body, err := f.Open()
 	if err != nil {
@@ -271,7 +272,7 @@ func firstTime(f *source.File) (time.Time, error) {
 	}
 	p, err := r.Next()
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return time.Time{}, nil // a capture still, whose damage is counted when it is read
+		return time.Time{}, nil // it is a capture; its damage is counted when it is read
 	}
 	return p.Time, nil
 }
@@ -288,17 +289,17 @@ func openCapture(r io.Reader) (*capture.Reader, error) {
 	return c, err
 }
 
-// IsCapture tells from the first bytes of a file, unpacked, whether Traffic can read it.
+// IsCapture reports, from the first bytes of an uncompressed file, whether Traffic can read it.
 func IsCapture(head []byte) bool { return capture.Is(head[:min(len(head), capture.Magic)]) }
 
-// farApart is how far the times of two captures may be apart for their connections to be the same.
+// farApart is the longest time between two captures whose connections may be the same.
 const farApart = time.Hour
 
-// checkEvery is after how many packets an interrupt is looked for.
+// checkEvery is the number of packets between two checks for an interrupt.
 const checkEvery = 1024
 
-// Read reads one capture, compressed or not. name is what rows call it. A capture that is cut off or damaged gives what it
-// has; the coverage says so, and Read gives no error.
+// Read reads one capture, compressed or not, which the rows call name. If a capture is cut off or damaged, Read uses
+// what it has, notes that in the coverage and returns no error.
 func (t *Traffic) Read(ctx context.Context, name string, r io.Reader) error {
 	c, err := openCapture(bufio.NewReader(r))
 	if err != nil {

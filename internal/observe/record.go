@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Recorder keeps rows that somebody else makes, one by one and from many goroutines, in a state directory as a live
-// observation does: a result a day, gone on with after a restart.
+// Recorder saves rows that others make, one by one and from many goroutines, in a state directory like a live
+// observation: a result a day, continued after a restart.
 type Recorder struct {
 	mu    sync.Mutex
 	state *State
@@ -19,7 +19,7 @@ type Recorder struct {
 	day   time.Time
 }
 
-// NewRecorder takes a state directory and goes on with its result of today.
+// NewRecorder locks a state directory and continues its result of today.
 func NewRecorder(dir string) (*Recorder, error) {
 	s, err := OpenState(dir)
 	if err != nil {
@@ -69,7 +69,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 }
 
-// save writes the present result, and begins a new one with a new day.
+// save writes the current result, and begins a new one each day.
 func (r *Recorder) save(now time.Time) error {
 	r.mu.Lock()
 	o, day := Result(r.agg, r.cov), r.day

@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// saveEvery is how often a running observation is saved: what a power cut may cost.
+// saveEvery is how often a running observation is saved: as much as a power failure may lose.
 const saveEvery = 10 * time.Second
 
-// LiveOptions say how the wire is watched.
+// LiveOptions say how to observe the network.
 type LiveOptions struct {
 	Interfaces []string
 	State      string // a directory for results, "" for none
-	// Memory is what packets that wait to be read may take, in bytes, beside the Traffic's own; DefaultRing when 0.
+	// Memory is the size of the buffer of unread packets in bytes, in addition to the Traffic's own; DefaultRing if 0.
 	Memory int
-	// Ready, when not nil, is called once the sockets capture.
+	// Ready, if not nil, is called once the sockets capture.
 	Ready func()
 }
 
-// DefaultRing is what packets that wait to be read may take, in bytes.
+// DefaultRing is the default size of the buffer of unread packets, in bytes.
 const DefaultRing = 96 << 20
 
-// Live watches interfaces until the context ends. With a state directory the result is saved every few seconds and at the
-// end, one a day, and what the directory has of today is gone on with; without one all of it is in the Traffic's Aggregator.
-// The end of the context is no error.
+// Live observes interfaces until the context ends. With a state directory the result is saved every few seconds and at
+// the end, one a day, and today's is continued; without one all of it is in the Traffic's Aggregator. The end of the
+// context is not an error.
 func (t *Traffic) Live(ctx context.Context, o LiveOptions) error {
 	keeper, err := t.keeper(o.State)
 	if err != nil {
@@ -53,7 +53,7 @@ func (t *Traffic) Live(ctx context.Context, o LiveOptions) error {
 			return err
 		}
 	}
-	if err := wire.drain(t); err != nil { // what the kernel has taken already
+	if err := wire.drain(t); err != nil { // what the kernel has already captured
 		return err
 	}
 	if keeper != nil {
@@ -63,14 +63,14 @@ func (t *Traffic) Live(ctx context.Context, o LiveOptions) error {
 	return keeper.end(t)
 }
 
-// Fullest is which part of the kernel's room for packets was taken at the worst moment of Live, from 0 to 1; at 1 packets may
-// have been lost, and the coverage counts them.
+// Fullest returns the largest used part of the kernel's packet buffer during Live, from 0 to 1; at 1 packets may have
+// been lost, and the coverage counts them.
 func (t *Traffic) Fullest() float64 { return t.fullest }
 
-// watched are the ports whose packets are taken: those of SMB servers, and Kerberos' for its names.
+// watched returns the ports whose packets are captured: those of SMB servers, and Kerberos' for its names.
 func (t *Traffic) watched() []uint16 { return append(t.servers(), kerberosPort) }
 
-// servers are the ports where SMB servers listen, in order.
+// servers returns the ports of SMB servers, sorted.
 func (t *Traffic) servers() (ports []uint16) {
 	for p, ok := range t.ports {
 		if ok {
@@ -85,7 +85,7 @@ type keeper struct {
 	state  *State
 	day    time.Time
 	saved  time.Time
-	memory *memory // of the end, when no connection is open any more
+	memory *memory // from the end, when no connection is open any more
 }
 
 func (t *Traffic) keeper(dir string) (*keeper, error) {
@@ -117,10 +117,10 @@ func (t *Traffic) keeper(dir string) (*keeper, error) {
 	return k, nil
 }
 
-// Today is the day of a time, in UTC: results are kept by it.
+// Today returns the day of a time in UTC, under which results are saved.
 func Today(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour) }
 
-// tick saves when it is time, and begins a new result with a new day.
+// tick saves when it is time, and begins a new result each day.
 func (k *keeper) tick(t *Traffic, now time.Time) error {
 	if k == nil || now.Sub(k.saved) < saveEvery && Today(now).Equal(k.day) {
 		return nil
@@ -143,7 +143,7 @@ func (k *keeper) save(t *Traffic) error {
 	t.Settle()
 	o := Result(t.agg, t.cov)
 	if note := t.unread.note(t.servers()); note != "" && !slices.Contains(o.Coverage.Notes, note) {
-		o.Coverage.Notes = append(o.Coverage.Notes, note) // of the ports so far; Close has the last word
+		o.Coverage.Notes = append(o.Coverage.Notes, note) // the ports so far; Close completes them
 	}
 	if err := k.state.Save(k.day, o); err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 	"ipcguard/internal/observe/source"
 )
 
-// Result is the present result.
+// Result returns the current result.
 func Result(agg *Aggregator, cov *Coverage) *model.Observation {
 	c := cov.Coverage
 	c.Read, c.Unreadable = maps.Clone(c.Read), maps.Clone(c.Unreadable)
@@ -28,7 +28,7 @@ func Result(agg *Aggregator, cov *Coverage) *model.Observation {
 	return &model.Observation{Schema: model.SchemaObserve, Coverage: c, Days: agg.Days(), Uses: agg.Rows()}
 }
 
-// Merge adds an earlier result: rows that are alike become one, counts are added.
+// Merge adds an earlier result: equal rows become one, and counts are added.
 func Merge(agg *Aggregator, cov *Coverage, o *model.Observation) {
 	for _, u := range o.Uses {
 		agg.add(&u)
@@ -61,15 +61,15 @@ func Merge(agg *Aggregator, cov *Coverage, o *model.Observation) {
 	cov.sortNotes()
 }
 
-// ErrNotResult says that bytes are no result of observe.
+// ErrNotResult means that bytes are not a result of observe.
 var ErrNotResult = errors.New("not a result of observe")
 
-// maxResult bounds a result that is read, in bytes: a full aggregator's rows take some 60 MB as JSON. A file of several has
-// at most twice as much.
+// maxResult bounds a result's file, in bytes: the rows of a full aggregator take about 60 MB as JSON. A file of several
+// results has at most twice as much.
 const maxResult = 128 << 20
 
-// ReadResult reads a result: the JSON document, or rows as JSON lines, compressed or not. Rows alone tell nothing of what
-// they rest on but their own times.
+// ReadResult reads a result: the JSON document, or rows as JSON lines, compressed or not. Rows alone say nothing about
+// their coverage except their times.
 func ReadResult(r io.Reader, add func(*model.Observation) error) error {
 	plain, err := source.Decompress(r)
 	if err != nil {
@@ -107,7 +107,7 @@ func ReadResult(r io.Reader, add func(*model.Observation) error) error {
 	return err
 }
 
-// IsResult tells from the first bytes of a file, unpacked, whether ReadResult can read it.
+// IsResult reports, from the first bytes of an uncompressed file, whether ReadResult can read it.
 func IsResult(head []byte) bool {
 	head = model.UTF8Text(head[:min(len(head), 128)])
 	return containsSchema(head, model.SchemaObserve) || containsSchema(head, model.SchemaUse)
@@ -124,11 +124,11 @@ func containsSchema(head []byte, schema string) bool {
 	return len(squeezed) >= len(want) && string(squeezed[:len(want)]) == want
 }
 
-// State is a directory that holds the results of a run that goes on, one a day, so that a restart neither loses nor counts
-// twice what was saved. One process has it at a time; others may read it meanwhile.
+// State is a directory with the results of a continuing run, one a day, so that a restart neither loses nor counts
+// twice what was saved. One process writes to it at a time; others may read it meanwhile.
 //
-//	2026-11-22.json   a day's result (UTC), replaced as a whole: written beside it, synced, renamed
-//	connections.json  what is known of open connections, for the run after this one
+//	2026-11-22.json   a day's result (UTC), replaced as a whole: written to a temporary file, synced, renamed
+//	connections.json  what is known of open connections, for the next run
 //	lock              held while a process writes here
 type State struct {
 	dir  string
@@ -139,14 +139,14 @@ const (
 	dayLayout = "2006-01-02"
 	dayEnd    = ".json"
 	lockFile  = "lock"
-	// keepDays is how many days are kept: a year, so that what happens once a year was seen, and a month of grace.
+	// keepDays is the number of days that are kept: a year, so that yearly events are included, and a month.
 	keepDays = 397
 )
 
-// ErrBusy says that another process has the state directory.
+// ErrBusy means that another process uses the state directory.
 var ErrBusy = errors.New("another process observes into this directory")
 
-// OpenState makes the directory where it is not there and takes it for this process.
+// OpenState creates the directory if needed, and locks it.
 func OpenState(dir string) (*State, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -161,10 +161,10 @@ func OpenState(dir string) (*State, error) {
 	return &State{dir, lock}, nil
 }
 
-// Close gives the directory back.
+// Close unlocks the directory.
 func (s *State) Close() error { return s.lock.Close() }
 
-// Load gives the saved result of a day; nil where there is none yet.
+// Load returns the saved result of a day; nil if there is none.
 func (s *State) Load(day time.Time) (*model.Observation, error) {
 	return loadDay(filepath.Join(s.dir, dayName(day)))
 }
@@ -188,7 +188,7 @@ func loadDay(path string) (*model.Observation, error) {
 	return out, nil
 }
 
-// days lists the days that a directory has, oldest first.
+// days lists the saved days, oldest first.
 func days(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -226,13 +226,13 @@ func LoadState(dir string, agg *Aggregator, cov *Coverage) error {
 	return nil
 }
 
-// Save replaces the saved result of a day. When it returns nil the result is on the disk; when the process or the machine
-// dies on the way the earlier one is.
+// Save replaces the saved result of a day. If it returns nil, the result is on the disk; if the process or the machine
+// fails meanwhile, the earlier one is.
 func (s *State) Save(day time.Time, o *model.Observation) error {
 	return writeDurably(filepath.Join(s.dir, dayName(day)), o)
 }
 
-// Expire removes the oldest days beyond those that are kept, and what a process that died left half written.
+// Expire removes the oldest days, and incomplete files of a process that was killed.
 func (s *State) Expire() error {
 	all, err := days(s.dir)
 	if err != nil {

@@ -10,5 +10,5 @@ func lockNow(f *os.File) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, new(windows.Overlapped))
 }
 
-// syncDir has nothing to do: a directory cannot be synced here, and the rename is journaled.
+// syncDir does nothing: Windows cannot sync a directory, and the rename is journaled.
 func syncDir(string) error { return nil }

@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// urgency is the niceness of the thread that reads where it may not be more urgent than that.
+// urgency is the niceness of the reading thread if it may not have real-time priority.
 const urgency = -10
 
-// hurry makes the calling thread urgent, where that is allowed, until the function that it returns is called. The thread does
-// little, a tenth of a processor at 3 Gbit/s, but must do it before the ring is full. Niceness alone does not help: it
-// counts within a session or a control group, and such a thread was seen to wait 0.2 s beside busy servers of others. So it
-// is of the lowest real-time priority, which the kernel ends at 95 % of a processor. It takes CAP_SYS_NICE or
-// RLIMIT_RTPRIO.
+// hurry raises the priority of the calling thread, if that is permitted, until the returned function is called. The
+// thread needs little time, a tenth of a processor at 3 Gbit/s, but must run before the ring is full. Niceness alone is
+// not enough: it counts only within a session or a control group, and such a thread waited 0.2 s beside busy servers of
+// others. So it gets the lowest real-time priority, which the kernel limits to 95 % of a processor. That needs
+// CAP_SYS_NICE or RLIMIT_RTPRIO.
 func hurry() (calm func()) {
 	runtime.LockOSThread()
 	const normal = 0 // SCHED_NORMAL
@@ -30,7 +30,7 @@ func hurry() (calm func()) {
 	}
 	return func() {
 		if err == nil {
-			_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 20-was) // the system call tells 20 minus the niceness
+			_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 20-was) // the system call returns 20 minus the niceness
 		}
 		runtime.UnlockOSThread()
 	}

@@ -4,11 +4,12 @@
 //	         { seconds 4, micro- or nanoseconds 4, captured 4, on the wire 4, packet }*
 //	pcapng   { type 4, length 4, body, length 4 }*   section header, interface, enhanced/simple/old packet, statistics
 //
-// The file's byte order is its writer's. Rules of the room: a length is believed up to maxPacket, the number of interfaces
-// is bounded, blocks that are not known are passed over, and a file that ends early has given all that it held.
+// The file's byte order is its writer's. Rules of the room: a length is believed up to maxPacket, the number of
+// interfaces is bounded, blocks that are not known are passed over, and a file that ends early has given all that it
+// held.
 //
-// A reader of its own, because the libraries' keep a record with names for each interface that a file cares to announce.
-// See www.ietf.org/archive/id/draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng.
+// A reader of its own, because the libraries' keep a record with names for each interface that a file cares to
+// announce. See www.ietf.org/archive/id/draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng.
 package capture
 
 import (
@@ -25,15 +26,16 @@ import (
 )
 
 const (
-	// maxPacket is the longest packet that is read: libpcap's own bound is 256 KiB, and offloading makes 64 KiB at most.
+	// maxPacket is the maximum length of a packet: libpcap's own bound is 256 KiB, and offloading makes at most 64 KiB.
 	maxPacket = 256 << 10
-	// bufferSize holds a few hundred packets, so that most are handed out where they lie.
+	// bufferSize holds a few hundred packets, so that most are returned without a copy.
 	bufferSize = 1 << 20
-	// maxInterfaces is more than an interface number of the old packet block can say. Packets of later ones are counted.
+	// maxInterfaces is larger than any interface number of the old packet block. Packets of interfaces beyond it are only
+	// counted.
 	maxInterfaces = 1 << 16
 )
 
-// ErrFormat says that the bytes are no capture, or stop being one in the middle.
+// ErrFormat means that the bytes are not a capture, or are damaged in the middle of one.
 var ErrFormat = errors.New("not a capture")
 
 // Packet is one captured packet. Data lives until the next call of Next.
@@ -50,8 +52,8 @@ type Reader struct {
 	order   binary.ByteOrder
 	little  bool
 	ng      bool
-	last    int // bytes of the packet handed out last, still to be discarded
-	extra   int // pcap: bytes between a record's header and its packet, in a variant of it
+	last    int // bytes of the last returned packet, to be discarded
+	extra   int // pcap: bytes between a record's header and its packet, in one variant of the format
 	link    layers.LinkType
 	nano    bool
 	ifaces  []iface
@@ -59,7 +61,7 @@ type Reader struct {
 	dropped int64
 }
 
-// iface is what counts of an interface.
+// iface is what matters of an interface's description.
 type iface struct {
 	link   layers.LinkType
 	snap   uint32
@@ -67,10 +69,10 @@ type iface struct {
 	offset int64  // seconds
 }
 
-// Magic is how many bytes tell a capture.
+// Magic is the number of bytes that identify a capture.
 const Magic = 4
 
-// Is tells whether a file that begins with head is a capture. Magic bytes are enough.
+// Is reports whether a file that begins with head is a capture. Magic bytes are enough.
 func Is(head []byte) bool {
 	if len(head) < Magic {
 		return false
@@ -95,7 +97,7 @@ func reverse(v uint32) uint32 { return v>>24 | v>>8&0xFF00 | v<<8&0xFF0000 | v<<
 func NewReader(r io.Reader) (*Reader, error) {
 	head := make([]byte, 24)
 	n, err := io.ReadFull(r, head)
-	if head = head[:n]; !Is(head) { // before the large buffer is made: an archive may have many files that are none
+	if head = head[:n]; !Is(head) { // before the large buffer: an archive may have many other files
 		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 			return nil, err
 		}
@@ -130,7 +132,7 @@ func (c *Reader) setOrder(little bool) {
 	}
 }
 
-// u32 spares a call through the interface for what each packet needs.
+// u32 avoids an interface call in the code that runs for each packet.
 func (c *Reader) u32(b []byte) uint32 {
 	if c.little {
 		return binary.LittleEndian.Uint32(b)
@@ -138,14 +140,14 @@ func (c *Reader) u32(b []byte) uint32 {
 	return binary.BigEndian.Uint32(b)
 }
 
-// Unknown is how many packets were passed over because their interface is beyond the bound or was not described.
+// Unknown returns the number of skipped packets whose interface is beyond the bound or was not described.
 func (c *Reader) Unknown() int64 { return c.unknown }
 
-// Dropped is how many packets the writer of the file says it has lost.
+// Dropped returns the number of packets that the writer of the file reports as lost.
 func (c *Reader) Dropped() int64 { return c.dropped }
 
-// Next gives the next packet. io.EOF is the end; io.ErrUnexpectedEOF means that the file was cut in the middle of a packet,
-// and an error that wraps ErrFormat that it is damaged. Nothing can be read after an error.
+// Next returns the next packet. io.EOF is the end; io.ErrUnexpectedEOF means that the file ends inside a packet, and an
+// error that wraps ErrFormat that it is damaged. After an error nothing more can be read.
 func (c *Reader) Next() (Packet, error) {
 	if c.last > 0 {
 		_, _ = c.r.Discard(c.last) // all of it is in the buffer
@@ -175,12 +177,12 @@ func (c *Reader) Next() (Packet, error) {
 	return Packet{c.link, data, clampLength(length, n), time.Unix(int64(seconds), fraction).UTC()}, nil
 }
 
-// clampLength is the length on the wire, which is no less than what was captured.
+// clampLength returns the length on the wire, which is at least the captured length.
 func clampLength(length, captured uint32) int {
 	return int(min(max(length, captured), math.MaxInt32))
 }
 
-// ended turns the end of a file into io.EOF at a border, io.ErrUnexpectedEOF elsewhere.
+// ended returns io.EOF for an end between records, and io.ErrUnexpectedEOF elsewhere.
 func ended(got []byte, err error) error {
 	if errors.Is(err, io.EOF) && len(got) > 0 {
 		return io.ErrUnexpectedEOF

@@ -9,7 +9,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// The blocks that matter. See draft-ietf-opsawg-pcapng 4.
+// The block types that matter. See draft-ietf-opsawg-pcapng 4.
 const (
 	blockSection    = 0x0A0D0D0A
 	blockInterface  = 1
@@ -21,7 +21,7 @@ const (
 	byteOrderMagic = 0x1A2B3C4D
 )
 
-// maxOptions is how much of a block's options is looked at: what matters are three numbers that stand in front.
+// maxOptions bounds how many bytes of a block's options are read: the three numbers that matter come first.
 const maxOptions = 4096
 
 func (c *Reader) nextNG() (Packet, error) {
@@ -76,7 +76,7 @@ func (c *Reader) nextNG() (Packet, error) {
 	}
 }
 
-// pass steps over what is left of a block.
+// pass skips the rest of a block.
 func (c *Reader) pass(n int) error {
 	if _, err := c.r.Discard(n); err != nil {
 		return ended([]byte{0}, err)
@@ -84,7 +84,7 @@ func (c *Reader) pass(n int) error {
 	return nil
 }
 
-// peek gives the first n bytes of what is left of a block, of which there are body.
+// peek returns the first n of the remaining body bytes of a block.
 func (c *Reader) peek(n, body int) ([]byte, error) {
 	if n > body {
 		return nil, fmt.Errorf("%w: a block of %d bytes is too short for its kind", ErrFormat, body+12)
@@ -96,7 +96,7 @@ func (c *Reader) peek(n, body int) ([]byte, error) {
 	return b, nil
 }
 
-// hand gives the n bytes of a packet with which what is left of a block begins, and remembers to step over all of it.
+// hand returns the n packet bytes at the beginning of the rest of a block, and remembers to skip the whole rest.
 func (c *Reader) hand(n uint32, body int) ([]byte, error) {
 	if int64(n) > int64(body) || n > maxPacket || body+4 > bufferSize {
 		return nil, fmt.Errorf("%w: a packet of %d bytes in a block of %d", ErrFormat, n, body+12)
@@ -105,7 +105,7 @@ func (c *Reader) hand(n uint32, body int) ([]byte, error) {
 	if len(b) < int(n) {
 		return nil, ended([]byte{0}, err)
 	}
-	c.last = len(b) // where the file ends behind the packet, the next call meets the end
+	c.last = len(b) // if the file ends after the packet, the next call reports it
 	return b[:n], nil
 }
 
@@ -121,7 +121,7 @@ func (c *Reader) enhanced(body int) (Packet, bool, error) {
 	return c.packet(id, ticks, n, length, body-20)
 }
 
-// old is the packet block that came before the enhanced one: interface and drops have 16 bits.
+// old reads the packet block that preceded the enhanced one: its interface and drops have 16 bits.
 func (c *Reader) old(body int) (Packet, bool, error) {
 	b, err := c.peek(20, body)
 	if err != nil {
@@ -137,7 +137,7 @@ func (c *Reader) old(body int) (Packet, bool, error) {
 	return c.packet(id, ticks, n, length, body-20)
 }
 
-// simple is a packet of the first interface without a time.
+// simple reads a packet of the first interface; it has no time.
 func (c *Reader) simple(body int) (Packet, bool, error) {
 	b, err := c.peek(4, body)
 	if err != nil {
@@ -178,7 +178,7 @@ func (f *iface) time(ticks uint64) time.Time {
 	return time.Unix(int64(seconds)+f.offset, int64(nano)).UTC()
 }
 
-// describe takes an interface.
+// describe reads an interface description.
 func (c *Reader) describe(body int) error {
 	b, err := c.peek(min(body, 8+maxOptions), body)
 	if err != nil {
@@ -202,7 +202,7 @@ func (c *Reader) describe(body int) error {
 	return c.pass(body + 4)
 }
 
-// resolution is how many units a second has: a power of ten, or of two with the highest bit.
+// resolution returns the number of units in a second: a power of ten, or of two if the highest bit is set.
 func resolution(v byte) uint64 {
 	if v&0x80 != 0 {
 		return 1 << min(v&0x7F, 63)
@@ -210,7 +210,7 @@ func resolution(v byte) uint64 {
 	return uint64(math.Pow10(int(min(v, 19))))
 }
 
-// statistics takes what an interface lost.
+// statistics reads how many packets an interface lost.
 func (c *Reader) statistics(body int) error {
 	b, err := c.peek(min(body, 12+maxOptions), body)
 	if err != nil {

@@ -1,15 +1,15 @@
 package conversation
 
-// fate is what became of the bytes of a frame. Every byte that a stream is given gets one when it leaves the framer, so the
-// sum of all is what was given.
+// fate is what happened to the bytes of a frame. Every byte of a stream gets one when it leaves the framer, so their
+// sum is the number of bytes received.
 type fate uint8
 
 const (
-	fateRead        fate = iota // plain, or decrypted, and understood as far as it matters
-	fateOpaque                  // encrypted or compressed, and stays so
+	fateRead        fate = iota // plain or decrypted, and parsed as far as needed
+	fateOpaque                  // encrypted or compressed, and not undone
 	fateBefore                  // of a frame that began before the first byte seen
-	fateForeign                 // no SMB
-	fateUndecodable             // of a frame with a hole, a cut one, one that breaks the protocol's rules, or passed over behind one
+	fateForeign                 // not SMB
+	fateUndecodable             // of a frame with a hole, a cut or malformed frame, or skipped after one
 )
 
 // account counts n bytes.
@@ -29,7 +29,7 @@ func (c *Conversation) account(as fate, n int) {
 	}
 }
 
-// passed counts bytes that were passed over in search of a frame. What they are is decided when one is found.
+// passed counts bytes that are skipped while searching for a frame. Their fate is decided when one is found.
 func (f *framer) passed(n int) { f.sought += int64(n) }
 
 // found ends a search.
@@ -38,8 +38,8 @@ func (c *Conversation) found(f *framer, why fate) {
 	f.sought = 0
 }
 
-// ended accounts for what a direction holds at the end of its connection: a frame that is not whole, or the bytes of a
-// search in which none was found. On a connection that never spoke SMB these are foreign.
+// ended counts the bytes that a direction holds at the end of its connection: an incomplete frame, or a search that
+// found none. On a connection that never spoke SMB they are foreign.
 func (c *Conversation) ended(f *framer) {
 	if !f.seek {
 		c.account(fateUndecodable, len(f.buf))

@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/smb/smb2"
 )
 
-// Conversation is one TCP connection. It is made by a Follower, and a flow.Table feeds it. A connection that carries no
-// bytes costs next to nothing.
+// Conversation is one TCP connection. A Follower makes it, and a flow.Table feeds it. A connection without any bytes
+// costs next to nothing.
 type Conversation struct {
 	f    *Follower
 	conn flow.Conn
@@ -22,28 +22,28 @@ type Conversation struct {
 type state struct {
 	framers        [2]framer
 	client, server string
-	dialect        string // of the last message; empty where it is not known
+	dialect        string // of the last message; empty if unknown
 	offer          Offer
 	now            time.Time
-	cost           int // what is charged to the Follower
+	cost           int // the memory charged to the Follower
 	smb1           *smb1Conn
 	smb2           *smb2Conn
 }
 
-// protocol is what a connection says in one of SMB's two protocols, which share no message. A connection that begins with
-// the multi-protocol NEGOTIATE of SMB1 speaks both.
+// protocol is the part of a connection in one of SMB's two protocols, which share no message. A connection that begins
+// with the multi-protocol NEGOTIATE of SMB1 speaks both.
 type protocol interface {
-	// want says how many of a message's n bytes are to be kept, by the bytes that it begins with; 0 is none.
+	// want returns how many of a message's n bytes to keep, by its first bytes; 0 is none.
 	want(d flow.Direction, prefix []byte, n int) int
-	// message takes what was kept of a message.
+	// message handles what was kept of a message.
 	message(d flow.Direction, msg []byte)
-	// damaged tells that bytes of a direction are missing that may have belonged to a pipe.
+	// damaged means that bytes of a direction are missing that may have belonged to a pipe.
 	damaged(d flow.Direction)
-	// close tells what still waits for an answer.
+	// close emits the rows of requests that are still unanswered.
 	close()
-	// known adds what the next observation is told of the connection.
+	// known adds what the next observation needs to know of the connection.
 	known(*Known)
-	// restore takes over what the observation before knew.
+	// restore takes over what the previous observation knew.
 	restore(*Known)
 }
 
@@ -52,7 +52,7 @@ var (
 	_ protocol = (*smb2Conn)(nil)
 )
 
-// spoken gives the protocols that the connection has spoken so far.
+// spoken returns the protocols that the connection has spoken so far.
 func (s *state) spoken(yield func(protocol) bool) {
 	if s.smb2 != nil && !yield(s.smb2) {
 		return
@@ -94,7 +94,7 @@ func (c *Conversation) Gap(d flow.Direction, n int, at time.Time) {
 	c.gap(d, n)
 }
 
-// Close implements flow.Stream: what still waits for an answer is told without one.
+// Close implements flow.Stream: open requests become rows without an answer.
 func (c *Conversation) Close(time.Time) {
 	if c.st == nil {
 		return
@@ -110,21 +110,21 @@ func (c *Conversation) Close(time.Time) {
 	c.st = nil
 }
 
-// charge accounts for memory, or gives it back.
+// charge adds to the memory in use, or subtracts from it.
 func (c *Conversation) charge(n int) {
 	c.st.cost += n
 	c.f.used += n
 }
 
-// damaged tells that bytes of a direction are missing that may have belonged to a pipe.
+// damaged tells the protocols that bytes of a direction are missing that may have belonged to a pipe.
 func (c *Conversation) damaged(d flow.Direction) {
 	for p := range c.st.spoken {
 		p.damaged(d)
 	}
 }
 
-// want decides from the first bytes of a message, which has n, how many of them are to be kept, 0 for none, and what becomes
-// of those that are not.
+// want decides from the first bytes of a message of n bytes how many of them to keep, 0 for none, and the fate of the
+// others.
 func (c *Conversation) want(d flow.Direction, prefix []byte, n int) (int, fate) {
 	c.f.failed = false
 	keep, as := 0, fateRead
@@ -148,7 +148,7 @@ func (c *Conversation) want(d flow.Direction, prefix []byte, n int) (int, fate) 
 	return min(keep, n), as
 }
 
-// message takes what was kept of a message that had n bytes.
+// message handles what was kept of a message of n bytes.
 func (c *Conversation) message(d flow.Direction, msg []byte, n int, at time.Time) fate {
 	c.f.failed = false
 	as := fateRead
@@ -172,7 +172,7 @@ func (c *Conversation) message(d flow.Direction, msg []byte, n int, at time.Time
 	return as
 }
 
-// legacy is the connection as SMB1 speaks.
+// legacy returns the connection's SMB1 part.
 func (c *Conversation) legacy() *smb1Conn {
 	if c.st.smb1 == nil {
 		c.st.smb1 = &smb1Conn{Conversation: c}
@@ -181,7 +181,7 @@ func (c *Conversation) legacy() *smb1Conn {
 	return c.st.smb1
 }
 
-// modern is the connection as SMB2 and SMB3 speak.
+// modern returns the connection's SMB2 and SMB3 part.
 func (c *Conversation) modern() *smb2Conn {
 	if c.st.smb2 == nil {
 		c.st.smb2 = &smb2Conn{Conversation: c}

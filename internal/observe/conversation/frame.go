@@ -8,17 +8,17 @@ import (
 	"ipcguard/internal/smb/nbss"
 )
 
-// prefixLen is how much of a frame is there before it is decided what of it to keep: the 4 bytes of framing, an SMB2 header
-// of 64, the fixed part of a READ or WRITE of 48, and the 16 bytes of an RPC header.
+// prefixLen is the number of bytes needed to decide what to keep of a frame: 4 bytes of framing, an SMB2 header of 64,
+// the fixed part of a READ or WRITE of 48, and 16 bytes of an RPC header.
 const prefixLen = nbss.HeaderLen + 128
 
-// framer cuts one direction into frames.
+// framer splits one direction into frames.
 //
-//	buf empty                at a border between frames
-//	buf, keep == 0           the first bytes of a frame, not enough to decide
-//	buf, keep > 0            a frame of size bytes of which keep are wanted
-//	skip > 0                 inside a frame, behind all that is wanted
-//	seek                     somewhere; buf holds the last few bytes, which may begin a frame
+//	buf empty                between two frames
+//	buf, keep == 0           the first bytes of a frame, too few to decide
+//	buf, keep > 0            a frame of size bytes, of which keep are wanted
+//	skip > 0                 inside a frame, after all that is wanted
+//	seek                     anywhere; buf holds the last few bytes, which may begin a frame
 type framer struct {
 	buf  []byte
 	keep int
@@ -27,8 +27,8 @@ type framer struct {
 	seek bool
 
 	fate   fate  // of the bytes to skip
-	why    fate  // of the bytes that are passed over while seeking
-	sought int64 // how many these are so far
+	why    fate  // of the bytes skipped while seeking
+	sought int64 // their number so far
 }
 
 // lost begins to seek.
@@ -38,7 +38,7 @@ func (f *framer) lost(why fate) {
 	}
 }
 
-// data cuts what came. Frames that lie in b as a whole are not copied.
+// data splits the received bytes. Frames that are complete in b are not copied.
 func (c *Conversation) data(d flow.Direction, b []byte, at time.Time) {
 	f := &c.st.framers[d]
 	for len(b) > 0 {
@@ -54,7 +54,7 @@ func (c *Conversation) data(d flow.Direction, b []byte, at time.Time) {
 			keep, size := c.decide(f, d, b)
 			switch {
 			case f.seek:
-			case size > 0 && keep <= len(b): // the whole of it, or all that is wanted
+			case size > 0 && keep <= len(b): // all of it, or all that is wanted
 				if keep > 0 {
 					f.fate = c.message(d, b[nbss.HeaderLen:keep], size-nbss.HeaderLen, at)
 				}
@@ -70,7 +70,7 @@ func (c *Conversation) data(d flow.Direction, b []byte, at time.Time) {
 	}
 }
 
-// fill adds to a frame that came in pieces.
+// fill adds to a frame that arrives in parts.
 func (c *Conversation) fill(f *framer, d flow.Direction, b []byte, at time.Time) []byte {
 	target := f.keep
 	switch {
@@ -89,8 +89,8 @@ func (c *Conversation) fill(f *framer, d flow.Direction, b []byte, at time.Time)
 	if f.keep == 0 {
 		keep, size := c.decide(f, d, f.buf)
 		switch {
-		case f.seek: // buf holds bytes that are no frame; let seek look at them again
-		case size == 0: // more is needed to decide
+		case f.seek: // buf does not begin a frame; let seek look at it again
+		case size == 0: // too few bytes to decide
 		case keep <= len(f.buf):
 			f.keep, f.size = max(keep, 1), size
 			if keep == 0 {
@@ -113,19 +113,19 @@ func (c *Conversation) fill(f *framer, d flow.Direction, b []byte, at time.Time)
 	return b
 }
 
-// drop ends the present frame, of which rest bytes are still to come.
+// drop ends the current frame, of which rest bytes are still missing.
 func (c *Conversation) drop(f *framer, rest int) {
 	c.release(f)
 	f.keep, f.size, f.skip = 0, 0, rest
 }
 
-// frameSize is header and payload of the frame that b begins with.
+// frameSize returns the header and payload size of the frame at b.
 func frameSize(b []byte) int {
 	return nbss.HeaderLen + int(b[1])<<16 + int(b[2])<<8 + int(b[3])
 }
 
-// decide reads the beginning of a frame: how many bytes there are, and how many of them are wanted, framing included. A size
-// of 0 asks for more bytes.
+// decide parses the beginning of a frame: its size, and how many bytes are wanted, including framing. A size of 0 asks
+// for more bytes.
 func (c *Conversation) decide(f *framer, d flow.Direction, b []byte) (keep, size int) {
 	if len(b) < nbss.HeaderLen {
 		return 0, 0
@@ -164,7 +164,7 @@ func isSMB(b []byte) bool {
 	return b[0] >= 0xFC && b[1] == 'S' && b[2] == 'M' && b[3] == 'B'
 }
 
-// hold keeps a copy of bytes of a frame.
+// hold copies bytes of a frame.
 func (c *Conversation) hold(f *framer, b []byte) {
 	if f.buf == nil {
 		if n := len(c.f.spare); n > 0 {
@@ -176,8 +176,8 @@ func (c *Conversation) hold(f *framer, b []byte) {
 }
 
 const (
-	maxSpare     = 16        // a frame in pieces is rare: one connection at a time is in the middle of one
-	maxSpareSize = 128 << 10 // larger buffers go back to the system
+	maxSpare     = 16        // frames rarely arrive in parts: at a time one connection is inside of one
+	maxSpareSize = 128 << 10 // larger buffers are freed
 )
 
 func (c *Conversation) release(f *framer) {
@@ -188,10 +188,11 @@ func (c *Conversation) release(f *framer) {
 	f.buf = nil
 }
 
-// startLen is how many bytes tell the start of a frame: framing, the protocol's name, and SMB2's StructureSize.
+// startLen is the number of bytes that identify the start of a frame: framing, protocol identifier, and SMB2's
+// StructureSize.
 const startLen = nbss.HeaderLen + 6
 
-// isStart tells whether a frame may begin at b, which has startLen bytes.
+// isStart reports whether a frame may begin at b, which has startLen bytes.
 func isStart(b []byte) bool {
 	size := frameSize(b)
 	if b[0] != 0 || size < nbss.HeaderLen+32 || !isSMB(b[nbss.HeaderLen:]) {
@@ -200,7 +201,8 @@ func isStart(b []byte) bool {
 	return b[nbss.HeaderLen] != 0xFE || b[8] == 64 && b[9] == 0 && size >= nbss.HeaderLen+64
 }
 
-// findStart looks for a frame's start; -1 when there is none. Starts that are cut off at the end of b are not found.
+// findStart returns the offset of a frame's start; -1 if there is none. It does not find a start that is cut off at the
+// end of b.
 func findStart(b []byte) int {
 	for from := 0; ; {
 		i := bytes.Index(b[from:], []byte("SMB"))
@@ -215,7 +217,7 @@ func findStart(b []byte) int {
 	}
 }
 
-// seek passes over bytes up to the next start of a frame.
+// seek skips bytes up to the next start of a frame.
 func (c *Conversation) seek(f *framer, d flow.Direction, b []byte, at time.Time) []byte {
 	if len(f.buf) > 0 {
 		old := len(f.buf)
@@ -230,7 +232,7 @@ func (c *Conversation) seek(f *framer, d flow.Direction, b []byte, at time.Time)
 			c.data(d, rest, at)
 			return b[n:]
 		}
-		if n == len(b) { // the start may still be cut off at the end
+		if n == len(b) { // the end may contain part of a start
 			tail := append([]byte(nil), f.buf[max(0, len(f.buf)-startLen+1):]...)
 			f.passed(len(f.buf) - len(tail))
 			c.release(f)
@@ -252,10 +254,10 @@ func (c *Conversation) seek(f *framer, d flow.Direction, b []byte, at time.Time)
 	return nil
 }
 
-// gap passes over n lost bytes.
+// gap skips n lost bytes.
 func (c *Conversation) gap(d flow.Direction, n int) {
 	f := &c.st.framers[d]
-	if f.skip > 0 { // inside what is not wanted
+	if f.skip > 0 { // inside the unwanted part
 		m := min(f.skip, n)
 		if f.fate == fateRead {
 			c.f.counts.Unneeded += int64(m)

@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/ntlm/spnego"
 )
 
-// identity is who a caller is, and what tells it.
+// identity is who a caller is, and how that is known.
 type identity struct {
 	kind    model.Identity
 	account string // DOMAIN\name
@@ -19,38 +19,38 @@ type identity struct {
 	logon   made
 }
 
-// made is how a logon was made, as model.Use says it.
+// made is how a logon was made, in the terms of model.Use.
 type made struct {
 	with         string // one of model's packages
 	spn          string
 	mic          model.Tristate
 	raw, binding model.Tristate
-	agent        string // what the client says that it is
+	agent        string // what the client says about itself
 }
 
 var notSeen = identity{kind: model.Unknown, basis: "the logon was not seen"}
 
 // logon collects what the tokens of one logon say.
 //
-// The rules, each of which a capture in the field has taught:
+// The rules, each learned from a real capture:
 //
-//   - Anonymous is an NTLM AUTHENTICATE without a name and without a response, whatever its flags say and whatever flags the
-//     server answers with; or the server's IS_NULL.
-//   - An empty name alone is not enough: with a response behind it, the server's guest flag decides.
-//   - Guest is what the server says is one.
-//   - Kerberos is anonymous only where the ticket is, and its account's name is inside the ticket.
-//   - A logon that was seen and could not be read is told as that, never as one that was not seen.
+//   - Anonymous is an NTLM AUTHENTICATE without a name and without a response, whatever its flags and the server's flags
+//     say; or the server's IS_NULL.
+//   - An empty name alone is not enough: if there is a response, the server's guest flag decides.
+//   - A guest is whom the server calls one.
+//   - Kerberos is anonymous only if the ticket is, and its account's name is inside the ticket.
+//   - A logon that was seen but could not be parsed is reported as such, never as one that was not seen.
 type logon struct {
 	auth      *ntlm.Authenticate // of the last AUTHENTICATE
 	kerberos  bool
-	owner     identity // of the ticket, where it was seen being issued; kind is empty elsewhere
-	asked     string   // the account that asked for a ticket by way of the server: IAKERB
+	owner     identity // of the ticket, if its issue was seen; else kind is empty
+	asked     string   // the account that asked for a ticket through the server: IAKERB
 	spn       string   // that the ticket is for
 	mechanism string   // of the last token that is neither NTLM nor Kerberos
-	seen      bool     // a token came, whatever it is
+	seen      bool     // a token was sent, of whatever kind
 	plain     *plain   // SMB1 without extended security
 	damaged   bool     // a token could not be decoded
-	agent     string   // what the client says of itself in SMB1
+	agent     string   // what an SMB1 client says about itself
 }
 
 // plain is an SMB1 logon without extended security.
@@ -61,13 +61,13 @@ type plain struct {
 	agent     string
 }
 
-// The mechanisms that are known by name beside NTLM and Kerberos.
+// The mechanisms with known names besides NTLM and Kerberos.
 var (
-	oidIAKERB  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 2, 5} // draft-ietf-kitten-iakerb: Kerberos by way of the server
+	oidIAKERB  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 2, 5} // draft-ietf-kitten-iakerb: Kerberos through the server
 	negoExName = []byte("NEGOEXTS")                         // [MS-NEGOEX] 2.2.6.2
 )
 
-// token takes what the client sent, wrapped or raw.
+// token parses a token of the client, wrapped or raw.
 func (l *logon) token(blob []byte) {
 	l.seen = true
 	if len(blob) == 0 {
@@ -97,9 +97,9 @@ func (l *logon) token(blob []byte) {
 	}
 }
 
-// ntlm takes an NTLMSSP message.
+// ntlm parses an NTLMSSP message.
 func (l *logon) ntlm(m []byte) {
-	l.mechanism = "" // what was offered before it was not taken
+	l.mechanism = "" // the mechanism offered before was not accepted
 	if kind, ok := ntlm.TypeOf(m); !ok || kind != ntlm.TypeAuthenticate {
 		l.kerberos = false // the client's first choice was another
 		return
@@ -112,12 +112,12 @@ func (l *logon) ntlm(m []byte) {
 	l.auth, l.kerberos = a, false
 }
 
-// decided tells whether the client has said who it is, or has tried in a way that cannot be read.
+// decided reports whether the client has said who it is, or has tried in a way that cannot be read.
 func (l *logon) decided() bool {
 	return l.plain != nil || l.auth != nil || l.kerberos || l.mechanism != "" || l.damaged
 }
 
-// who decides with the server's flags.
+// who returns the identity, taking the server's flags into account.
 func (l *logon) who(guest, null bool) identity {
 	id := l.claimed()
 	switch {
@@ -129,7 +129,7 @@ func (l *logon) who(guest, null bool) identity {
 	return id
 }
 
-// claimed is who the client says it is.
+// claimed returns who the client says it is.
 func (l *logon) claimed() identity {
 	id := l.claim()
 	id.logon = l.made()
@@ -162,7 +162,7 @@ func (l *logon) claim() identity {
 	return notSeen
 }
 
-// named is an account by its name; computers' end in a dollar.
+// named returns the identity of an account name; a computer's ends in a dollar sign.
 func named(name, basis string) identity {
 	switch {
 	case name == "":
@@ -180,7 +180,7 @@ func account(domain, name string) string {
 	return domain + `\` + name
 }
 
-// seed is what keys of a null session or a guest are derived from: nothing in it is secret.
+// seed returns the input of the session keys of a null session or a guest: nothing in it is secret.
 func (l *logon) seed() []byte {
 	if l.auth == nil {
 		return nil
@@ -188,7 +188,7 @@ func (l *logon) seed() []byte {
 	return ntlm.ExportedSessionKey([16]byte{}, l.auth)
 }
 
-// netlogonToken reads who makes a secure channel. See [MS-NRPC] 2.2.1.3.1.
+// netlogonToken returns who makes a secure channel. See [MS-NRPC] 2.2.1.3.1.
 func netlogonToken(b []byte) (identity, bool) {
 	if len(b) < 8 || b[0]|b[1]|b[2]|b[3] != 0 {
 		return identity{}, false

@@ -15,29 +15,29 @@ import (
 	"ipcguard/internal/observe/flow"
 )
 
-// The name of a Kerberos client is inside its ticket, which only the server can open. But whoever sees the ticket being
-// issued sees the name beside it, in clear, and knows the ticket again by its bytes.
+// The name of a Kerberos client is inside its ticket, which only the server can decrypt. But when the ticket is issued,
+// the name stands beside it in clear text, and the ticket is recognized later by its bytes.
 //
 //	KDC, port 88     ──► AS-REP, TGS-REP: crealm [3], cname [4], ticket [5]     RFC 4120 5.4.2
 //	session setup    ──► AP-REQ: ticket [3]                                     RFC 4120 5.5.1
 
 const (
-	// maxTickets is how many are remembered, the newest: tickets live ten hours and a client has some dozens.
+	// maxTickets bounds the remembered tickets, the newest: tickets live ten hours and a client has a few dozen.
 	maxTickets = 16384
 	costTicket = 384
-	// maxReply is the longest answer of a KDC that is read: tickets with many groups end at 64 KiB.
+	// maxReply is the maximum length of a KDC's answer: tickets with many groups have up to 64 KiB.
 	maxReply = 96 << 10
 )
 
 type ticketKey [16]byte
 
-// ticket is one that was seen being issued, and who to.
+// ticket is a ticket whose issue was seen, and its client.
 type ticket struct {
 	key   ticketKey
 	owner identity
 }
 
-// ticketTable remembers who tickets were issued to.
+// ticketTable remembers the clients of tickets.
 type ticketTable struct {
 	byKey map[ticketKey]*list.Element
 	order list.List
@@ -70,7 +70,7 @@ func (f *Follower) expire() {
 	f.used -= costTicket
 }
 
-// token takes a token of a logon, and names its ticket's owner where that is known.
+// token parses a token of a logon, and sets its ticket's owner if that is known.
 func (f *Follower) token(l *logon, blob []byte) {
 	l.token(blob)
 	if !l.kerberos {
@@ -84,13 +84,13 @@ func (f *Follower) token(l *logon, blob []byte) {
 	}
 }
 
-// Token identifiers in front of a message. See RFC 4121 4.1 and draft-ietf-kitten-iakerb 4.
+// Token identifiers before a message. See RFC 4121 4.1 and draft-ietf-kitten-iakerb 4.
 var (
 	tokenRequest = []byte{1, 0} // KRB_AP_REQ
 	tokenProxy   = []byte{5, 1} // IAKERB_PROXY
 )
 
-// ticketOf finds the ticket of an AP-REQ in a token, and the service that it is for.
+// ticketOf finds the ticket of an AP-REQ in a token, and its service.
 func ticketOf(blob []byte) (key ticketKey, spn string, ok bool) {
 	t, err := spnego.Parse(blob)
 	if err != nil {
@@ -110,7 +110,7 @@ func ticketOf(blob []byte) (key ticketKey, spn string, ok bool) {
 	return keyOf(fields[3]), spn, true
 }
 
-// proxied takes what a server answers in a logon: with IAKERB it passes on the answers of a Kerberos server, in clear.
+// proxied parses a server's token in a logon: with IAKERB it passes on the answers of a Kerberos server in clear text.
 func (f *Follower) proxied(blob []byte) {
 	if len(blob) == 0 {
 		return
@@ -128,7 +128,7 @@ func (f *Follower) proxied(blob []byte) {
 	}
 }
 
-// unproxied is the Kerberos message behind IAKERB's own header.
+// unproxied returns the Kerberos message after IAKERB's own header.
 func unproxied(inner []byte) []byte {
 	var header asn1.RawValue
 	rest, err := asn1.Unmarshal(inner[len(tokenProxy):], &header)
@@ -141,7 +141,8 @@ func unproxied(inner []byte) []byte {
 // maxFields is more than any of the messages has.
 const maxFields = 16
 
-// application reads a message of an application tag: the contents of its sequence's elements by their context tags.
+// application parses a message with an application tag, and returns the contents of its sequence's elements by their
+// context tags.
 func application(b []byte, tag int) (fields [maxFields][]byte, ok bool) {
 	var outer asn1.RawValue
 	if _, err := asn1.Unmarshal(b, &outer); err != nil || outer.Class != asn1.ClassApplication || outer.Tag != tag {
@@ -168,7 +169,7 @@ func sequence(b []byte) (fields [maxFields][]byte, ok bool) {
 	return fields, true
 }
 
-// reply reads an AS-REP or TGS-REP.
+// reply parses an AS-REP or TGS-REP.
 func reply(b []byte) (ticket, bool) {
 	fields, ok := application(b, 13)
 	if !ok {
@@ -187,10 +188,10 @@ func reply(b []byte) (ticket, bool) {
 	return ticket{keyOf(fields[5]), owner(string(realm.Bytes[:min(len(realm.Bytes), longestName)]), name, fields[2])}, true
 }
 
-// longestName is the longest part of a name that is kept: Windows' end at 256 characters.
+// longestName is the maximum kept length of a part of a name: names on Windows have at most 256 characters.
 const longestName = 256
 
-// principal reads a PrincipalName: its parts with slashes between them.
+// principal parses a PrincipalName: its parts joined with slashes.
 func principal(b []byte) (string, bool) {
 	fields, ok := sequence(b)
 	if !ok {
@@ -213,7 +214,7 @@ func principal(b []byte) (string, bool) {
 	return name, true
 }
 
-// requested is who an AS-REQ asks a ticket for; empty where that is hidden. See RFC 4120 5.4.1.
+// requested returns the client of an AS-REQ; empty if it is hidden. See RFC 4120 5.4.1.
 func requested(b []byte) string {
 	fields, ok := application(b, 10)
 	if !ok {
@@ -231,17 +232,17 @@ func requested(b []byte) string {
 	return account(string(realm.Bytes[:min(len(realm.Bytes), longestName)]), name)
 }
 
-// hiddenName stands where a client's name is not told: of an anonymous ticket, RFC 8062 3, or because the client has asked
-// for it under FAST, RFC 6113 5.4.
+// hiddenName stands in place of a client's name if that is hidden: for an anonymous ticket, RFC 8062 3, or because the
+// client has asked for it under FAST, RFC 6113 5.4.
 const hiddenName = "WELLKNOWN/ANONYMOUS"
 
-// The kinds of what stands beside an answer. See RFC 4120 7.5.2, RFC 4556 3.2.3 and RFC 6113 5.4.
+// The types of PA-DATA in an answer. See RFC 4120 7.5.2, RFC 4556 3.2.3 and RFC 6113 5.4.
 const (
 	paPKASRep = 17
 	paFXFast  = 136
 )
 
-// owner is who a ticket was issued to.
+// owner returns the client of a ticket.
 func owner(realm, name string, padata []byte) identity {
 	if name == hiddenName || name == "" {
 		switch kinds := padataKinds(padata); {
@@ -255,7 +256,7 @@ func owner(realm, name string, padata []byte) identity {
 	return named(account(realm, name), "Kerberos logon; its ticket was seen being issued")
 }
 
-// padataKinds lists the kinds of a SEQUENCE OF PA-DATA.
+// padataKinds returns the types in a SEQUENCE OF PA-DATA.
 func padataKinds(b []byte) (kinds []int) {
 	var list asn1.RawValue
 	if _, err := asn1.Unmarshal(b, &list); err != nil {
@@ -276,14 +277,14 @@ func padataKinds(b []byte) (kinds []int) {
 	return kinds
 }
 
-// OpenKDC is the constructor of streams for port 88: it learns names and gives no rows.
+// OpenKDC returns the stream of a connection to port 88: it learns names and makes no rows.
 func (f *Follower) OpenKDC(flow.Conn, time.Time) flow.Stream { return &kdc{f: f} }
 
-// kdc is a connection to a key distribution center. Each message has its length in front. See RFC 4120 7.2.2.
+// kdc is a connection to a key distribution center. Each message has its length before it. See RFC 4120 7.2.2.
 type kdc struct {
 	f   *Follower
 	buf []byte
-	bad bool // the borders of messages are lost
+	bad bool // the message boundaries are lost
 }
 
 // Data implements flow.Stream.
@@ -310,7 +311,7 @@ func (k *kdc) Data(d flow.Direction, b []byte, _ time.Time) {
 	}
 }
 
-// give gives the stream up.
+// give drops the stream.
 func (k *kdc) give() {
 	k.f.used -= len(k.buf)
 	k.buf, k.bad = nil, true

@@ -6,7 +6,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// smbOutcome judges the status of a session setup, tree connect or open.
+// smbOutcome maps the status of a session setup, tree connect or open.
 func smbOutcome(layer model.Layer, s status.NTStatus) model.Outcome {
 	switch {
 	case !s.IsError():
@@ -29,7 +29,7 @@ func pick(denied, absent bool) model.Outcome {
 	return model.Inconclusive
 }
 
-// faultOutcome judges a fault packet.
+// faultOutcome maps the status of a fault.
 func faultOutcome(f status.Fault) model.Outcome {
 	if f.Answer() == status.Nothing {
 		return model.Allowed
@@ -37,8 +37,8 @@ func faultOutcome(f status.Fault) model.Outcome {
 	return pick(f.Answer() == status.No, f.Answer() == status.NotHere)
 }
 
-// returnOutcome judges the status at the end of an answer. A server that says there is no such account, level or share has
-// carried the call out: other errors than no and not here are allowed use.
+// returnOutcome maps the status at the end of an answer. A server that reports a missing account, level or share has
+// carried out the call: errors other than refusals and missing calls are allowed use.
 func returnOutcome(r dcerpc.Returned) (model.Outcome, string) {
 	switch r.Kind {
 	case dcerpc.ReturnNTStatus:
@@ -68,7 +68,7 @@ func winOutcome(w status.WError) (model.Outcome, string) {
 	return returned(w.Returned()), w.String()
 }
 
-// returned is what a call's own status says: it was carried out unless it was refused or is not there.
+// returned maps a call's own status: the call was carried out unless it was refused or does not exist.
 func returned(a status.Answer) model.Outcome { return answered(a == status.No, a == status.NotHere) }
 
 func answered(denied, absent bool) model.Outcome {
@@ -78,7 +78,7 @@ func answered(denied, absent bool) model.Outcome {
 	return model.Allowed
 }
 
-// bindOutcome judges the server's answer to one offered context.
+// bindOutcome maps the server's answer to one offered context.
 func bindOutcome(r dcerpc.ContextResult) model.Outcome {
 	switch {
 	case r.Accepted:

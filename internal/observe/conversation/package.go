@@ -10,19 +10,19 @@ import (
 	"ipcguard/internal/smb/smb1"
 )
 
-// What a logon was made with is told by the lengths of its responses, [MS-NLMP] 3.3.1 and 3.3.2:
+// The lengths of a logon's responses show how it was made, [MS-NLMP] 3.3.1 and 3.3.2:
 //
 //	LM response  NT response
 //	24           0              LM
-//	any          24             NTLMv1, with extended session security where that flag is set
+//	any          24             NTLMv1, with extended session security if that flag is set
 //	any          more than 24   NTLMv2
 //
-// An LM field of 24 bytes is not LM by itself: who answers with NTLMv2 sends 24 zeros or an LMv2 response there, and who
-// answers with NTLMv1 and keeps the LM response back sends the NT response twice (NoLMResponseNTLMv1).
+// An LM field of 24 bytes alone does not mean LM: an NTLMv2 client sends 24 zeros or an LMv2 response there, and an
+// NTLMv1 client that withholds the LM response sends the NT response twice (NoLMResponseNTLMv1).
 
 const responseV1 = 24
 
-// made is how the logon was made.
+// made returns how the logon was made.
 func (l *logon) made() made {
 	switch {
 	case l.plain != nil:
@@ -41,8 +41,8 @@ func (l *logon) made() made {
 	return made{}
 }
 
-// agentOf is the version of the client's system, as NTLMSSP has it for debugging. Zeros are none, and what does not end in a
-// revision of NTLMSSP is not one. See [MS-NLMP] 2.2.2.10.
+// agentOf returns the version of the client's system, which NTLMSSP has for debugging. Zeros mean none, and the last
+// byte must be a revision of NTLMSSP. See [MS-NLMP] 2.2.2.10.
 func agentOf(a *ntlm.Authenticate) string {
 	if a.Version.Major == 0 || a.Version.Revision == 0 {
 		return ""
@@ -50,10 +50,10 @@ func agentOf(a *ntlm.Authenticate) string {
 	return "NTLMSSP " + a.Version.String()
 }
 
-// maxAgent is longer than what systems and programs say of themselves in SMB1.
+// maxAgent is longer than what systems and programs say about themselves in SMB1.
 const maxAgent = 80
 
-// systemOf is what an SMB1 client says of its system and program. See [MS-CIFS] 2.2.4.53.1.
+// systemOf returns what an SMB1 client says about its system and program. See [MS-CIFS] 2.2.4.53.1.
 func systemOf(system, program string) string {
 	if len(system) > maxAgent || len(program) > maxAgent {
 		return ""
@@ -73,7 +73,7 @@ func ntlmMade(a *ntlm.Authenticate) made {
 	case nt == responseV1:
 		return made{with: model.PackageNTLMv1}
 	case nt > responseV1:
-		// a flag without a code, or with zeros for one, protects nothing
+		// a flag without a message integrity code, or with a code of zeros, protects nothing
 		m := made{with: model.PackageNTLMv2, mic: model.TristateOf(a.HasMIC() && a.MIC != [16]byte{})}
 		if r, ok := a.Response(); ok {
 			m.spn = r.Pairs.Text(ntlm.AvTargetName)
@@ -84,7 +84,7 @@ func ntlmMade(a *ntlm.Authenticate) made {
 	return made{with: model.PackageUnknown}
 }
 
-// plainPackage is that of an SMB1 logon without extended security. See [MS-CIFS] 2.2.4.53.1.
+// plainPackage returns the package of an SMB1 logon without extended security. See [MS-CIFS] 2.2.4.53.1.
 func plainPackage(r *smb1.SessionSetupRequest) string {
 	lm, nt := len(r.OEMPassword), len(r.UnicodePassword)
 	switch {
@@ -97,7 +97,7 @@ func plainPackage(r *smb1.SessionSetupRequest) string {
 	case nt > responseV1 && lm >= responseV1:
 		return model.PackageNTLMv2
 	case lm+nt > 1:
-		return model.PackagePlaintext // responses have 24 bytes at least
+		return model.PackagePlaintext // responses have at least 24 bytes
 	}
 	return model.PackageUnknown
 }

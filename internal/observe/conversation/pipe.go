@@ -8,15 +8,15 @@ import (
 	"ipcguard/internal/status"
 )
 
-// pipe is an open of a pipe, and the RPC association on it.
+// pipe is an open pipe with its RPC association.
 type pipe struct {
 	s        *session
 	name     string
 	unseen   bool // the open was not seen
-	guessed  bool // the tree connect was not seen: a pipe by its name, or once it carries RPC
-	unnamed  bool // guessed, and the name is none that is known
+	guessed  bool // the tree connect was not seen: it is taken for a pipe by its name, or once it carries RPC
+	unnamed  bool // guessed, and the name is not a known one
 	told     bool
-	answered bool // opened and status count: captures without times give none
+	answered bool // opened and status count: captures without times have no time to show it
 	opened   time.Time
 	status   status.NTStatus
 
@@ -26,7 +26,7 @@ type pipe struct {
 	calls    []call
 	seq      int // calls so far
 	auth     logon
-	who      identity // inside RPC; kind is empty where RPC carries no logon of its own
+	who      identity // inside RPC; kind is empty if RPC carries no logon of its own
 	cost     int
 }
 
@@ -34,19 +34,19 @@ type pipe struct {
 type context struct {
 	id     uint16
 	syntax dcerpc.SyntaxID
-	iface  *dcerpc.Interface // nil where unknown
+	iface  *dcerpc.Interface // nil if unknown
 	uuid   string
 }
 
-// bind is a bind or alter_context that waits for its answer.
+// bind is an unanswered bind or alter_context.
 type bind struct {
 	call     uint32
 	at       time.Time
-	contexts []context // as offered, repeats included
+	contexts []context // as offered, including repeats
 	features []bool    // the context only offers bind-time features
 }
 
-// call is a request that waits for its answer.
+// call is an unanswered request.
 type call struct {
 	id      uint32
 	seq     int
@@ -70,7 +70,7 @@ func (c *Conversation) grow(p *pipe, n int) {
 	c.charge(n)
 }
 
-// endPipe tells what still waits, and gives back what the pipe took.
+// endPipe emits what is still unanswered and frees the pipe's memory.
 func (c *Conversation) endPipe(p *pipe) {
 	for i := range p.binds {
 		c.bindResults(p, &p.binds[i], nil, nil)
@@ -84,18 +84,18 @@ func (c *Conversation) endPipe(p *pipe) {
 	p.cost = 0
 }
 
-// reset forgets the packet in the middle of which a direction is.
+// reset drops the incomplete packet of a direction.
 func (c *Conversation) reset(p *pipe, d flow.Direction) {
 	c.grow(p, -len(p.cut[d].part))
 	p.cut[d] = cutter{}
 }
 
-// cutter cuts the data of one direction into RPC packets. Data that is no RPC is passed over, message by message.
+// cutter splits the data of one direction into RPC packets. Data that is not RPC is skipped message by message.
 type cutter struct {
 	part []byte // the beginning of a packet
 }
 
-// rpc takes data of a pipe in one direction.
+// rpc handles data of a pipe in one direction.
 func (c *Conversation) rpc(p *pipe, d flow.Direction, b []byte) {
 	k := &p.cut[d]
 	if len(k.part) > 0 {
@@ -130,7 +130,7 @@ func (c *Conversation) rpc(p *pipe, d flow.Direction, b []byte) {
 	}
 }
 
-// keep holds the beginning of a packet, which has at most 64 KiB.
+// keep stores the beginning of a packet, which has at most 64 KiB.
 func (c *Conversation) keep(p *pipe, k *cutter, b []byte) {
 	if len(b) > dcerpc.MaxFragment {
 		return

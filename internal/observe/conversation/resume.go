@@ -14,18 +14,18 @@ import (
 	"ipcguard/internal/smb/smb2"
 )
 
-// A restart loses where a connection is in its bytes, which is found again at the next frame, and who its sessions are, which
-// is not. So that is kept: by connection, since a session's number may be given again on another one.
+// After a restart the position in a connection's bytes is found again at the next frame, but its sessions' identities
+// are lost. So those are saved by connection, because another connection may reuse the number of a session.
 
-// Known is what an observation knows of an open connection, to be told to the one after it. No key is in it: what an
-// encrypted null session does is not read after a restart.
+// Known is what one observation knows of an open connection and the next one needs. It contains no key: the next one
+// does not decrypt null sessions of this one.
 type Known struct {
 	Client   netip.AddrPort `json:"client"`
 	Server   netip.AddrPort `json:"server"`
 	SMB1     bool           `json:"smb1,omitempty"`
 	Dialect  uint16         `json:"dialect,omitempty"`
 	Offer    Offer          `json:"offer,omitzero"`
-	Trees    []uint32       `json:"trees,omitempty"` // of SMB1, that are IPC$
+	Trees    []uint32       `json:"trees,omitempty"` // SMB1's that are IPC$
 	Sessions []KnownSession `json:"sessions"`
 }
 
@@ -35,14 +35,14 @@ type KnownSession struct {
 	Identity model.Identity `json:"identity"`
 	Account  string         `json:"account,omitempty"`
 	Basis    string         `json:"basis"`
-	Trees    []uint32       `json:"trees,omitempty"` // that are IPC$
+	Trees    []uint32       `json:"trees,omitempty"` // those that are IPC$
 	Pipes    []KnownPipe    `json:"pipes,omitempty"`
-	Sealed   bool           `json:"sealed,omitempty"` // its frames are encrypted, and that is told
+	Sealed   bool           `json:"sealed,omitempty"` // its frames are encrypted, which has been reported
 
 	KnownLogon
 }
 
-// KnownLogon is what a logon was made with, as model.Use says it.
+// KnownLogon is how a logon was made, in the terms of model.Use.
 type KnownLogon struct {
 	Package string         `json:"package,omitempty"`
 	SPN     string         `json:"spn,omitempty"`
@@ -58,14 +58,13 @@ func knownLogon(m made) KnownLogon {
 
 func (k KnownLogon) made() made { return made{k.Package, k.SPN, k.MIC, k.Raw, k.Binding, k.Agent} }
 
-// KnownPipe is an open pipe with the interfaces that were bound on it. SMB1 has none: its numbers of opens are given again
-// at once.
+// KnownPipe is an open pipe with its bound interfaces. SMB1 has none, because it reuses the numbers of opens at once.
 type KnownPipe struct {
 	File     string         `json:"file"`
 	Name     string         `json:"name"`
 	Contexts []KnownContext `json:"contexts,omitempty"`
 
-	// The logon inside RPC; Identity is empty where there is none.
+	// The logon inside RPC; Identity is empty if there is none.
 	Identity model.Identity `json:"identity,omitempty"`
 	Account  string         `json:"account,omitempty"`
 	Basis    string         `json:"basis,omitempty"`
@@ -81,7 +80,7 @@ type KnownContext struct {
 	Minor uint16 `json:"minor"`
 }
 
-// Known is what is known of the connection; nil when it is nothing that is worth keeping.
+// Known returns what is known of the connection; nil if nothing is worth saving.
 func (c *Conversation) Known() *Known {
 	if c.st == nil {
 		return nil
@@ -89,7 +88,7 @@ func (c *Conversation) Known() *Known {
 	k := &Known{Client: addrPort(c.conn.Client), Server: addrPort(c.conn.Server), Offer: c.st.offer}
 	for p := range c.st.spoken {
 		p.known(k)
-		break // SMB2 where both were spoken: the other was its NEGOTIATE alone
+		break // SMB2 if both were spoken: SMB1 had only the NEGOTIATE
 	}
 	if len(k.Sessions) == 0 && k.Dialect == 0 && k.Offer == (Offer{}) {
 		return nil
@@ -144,17 +143,17 @@ func addrPort(e packet.Endpoint) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(e.IP), e.Port)
 }
 
-// KnownTicket is a Kerberos ticket, by its hash, and who it was issued to.
+// KnownTicket is a Kerberos ticket, by its hash, and its client.
 type KnownTicket struct {
 	Hash string `json:"hash"`
 	Name string `json:"name"`
 
-	// Of a ticket whose owner is no account by name; Identity is empty elsewhere.
+	// For a ticket whose client is not a named account; otherwise Identity is empty.
 	Identity model.Identity `json:"identity,omitempty"`
 	Basis    string         `json:"basis,omitempty"`
 }
 
-// Tickets are the tickets that were seen being issued, oldest first.
+// Tickets returns the tickets whose issue was seen, oldest first.
 func (f *Follower) Tickets() []KnownTicket {
 	out := make([]KnownTicket, 0, f.tickets.order.Len())
 	for e := f.tickets.order.Front(); e != nil; e = e.Next() {
@@ -168,7 +167,7 @@ func (f *Follower) Tickets() []KnownTicket {
 	return out
 }
 
-// ResumeTickets tells of tickets that were seen before.
+// ResumeTickets adds tickets that an earlier run saw.
 func (f *Follower) ResumeTickets(known []KnownTicket) {
 	for _, k := range known {
 		t := ticket{owner: named(k.Name, "Kerberos logon; its ticket was seen being issued")}
@@ -184,18 +183,18 @@ func (f *Follower) ResumeTickets(known []KnownTicket) {
 	}
 }
 
-// ends names a connection by its ends.
+// ends identifies a connection by its two ends.
 type ends struct{ client, server netip.AddrPort }
 
-// resumeTable is what an earlier observation knew of the connections that were open, until they are met again.
+// resumeTable holds what an earlier observation knew of open connections until they appear again.
 type resumeTable struct {
 	byEnds map[ends]*Known
 	until  time.Time
 	cost   int
 }
 
-// Resume tells what was known of connections before. They are met again in their middle, until that time; then their ends
-// may be those of others.
+// Resume adds what an earlier run knew of connections. It is used until that time; later the same ends may be another
+// connection.
 func (f *Follower) Resume(known []Known, until time.Time) {
 	f.forgetKnown()
 	f.resume = resumeTable{byEnds: make(map[ends]*Known), until: until}
@@ -211,7 +210,7 @@ func (f *Follower) Resume(known []Known, until time.Time) {
 	}
 }
 
-// forgetKnown forgets all that was not met again. False: there was nothing.
+// forgetKnown drops all connections that did not appear again. It returns false if there were none.
 func (f *Follower) forgetKnown() bool {
 	had := f.resume.cost > 0
 	f.used -= f.resume.cost
@@ -219,7 +218,7 @@ func (f *Follower) forgetKnown() bool {
 	return had
 }
 
-// known finds what was known of a connection, once.
+// known returns and removes what was known of a connection.
 func (f *Follower) knownOf(conn flow.Conn, at time.Time) *Known {
 	if f.resume.byEnds == nil {
 		return nil
@@ -237,7 +236,7 @@ func (f *Follower) knownOf(conn flow.Conn, at time.Time) *Known {
 	return k
 }
 
-// before tells that an identity was known before a restart.
+// before marks an identity as known before a restart.
 const before = ", before a restart of the observation"
 
 // restore takes over what was known.
@@ -277,7 +276,7 @@ func (k *KnownSession) identity() identity {
 	return knownBefore(k.Identity, k.Account, k.Basis, k.KnownLogon)
 }
 
-// knownBefore is an identity that was known before a restart, or several.
+// knownBefore marks identities as known before a restart.
 func knownBefore(kind model.Identity, account, basis string, logon KnownLogon) identity {
 	return identity{kind: kind, account: account, basis: strings.TrimSuffix(basis, before) + before, logon: logon.made()}
 }

@@ -12,11 +12,11 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Rows that both protocols give, and the names in them.
+// The rows that both protocols emit, and the names in them.
 
 const ipcShare = "IPC$"
 
-// use is a row with what the connection and the logon tell.
+// use returns a row with the facts of the connection and the logon.
 func (c *Conversation) use(id identity, layer model.Layer, at time.Time) model.Use {
 	return model.Use{
 		Client: c.st.client, Server: c.st.server, Identity: id.kind, Basis: id.basis, Account: id.account, Layer: layer,
@@ -26,32 +26,32 @@ func (c *Conversation) use(id identity, layer model.Layer, at time.Time) model.U
 	}
 }
 
-// useIn is a row of what was done in a session, by whom id says.
+// useIn returns a row of what an identity did in a session.
 func (c *Conversation) useIn(s *session, id identity, layer model.Layer, at time.Time) model.Use {
 	u := c.use(id, layer, at)
 	u.Signed, u.Encrypted, u.Encryption = s.signed, s.encrypted, s.encryption
 	return u
 }
 
-// unanswered is the row of a request whose answer did not come.
+// unanswered returns the row of a request without an answer.
 func unanswered(u model.Use) model.Use {
 	u.Outcome, u.Status = model.Inconclusive, ""
 	u.Basis += "; no answer was seen"
 	return u
 }
 
-// isIPC tells whether a path such as \\server\IPC$ names the share.
+// isIPC reports whether a path such as \\server\IPC$ names the share.
 func isIPC(path string) bool {
 	return strings.EqualFold(path[strings.LastIndexByte(path, '\\')+1:], ipcShare)
 }
 
-// pipeName is a pipe's name without its path, in lower case: Windows does not tell \PIPE\Samr from samr.
+// pipeName returns a pipe's name without its path, in lower case: Windows does not distinguish \PIPE\Samr from samr.
 func pipeName(s string) string {
 	s = strings.ToLower(strings.Trim(strings.TrimRight(s, "\x00"), `\`))
 	return strings.TrimPrefix(s, strings.ToLower(strings.Trim(smb1.PipePrefix, `\`))+`\`)
 }
 
-// tellLogon gives the row of a logon that was answered. who is what the client and, where it was let in, the server say.
+// tellLogon emits the row of an answered logon. who is what the client and, if it was let in, the server say.
 func (c *Conversation) tellLogon(who identity, at time.Time, st status.NTStatus) {
 	if st == status.NoSuchUser && who.kind == model.User {
 		who.kind = model.UnknownUser
@@ -70,14 +70,14 @@ func (c *Conversation) treeUse(s *session, at time.Time) model.Use {
 	return u
 }
 
-// tellTree gives the row of a tree connect to IPC$ that was answered.
+// tellTree emits the row of an answered tree connect to IPC$.
 func (c *Conversation) tellTree(s *session, at time.Time, st status.NTStatus) {
 	u := c.treeUse(s, at)
 	u.Outcome, u.Status = smbOutcome(model.LayerTree, st), st.String()
 	c.f.sink.Add(u)
 }
 
-// tellOpen gives the row of an open, once.
+// tellOpen emits the row of an open, once.
 func (c *Conversation) tellOpen(p *pipe) {
 	if p.told || !p.answered {
 		return
@@ -97,7 +97,7 @@ func (c *Conversation) openUse(p *pipe, at time.Time) model.Use {
 	return u
 }
 
-// knownPipes are the names by which a pipe is told where its tree connect was not seen.
+// knownPipes are the names that identify a pipe if its tree connect was not seen.
 var knownPipes = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{"lsass": true, "protected_storage": true, "ntsvcs": true, "browser": true}
 	for _, i := range dcerpc.Interfaces() {
@@ -108,5 +108,5 @@ var knownPipes = sync.OnceValue(func() map[string]bool {
 	return m
 })
 
-// maxPipeName is longer than the name of any pipe, which ends at 256 characters.
+// maxPipeName is longer than any pipe's name, which has at most 256 characters.
 const maxPipeName = 256

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// isRPC tells whether n bytes that begin with b are one RPC packet, or begin with several.
+// isRPC reports whether n bytes that begin with b are one RPC packet, or begin with several.
 func isRPC(b []byte, n int) bool {
 	if len(b) < 16 {
 		return false
@@ -86,7 +86,7 @@ func (c *Conversation) callRequest(p *pipe, pdu *dcerpc.PDU) error {
 	return nil
 }
 
-// answer finds the call that an answer belongs to.
+// answer finds the call of an answer.
 func (p *pipe) answer(id uint32) int {
 	for i := range p.calls {
 		if p.calls[i].id == id {
@@ -118,8 +118,7 @@ func (c *Conversation) callUse(p *pipe, q *call) model.Use {
 	return u
 }
 
-// callResponse takes a fragment of an answer. Of all stubs only the last four bytes are looked at: the status that the
-// call returned.
+// callResponse handles a fragment of an answer. Only the last four bytes of a stub matter: the status of the call.
 func (c *Conversation) callResponse(p *pipe, pdu *dcerpc.PDU) error {
 	i := p.answer(pdu.CallID)
 	if i < 0 {
@@ -162,7 +161,7 @@ func (c *Conversation) callResponse(p *pipe, pdu *dcerpc.PDU) error {
 	return nil
 }
 
-// fault takes a call, or a bind, that the server did not carry out.
+// fault handles a call, or a bind, that the server did not carry out.
 func (c *Conversation) fault(p *pipe, pdu *dcerpc.PDU) error {
 	f, err := pdu.Fault()
 	if err != nil {
@@ -194,7 +193,7 @@ func (c *Conversation) fault(p *pipe, pdu *dcerpc.PDU) error {
 	return nil
 }
 
-// failCalls ends the calls from one number to another, which SMB itself refused to carry.
+// failCalls ends the calls of a range of numbers, which SMB itself refused to carry.
 func (c *Conversation) failCalls(p *pipe, from, to int, st status.NTStatus) {
 	for i := 0; i < len(p.calls); {
 		q := &p.calls[i]

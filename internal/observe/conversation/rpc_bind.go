@@ -53,7 +53,7 @@ func (c *Conversation) setContext(p *pipe, x context) {
 	c.grow(p, costContext)
 }
 
-// rpcAuth reads the logon inside RPC, which tells more than that of the session where there is one.
+// rpcAuth parses the logon inside RPC, which says more than the session's, if there is one.
 func (c *Conversation) rpcAuth(p *pipe, pdu *dcerpc.PDU) {
 	if !pdu.HasAuth {
 		return
@@ -73,7 +73,7 @@ func (c *Conversation) rpcAuth(p *pipe, pdu *dcerpc.PDU) {
 	}
 }
 
-// identity is who makes the calls of a pipe.
+// identity returns who makes the calls of a pipe.
 func (p *pipe) identity() identity {
 	id := p.s.who
 	if p.who.kind != "" && (id.kind.IsStranger() || id.kind == model.Unknown) {
@@ -99,7 +99,7 @@ func (u *context) fill(row *model.Use) {
 	}
 }
 
-// bound takes the answer to a bind.
+// bound handles the answer to a bind.
 func (c *Conversation) bound(p *pipe, id uint32, results []dcerpc.ContextResult, nak *dcerpc.BindNak) {
 	for i := range p.binds {
 		if p.binds[i].call == id {
@@ -112,8 +112,8 @@ func (c *Conversation) bound(p *pipe, id uint32, results []dcerpc.ContextResult,
 	}
 }
 
-// bindResults gives a row for each interface of a bind. An interface that is offered with several encodings is bound when
-// one of them is taken.
+// bindResults emits a row for each interface of a bind. An interface that is offered with several encodings is bound if
+// one of them is accepted.
 func (c *Conversation) bindResults(p *pipe, b *bind, results []dcerpc.ContextResult, nak *dcerpc.BindNak) {
 	for i, x := range b.contexts {
 		if b.features[i] || repeated(b, i) {
@@ -140,7 +140,7 @@ func (c *Conversation) bindResults(p *pipe, b *bind, results []dcerpc.ContextRes
 	}
 }
 
-// repeated tells whether a context offers an interface that one before it offers.
+// repeated reports whether a context offers the interface of an earlier one.
 func repeated(b *bind, i int) bool {
 	for j := range i {
 		if !b.features[j] && b.contexts[j].syntax == b.contexts[i].syntax {

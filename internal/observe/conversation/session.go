@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/smb/smbcrypt"
 )
 
-// session is a logon with its trees and opens. Channels on other connections share it: in SMB3 trees and opens belong to
-// the session.
+// session is a logon with its trees and opens. Channels on other connections share it: in SMB3, trees and opens belong
+// to the session.
 type session struct {
 	shares[smb2.FileID] // of SMB2; empty in SMB1
 
@@ -19,9 +19,9 @@ type session struct {
 	who identity
 
 	signed, encrypted model.Tristate // the last request
-	encryption        string         // what the server demands it for, as model.Use says it
+	encryption        string         // what the server requires it for, in the terms of model.Use
 
-	seed    []byte // what keys can be derived from; nil where only the two ends can
+	seed    []byte // the input of the keys; nil if only the two ends can derive them
 	preauth smbcrypt.Preauth
 	open    [2]*smbcrypt.Transform // by direction; derived at the first encrypted frame
 	tried   bool
@@ -29,16 +29,16 @@ type session struct {
 
 	sealed  int64 // frames that stay encrypted
 	touched time.Time
-	refs    int // connections that have it
+	refs    int // the number of its connections
 }
 
-// boundKey names a session beyond its connection.
+// boundKey identifies a session beyond its connection.
 type boundKey struct {
 	server packet.Endpoint // without the port: channels may use another
 	id     uint64
 }
 
-// boundTable remembers sessions, the newest maxBound of them.
+// boundTable remembers the newest maxBound sessions.
 type boundTable struct {
 	byKey map[boundKey]*list.Element
 	order list.List
@@ -55,7 +55,7 @@ func (c *Conversation) boundKey(id uint64) boundKey {
 	return boundKey{packet.Endpoint{IP: c.conn.Server.IP}, id}
 }
 
-// remember makes a session known to other connections, with what it costs now.
+// remember makes a session known to other connections, with its present cost.
 func (f *Follower) remember(k boundKey, client packet.Endpoint, s *session) {
 	t := &f.bound
 	if t.byKey == nil {
@@ -87,8 +87,8 @@ func (f *Follower) forget(k boundKey) {
 	}
 }
 
-// ForgetOld drops the older half of the sessions and tickets that are remembered beyond their connections, for a caller who has no
-// connection left to evict. False: there is none.
+// ForgetOld drops the older half of the sessions and tickets that are remembered beyond their connections, for a caller
+// without any connection left to evict. It returns false if there are none.
 func (f *Follower) ForgetOld() bool {
 	n := (f.bound.order.Len() + 1) / 2
 	for range n {

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// smb1Conn is a connection as SMB1 speaks, where trees and opens belong to the connection.
+// smb1Conn is the SMB1 part of a connection, where trees and opens belong to the connection.
 type smb1Conn struct {
 	*Conversation
 	shares[uint16]
@@ -19,7 +19,7 @@ type smb1Conn struct {
 	requests map[smb1Key]*smb1Request
 }
 
-// smb1Request is a request, with all commands of its chain, that waits for its answers.
+// smb1Request is an unanswered request with all commands of its chain.
 type smb1Request struct {
 	at  time.Time
 	ops []op
@@ -37,21 +37,21 @@ type op struct {
 	from    int // the calls of the pipe that it carries
 	to      int
 	guessed bool // the tree is not known
-	closes  bool // the pipe ends with the answer: TRANS_CALL_NMPIPE
-	rap     int  // the function of a call to \PIPE\LANMAN; -1 for none
-	total   int  // bytes of data that a transaction will have, in the direction that is due
+	closes  bool // the pipe is closed by the answer: TRANS_CALL_NMPIPE
+	rap     int  // the function of a call to \PIPE\LANMAN; else -1
+	total   int  // data bytes of a transaction in the expected direction
 	have    int
 	file    uint16
 }
 
-// smb1Key tells requests apart, as servers do: by PID and MID together with UID and TID, since clients count MID for each
-// process; see [MS-CIFS] 3.3.5.2. The command is part of it because several requests of one MID were seen under way.
+// smb1Key identifies a request, as in servers: by PID, MID, UID and TID, because clients count MID per process; see
+// [MS-CIFS] 3.3.5.2. The command is included because several requests with one MID were seen at the same time.
 type smb1Key struct {
 	pid, mid, uid, tid uint16
 	command            smb1.Command
 }
 
-// keyOf gives a request and its answer the same key. The numbers that an answer gives out do not count.
+// keyOf returns the key of a request, which its answer has too. Numbers that an answer assigns do not count.
 func (c *smb1Conn) keyOf(h *smb1.Header) smb1Key {
 	k := smb1Key{h.PIDLow, h.MID, h.UID, h.TID, h.Command}
 	switch h.Command {
@@ -73,8 +73,8 @@ func (c *smb1Conn) keyOf(h *smb1.Header) smb1Key {
 	return k
 }
 
-// want decides how much of a message is worth keeping. Reads and writes of files are not, nor is anything else that moves
-// data.
+// want decides how much of a message to keep. Reads and writes of files, and everything else that moves data, are
+// skipped.
 func (c *smb1Conn) want(d flow.Direction, b []byte, n int) int {
 	h, err := smb1.ParseHeader(b)
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *smb1Conn) want(d flow.Direction, b []byte, n int) int {
 		if d == flow.ToClient {
 			return maxFrame
 		}
-		if len(b) < smb1.HeaderLen+1+6 || n < 256 { // small enough to look at whole
+		if len(b) < smb1.HeaderLen+1+6 || n < 256 { // small enough to keep completely
 			return maxFrame
 		}
 		if p, known := c.openOf(h.TID, le.Uint16(b[smb1.HeaderLen+5:])); p == nil && known {
@@ -110,7 +110,7 @@ func (c *smb1Conn) want(d flow.Direction, b []byte, n int) int {
 	return 0
 }
 
-// openOf finds the pipe of a FID. known tells that it is none.
+// openOf returns the pipe of a FID. known means that it is certainly not a pipe if nil.
 func (c *smb1Conn) openOf(tid, fid uint16) (p *pipe, known bool) {
 	return c.find(fid, c.trees[uint32(tid)])
 }
@@ -179,7 +179,7 @@ func (c *smb1Conn) request(m *smb1.Message) {
 	put(c.Conversation, &c.requests, boundRequests, key, q, c.unansweredRequest)
 }
 
-// command takes one command of a request; false when its answer does not matter.
+// command handles one command of a request; false if its answer does not matter.
 func (c *smb1Conn) command(m *smb1.Message, body smb1.Body, o *op) bool {
 	switch r := body.(type) {
 	case *smb1.NegotiateRequest:
@@ -187,7 +187,7 @@ func (c *smb1Conn) command(m *smb1.Message, body smb1.Body, o *op) bool {
 		return false
 	case *smb1.SessionSetupRequest:
 		if m.Flags2&smb1.Flags2SecuritySignature != 0 && c.st.offer.Signing == "" {
-			c.st.offer.Signing = model.SigningOffered // here clients say it, and not in NEGOTIATE
+			c.st.offer.Signing = model.SigningOffered // clients say it here, and not in NEGOTIATE
 		}
 		c.setup(m, r, o)
 	case *smb1.Logoff:
@@ -271,7 +271,7 @@ func (c *smb1Conn) write(m *smb1.Message, r *smb1.WriteRequest, o *op) bool {
 	return true
 }
 
-// adoptOpen makes a pipe of an open that was not seen.
+// adoptOpen makes a pipe for an open that was not seen.
 func (c *smb1Conn) adoptOpen(m *smb1.Message, fid uint16) *pipe {
 	return c.adopt(c.Conversation, c.session(m.UID), uint32(m.TID), fid)
 }
@@ -288,7 +288,7 @@ func (c *smb1Conn) response(m *smb1.Message) {
 		if i >= len(q.ops) || q.ops[i].command != m.Blocks[i].Command {
 			break
 		}
-		st := status.Success // a chain goes on only as long as its commands succeed
+		st := status.Success // a chain continues only while its commands succeed
 		if i == len(m.Blocks)-1 {
 			st = final
 		}
@@ -305,14 +305,14 @@ func (c *smb1Conn) response(m *smb1.Message) {
 		return
 	}
 	forget(c.Conversation, c.requests, boundRequests, key)
-	for i := range q.ops { // what a failed chain did not come to
+	for i := range q.ops { // what a failed chain did not carry out
 		if p := q.ops[i].p; p != nil && (q.ops[i].command == smb1.NTCreateAndX || q.ops[i].command == smb1.OpenAndX) {
 			c.endPipe(p)
 		}
 	}
 }
 
-// answer takes the answer to one command; true when there is more to come.
+// answer handles the answer to one command; true if more follow.
 func (c *smb1Conn) answer(m *smb1.Message, q *smb1Request, o *op, body smb1.Body, st status.NTStatus) bool {
 	switch o.command {
 	case smb1.SessionSetupAndX:
@@ -431,7 +431,7 @@ func (c *smb1Conn) opened(m *smb1.Message, q *smb1Request, o *op, body smb1.Body
 	o.p = nil
 }
 
-// unansweredRequest tells of a request whose answer will not come.
+// unansweredRequest emits the rows of a request without an answer.
 func (c *smb1Conn) unansweredRequest(q *smb1Request) {
 	for i := range q.ops {
 		o := &q.ops[i]

@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// rapFunctions are the functions of the Remote Administration Protocol, which SMB1 carries to \PIPE\LANMAN without an open.
-// See [MS-RAP] 2.5.4.
+// rapFunctions are the functions of the Remote Administration Protocol, which SMB1 carries to \PIPE\LANMAN without an
+// open. See [MS-RAP] 2.5.4.
 var rapFunctions = map[int]string{
 	0x00: "NetShareEnum", 0x01: "NetShareGetInfo", 0x0D: "NetServerGetInfo", 0x38: "NetUserGetInfo",
 	0x3F: "NetWkstaGetInfo", 0x45: "NetPrintQEnum", 0x46: "NetPrintQGetInfo", 0x4D: "NetPrintJobGetInfo",
@@ -21,7 +21,7 @@ var rapFunctions = map[int]string{
 	0x93: "NetPrintJobSetInfo", 0xD7: "NetServerEnum3",
 }
 
-// trans takes a TRANSACTION: a call to an open pipe, a call that opens and closes one, or RAP.
+// trans handles a TRANSACTION: a call to an open pipe, a call that opens and closes one, or RAP.
 func (c *smb1Conn) trans(m *smb1.Message, r *smb1.TransRequest, o *op) bool {
 	if r.Code != smb1.Transaction {
 		return false
@@ -68,7 +68,7 @@ func (c *smb1Conn) trans(m *smb1.Message, r *smb1.TransRequest, o *op) bool {
 	return true
 }
 
-// secondary takes more of a transaction's request.
+// secondary handles the continuation of a transaction's request.
 func (c *smb1Conn) secondary(m *smb1.Message) {
 	q := c.requests[c.keyOf(&m.Header)]
 	if q == nil || len(q.ops) == 0 || q.ops[0].command != smb1.Transaction || q.ops[0].p == nil {
@@ -87,7 +87,7 @@ func (c *smb1Conn) secondary(m *smb1.Message) {
 	o.to = o.p.seq
 }
 
-// transacted takes one part of a transaction's answer; true when there are more.
+// transacted handles one part of a transaction's answer; true if more follow.
 func (c *smb1Conn) transacted(q *smb1Request, o *op, body smb1.Body, st status.NTStatus) bool {
 	r, ok := body.(*smb1.TransResponse)
 	if !ok && !st.IsError() && o.to != answering {

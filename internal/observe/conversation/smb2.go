@@ -13,7 +13,7 @@ import (
 
 var le = binary.LittleEndian
 
-// smb2Conn is a connection as SMB2 and SMB3 speak.
+// smb2Conn is the SMB2 and SMB3 part of a connection.
 type smb2Conn struct {
 	*Conversation
 
@@ -24,15 +24,15 @@ type smb2Conn struct {
 	sessions map[uint64]*session
 	setups   map[uint64]*setup
 	requests map[uint64]smb2Request // by MessageId
-	connects int                    // TREE_CONNECTs on their way that are not claimed
+	connects int                    // unanswered TREE_CONNECTs that are not claimed
 	chain    [2]chain
-	sealed   bool // the message at hand came encrypted
+	sealed   bool // the current message was encrypted
 }
 
-// dialectNT is SMB1's last dialect, which Windows and Samba answer with.
+// dialectNT is SMB1's last dialect, with which Windows and Samba answer.
 const dialectNT = "NT LM 0.12"
 
-// setup is a logon on its way.
+// setup is a logon in progress.
 type setup struct {
 	logon
 	at      time.Time
@@ -41,7 +41,7 @@ type setup struct {
 	binding bool
 }
 
-// smb2Request is a request that waits for its answer.
+// smb2Request is an unanswered request.
 type smb2Request struct {
 	command  smb2.Command
 	ctl      uint32 // of IOCTL
@@ -49,24 +49,24 @@ type smb2Request struct {
 	s        *session
 	tree     uint32
 	ipc      bool // TREE_CONNECT: by the path
-	claimed  bool // TREE_CONNECT: a TreeId is taken for its answer
-	guessed  bool // CREATE, READ: the tree is not known; a pipe it may be
+	claimed  bool // TREE_CONNECT: a TreeId was assumed to be its answer
+	guessed  bool // CREATE, READ: the tree is not known; it may be a pipe
 	p        *pipe
-	file     smb2.FileID // READ: where p is not known
+	file     smb2.FileID // READ: p is not known
 	from, to int         // the calls of the pipe that the request carries
 	setup    *setup
 }
 
-// chain is what related messages of a compound take over from the one before.
+// chain is what related messages of a compound inherit from the previous one.
 type chain struct {
 	session uint64
 	tree    uint32
 	file    smb2.FileID
 	p       *pipe
-	known   bool // p counts: the message before was about a pipe
+	known   bool // p is valid: the previous message was about a pipe
 }
 
-// want decides how much of a message or chain is worth keeping.
+// want decides how much of a message or chain to keep.
 func (c *smb2Conn) want(d flow.Direction, b []byte, n int) int {
 	if len(b) < smb2.HeaderLen {
 		c.f.giveUp(badFrame)
@@ -115,7 +115,7 @@ func (c *smb2Conn) wantAnswer(b []byte) int {
 	return 0
 }
 
-// wantWrite keeps what is written to a pipe. Where the open was not seen, the data must look like RPC.
+// wantWrite keeps data that is written to a pipe. If the open was not seen, the data must look like RPC.
 func (c *smb2Conn) wantWrite(b []byte, n int) int {
 	if len(b) < smb2.HeaderLen+32 {
 		return 0
@@ -130,7 +130,7 @@ func (c *smb2Conn) wantWrite(b []byte, n int) int {
 	return maxPipeFrame
 }
 
-// openOf finds the pipe whose FileId stands at an offset. known tells that it is none.
+// openOf returns the pipe whose FileId is at an offset. known means that it is certainly not a pipe if nil.
 func (c *smb2Conn) openOf(b []byte, at int) (p *pipe, known bool) {
 	s := c.sessions[le.Uint64(b[40:])]
 	if s == nil {
@@ -139,7 +139,7 @@ func (c *smb2Conn) openOf(b []byte, at int) (p *pipe, known bool) {
 	return s.find(smb2.FileID(b[at:at+16]), c.tree(s, le.Uint32(b[36:])))
 }
 
-// wantRead keeps an answer with a pipe's data, or with data that looks like RPC where the open was not seen.
+// wantRead keeps an answer with a pipe's data, or with data that looks like RPC if the open was not seen.
 func (c *smb2Conn) wantRead(b []byte) int {
 	id := le.Uint64(b[smb2.OffsetMessageID:])
 	q, ok := c.requests[id]
@@ -154,7 +154,7 @@ func (c *smb2Conn) wantRead(b []byte) int {
 	return maxPipeFrame
 }
 
-// looksRPC tells whether n bytes at an offset, of which the beginning is there, are one whole RPC packet.
+// looksRPC reports whether n bytes at an offset, whose beginning is present, are one whole RPC packet.
 func looksRPC(b []byte, off, n int) bool {
 	if off < smb2.HeaderLen || off+16 > len(b) || n < 16 {
 		return false
@@ -162,7 +162,7 @@ func looksRPC(b []byte, off, n int) bool {
 	return isRPC(b[off:], n)
 }
 
-// message implements protocol; a frame holds one message or a chain.
+// message implements protocol; a frame contains one message or a chain.
 func (c *smb2Conn) message(d flow.Direction, frame []byte) {
 	c.chain[d] = chain{}
 	walk := smb2.NewChain(frame)
@@ -187,17 +187,17 @@ func (c *smb2Conn) message(d flow.Direction, frame []byte) {
 	}
 }
 
-// wait keeps a request until its answer comes.
+// wait stores a request until it is answered.
 func (c *smb2Conn) wait(id uint64, q smb2Request) {
 	q.at = c.st.now
-	c.done(id) // the number is used again: the answer to the older one was not seen
+	c.done(id) // the number is reused: the answer to the older request was not seen
 	put(c.Conversation, &c.requests, boundRequests, id, q, c.giveUpRequest)
 	if q.command == smb2.TreeConnect {
 		c.connects++
 	}
 }
 
-// giveUpRequest ends a request for which there is no room any more.
+// giveUpRequest drops a request for which there is no room.
 func (c *smb2Conn) giveUpRequest(q smb2Request) {
 	c.unclaim(q)
 	c.unanswered(q)
@@ -216,8 +216,8 @@ func (c *smb2Conn) done(id uint64) {
 	}
 }
 
-// tree is what a TreeId stands for; nil where that was not seen. Where a tree connect was seen without its answer, as in a
-// capture of one side, the first TreeId that comes up is taken for it, if there is but one to choose.
+// tree returns the tree of a TreeId; nil if unknown. If a tree connect was seen without its answer, as in a capture of
+// one direction, the first new TreeId is assumed to be its answer, provided that there is only one such tree connect.
 func (c *smb2Conn) tree(s *session, id uint32) *tree {
 	if t := s.trees[id]; t != nil || c.connects != 1 {
 		return t
@@ -350,7 +350,7 @@ func (c *smb2Conn) treeResponse(h *smb2.Header, msg []byte, q smb2Request, st st
 	}
 }
 
-// unanswered tells of a request whose answer will not come.
+// unanswered emits the rows of a request without an answer.
 func (c *smb2Conn) unanswered(q smb2Request) {
 	switch q.command {
 	case smb2.SessionSetup:
@@ -392,8 +392,8 @@ func (c *smb2Conn) close() {
 	}
 }
 
-// maxIdle is how many empty tables of requests are kept. A short connection takes one from one that has just ended, which
-// spares what is most of its memory; a table that a flood has filled has 128 KiB, so that all of them have 1 MiB.
+// maxIdle bounds the empty request tables kept for reuse. They save a short connection most of its memory; one that a
+// flood has filled takes 128 KiB, so all of them take 1 MiB.
 const maxIdle = 8
 
 func (c *smb2Conn) damaged(d flow.Direction) {

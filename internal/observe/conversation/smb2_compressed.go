@@ -8,7 +8,8 @@ import (
 	"ipcguard/internal/smb/smb2"
 )
 
-// undo knows the algorithms of [MS-XCA]. LZ4, which Windows 11 24H2 and Server 2025 offer last of all, is not undone.
+// undo decompresses the algorithms of [MS-XCA]. It does not know LZ4, which Windows 11 24H2 and Server 2025 offer as
+// their last choice.
 func undo(algorithm uint16, src []byte, size int) ([]byte, error) {
 	switch algorithm {
 	case smb2.CompressLZNT1:
@@ -21,8 +22,9 @@ func undo(algorithm uint16, src []byte, size int) ([]byte, error) {
 	return nil, smb2.ErrCompressed
 }
 
-// decompress takes a frame with a compression header, which had n bytes on the wire; whole tells that all of it was kept. Of a
-// message too long for a pipe the beginning is enough: it is a file's data, and is passed over as it would be if it were plain.
+// decompress handles a frame with a compression header, which had n bytes on the wire; whole means that all of it was
+// kept. If a message is too long for a pipe, its beginning is enough: it is file data, and is skipped as it would be
+// uncompressed.
 func (c *smb2Conn) decompress(d flow.Direction, msg []byte, whole bool, n int) fate {
 	head, size, err := smb2.Decompress(msg, prefixLen-nbss.HeaderLen, undo)
 	if err != nil || smb2.KindOf(head) != smb2.KindPlain {

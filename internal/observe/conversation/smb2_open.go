@@ -39,7 +39,7 @@ func (c *smb2Conn) createResponse(msg []byte, q smb2Request, st status.NTStatus)
 		if !q.guessed || knownPipes()[q.p.name] {
 			c.tellOpen(q.p)
 		}
-		q.p.calls, q.p.binds = nil, nil // what a compound sent behind it never reached a pipe
+		q.p.calls, q.p.binds = nil, nil // what a compound sent after it never reached a pipe
 		c.endPipe(q.p)
 		return
 	}
@@ -60,8 +60,7 @@ func (c *smb2Conn) createResponse(msg []byte, q smb2Request, st status.NTStatus)
 	q.s.setOpen(c.Conversation, r.FileID, q.p)
 }
 
-// file finds the pipe that a request is about; known tells that there is nothing more to be found out: it is that
-// pipe, or none.
+// file returns the pipe of a request; known means that the answer is certain: that pipe, or none if nil.
 func (c *smb2Conn) file(h *smb2.Header, id smb2.FileID, link *chain) (p *pipe, s *session, known bool) {
 	s = c.session(h.SessionID)
 	if id == smb2.RelatedFileID && h.Flags&smb2.FlagRelated != 0 {
@@ -76,7 +75,7 @@ func (c *smb2Conn) file(h *smb2.Header, id smb2.FileID, link *chain) (p *pipe, s
 	return p, s, known
 }
 
-// adopt makes a pipe of an open that was not seen.
+// adopt makes a pipe for an open that was not seen.
 func (c *smb2Conn) adopt(h *smb2.Header, s *session, id smb2.FileID) *pipe {
 	if id == smb2.RelatedFileID {
 		return nil
@@ -196,7 +195,7 @@ func (c *smb2Conn) ioctlResponse(msg []byte, q smb2Request, st status.NTStatus) 
 	if q.p == nil {
 		u := c.controlUse(q)
 		u.Status = st.String()
-		switch u.Outcome = smbOutcome(model.LayerCall, st); st { // a name without referrals is an answer as good as any
+		switch u.Outcome = smbOutcome(model.LayerCall, st); st { // a name without referrals is a valid answer, too
 		case status.NotFound, status.ObjectNameNotFound, status.ObjectPathNotFound, status.BadNetworkName, status.NoSuchFile, 0xC000019C: // STATUS_FS_DRIVER_REQUIRED
 			u.Outcome = model.Allowed
 		}
@@ -216,7 +215,7 @@ func (c *smb2Conn) ioctlResponse(msg []byte, q smb2Request, st status.NTStatus) 
 	c.rpc(q.p, flow.ToClient, r.Output)
 }
 
-// controlUse is a use of IPC$ itself that goes to no pipe: clients ask it for DFS referrals and for network interfaces.
+// controlUse returns a use of IPC$ itself without a pipe: clients ask it for DFS referrals and for network interfaces.
 func (c *smb2Conn) controlUse(q smb2Request) model.Use {
 	u := c.useIn(q.s, q.s.who, model.LayerCall, q.at)
 	u.Share = ipcShare

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/smb/smbcrypt"
 )
 
-// decryptable tells whether a frame belongs to a session whose key can be derived.
+// decryptable reports whether the keys of a frame's session can be derived.
 func (c *smb2Conn) decryptable(frame []byte) bool {
 	id, ok := smbcrypt.SessionID(frame)
 	if !ok {
@@ -34,7 +34,7 @@ func (c *smb2Conn) opened(s *session) bool {
 	return s.open[0] != nil
 }
 
-// encrypted takes a frame with a transform header, of which all that matters was kept, and says what became of it.
+// encrypted handles a frame with a transform header whose relevant part was kept, and returns its fate.
 func (c *smb2Conn) encrypted(d flow.Direction, msg []byte, n int) fate {
 	id, ok := smbcrypt.SessionID(msg)
 	if !ok {
@@ -57,7 +57,7 @@ func (c *smb2Conn) encrypted(d flow.Direction, msg []byte, n int) fate {
 			c.message(d, plain)
 			return fateRead
 		}
-		if !s.good { // it is not the key after all
+		if !s.good { // it is the wrong key
 			s.open = [2]*smbcrypt.Transform{}
 		}
 		c.f.counts.Sealed++
@@ -66,10 +66,10 @@ func (c *smb2Conn) encrypted(d flow.Direction, msg []byte, n int) fate {
 	return fateOpaque
 }
 
-// touchInterval is how often a session that goes on encrypted is told again.
+// touchInterval is how often an encrypted session that continues is reported again.
 const touchInterval = time.Minute
 
-// seal counts a frame that stays encrypted. The first one of a session is its row.
+// seal counts a frame that is not decrypted. The first one of a session becomes a row.
 func (c *smb2Conn) seal(s *session) {
 	s.sealed++
 	if s.sealed == 1 {

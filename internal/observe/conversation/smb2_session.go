@@ -43,7 +43,7 @@ func (c *smb2Conn) negotiateResponse(msg []byte) {
 	}
 }
 
-// maxSetups is how many logons may be on their way on one connection.
+// maxSetups bounds the logons in progress on one connection.
 const maxSetups = 64
 
 func (c *smb2Conn) setupRequest(h *smb2.Header, msg []byte) error {
@@ -102,7 +102,7 @@ func (c *smb2Conn) setupResponse(h *smb2.Header, msg []byte, q smb2Request) {
 	c.tellLogon(who, q.at, st)
 }
 
-// loggedOn makes the session of a logon, or changes who an existing one is.
+// loggedOn makes the session of a logon, or changes the identity of an existing one.
 func (c *smb2Conn) loggedOn(id uint64, who identity, from *setup) {
 	s := c.sessions[id]
 	if s == nil && from != nil && from.binding {
@@ -116,13 +116,13 @@ func (c *smb2Conn) loggedOn(id uint64, who identity, from *setup) {
 	}
 	s.who = who
 	if fresh && from != nil && c.whole == (c.dialect == smb2.Dialect311) && who.kind.IsStranger() {
-		s.seed, s.preauth = from.seed(), from.preauth // a logon that is renewed keeps its keys
+		s.seed, s.preauth = from.seed(), from.preauth // a renewed logon keeps its keys
 	}
 	c.addSession(id, s)
 	c.f.remember(c.boundKey(id), c.conn.Client, s)
 }
 
-// setupAnswerAlone takes a logon of which the answer alone was seen: the flags may still tell.
+// setupAnswerAlone handles a logon of which only the answer was seen: its flags may still say who it is.
 func (c *smb2Conn) setupAnswerAlone(h *smb2.Header, msg []byte) {
 	var r smb2.SessionSetupResponse
 	if h.Status != uint32(status.Success) {
@@ -136,7 +136,7 @@ func (c *smb2Conn) setupAnswerAlone(h *smb2.Header, msg []byte) {
 	c.tellLogon(who, c.st.now, status.Success)
 }
 
-// session finds a session of this connection, or one that is known from another, or makes one whose logon was not seen.
+// session returns a session of this connection or one known from another, or makes one with an unknown logon.
 func (c *smb2Conn) session(id uint64) *session {
 	if s := c.sessions[id]; s != nil {
 		return s
@@ -157,7 +157,7 @@ func (c *smb2Conn) addSession(id uint64, s *session) {
 	put(c.Conversation, &c.sessions, boundSessions, id, s, c.endSession)
 }
 
-// endSession tells what still waits in a session that no connection has any more.
+// endSession emits what is unanswered in a session without any connection left.
 func (c *smb2Conn) endSession(s *session) {
 	c.touchSealed(s)
 	if s.refs--; s.refs == 0 {

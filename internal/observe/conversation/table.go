@@ -2,8 +2,8 @@ package conversation
 
 import "ipcguard/internal/observe/flow"
 
-// bound is how many entries of a kind are remembered, what each of them costs in bytes, and the reason that is counted when
-// one is given up.
+// bound is the maximum number of entries of a kind, the cost of each in bytes, and the reason that is counted when one
+// is dropped.
 type bound struct {
 	most, cost int
 	reason     string
@@ -18,8 +18,8 @@ var (
 	boundRequests = bound{maxPending, costPending, tooManyPending}
 )
 
-// put remembers v by k. A full table gives up any entry for a new one, since a map has no order and only a flood fills it;
-// gone is given that entry, and may be nil.
+// put stores v under k. A full table drops any entry for a new one, because a map has no order and only a flood fills
+// it; gone, if not nil, receives that entry.
 func put[K comparable, V any](c *Conversation, m *map[K]V, b bound, k K, v V, gone func(V)) {
 	if *m == nil {
 		*m = make(map[K]V)
@@ -49,14 +49,14 @@ func forget[K comparable, V any](c *Conversation, m map[K]V, b bound, k K) {
 	}
 }
 
-// tree is a tree connect. Only IPC$ gives rows; of others it is enough to know that they are not.
+// tree is a tree connect. Only IPC$ makes rows; of others only their existence matters.
 type tree struct {
 	ipc     bool
 	guessed bool // the tree connect was not seen
 }
 
-// shares are tree connects and the pipes that are open in them. In SMB1 they belong to the connection and an open is a
-// 16-bit FID; in SMB2 they belong to the session and an open is a FileId.
+// shares are tree connects and their open pipes. In SMB1 they belong to the connection and an open is a 16-bit FID; in
+// SMB2 they belong to the session and an open is a FileId.
 type shares[F comparable] struct {
 	trees map[uint32]*tree
 	opens map[F]*pipe
@@ -68,7 +68,7 @@ func (s *shares[F]) setTree(c *Conversation, id uint32, t *tree) {
 
 func (s *shares[F]) forgetTree(c *Conversation, id uint32) { forget(c, s.trees, boundTrees, id) }
 
-// setOpen remembers a pipe. One that has the same number was closed unseen.
+// setOpen stores a pipe. An existing one with the same number was closed without being seen.
 func (s *shares[F]) setOpen(c *Conversation, id F, p *pipe) {
 	if old := s.opens[id]; old != nil && old != p {
 		c.endPipe(old)
@@ -84,7 +84,7 @@ func (s *shares[F]) closeOpen(c *Conversation, id F, p *pipe) {
 	}
 }
 
-// find gives the pipe of an open. known tells that nothing more can be found out: it is that pipe, or the tree is no IPC$.
+// find returns the pipe of an open. known means that the answer is certain: that pipe, or the tree is not IPC$.
 func (s *shares[F]) find(id F, t *tree) (p *pipe, known bool) {
 	if p := s.opens[id]; p != nil {
 		return p, true
@@ -92,7 +92,7 @@ func (s *shares[F]) find(id F, t *tree) (p *pipe, known bool) {
 	return nil, t != nil && !t.ipc
 }
 
-// adopt makes a pipe of an open that was not seen, but carries RPC.
+// adopt makes a pipe for an open that was not seen but carries RPC.
 func (s *shares[F]) adopt(c *Conversation, by *session, treeID uint32, id F) *pipe {
 	p := c.newPipe(by, "")
 	p.unseen = true
@@ -103,14 +103,14 @@ func (s *shares[F]) adopt(c *Conversation, by *session, treeID uint32, id F) *pi
 	return p
 }
 
-// damaged tells that bytes of a direction are missing which may have belonged to any of the pipes.
+// damaged means that bytes of a direction are missing which may have belonged to any of the pipes.
 func (s *shares[F]) damaged(c *Conversation, d flow.Direction) {
 	for _, p := range s.opens {
 		c.reset(p, d)
 	}
 }
 
-// end tells what still waits on the pipes.
+// end emits what is unanswered on the pipes.
 func (s *shares[F]) end(c *Conversation) {
 	for _, p := range s.opens {
 		c.endPipe(p)

@@ -1,19 +1,19 @@
-// Package flow follows TCP connections in captured traffic and hands their bytes over in order.
+// Package flow follows TCP connections in captured traffic and delivers their bytes in order.
 //
 //	segments ──► Table ──► Stream.Data(direction, bytes)   in order, each byte once
-//	                       Stream.Gap(direction, n)        n bytes are lost for good: the peer has acknowledged them
-//	                                                       and they did not come, or no more may be held behind them
+//	                       Stream.Gap(direction, n)        n bytes are lost: the peer has acknowledged them and they were
+//	                                                       not captured, or no more may be held behind them
 //	                       Stream.Close()
 //
-// It starts anywhere in a connection, with one side alone if need be, and takes of a connection what its receiver would
-// take: see receive.go. Rules of the room:
+// It starts anywhere in a connection, with one direction alone if necessary, and accepts what the receiver would
+// accept: see receive.go. The rules of this package:
 //
-//   - What a sequence number does not allow changes nothing, be it data, a reset or an end.
-//   - A reset is believed for good when nothing that follows contradicts it: see reset.go.
-//   - The copy of a byte that came first counts.
-//   - An answer that was captured before its question waits for it, and a hole for what fills it, within bounds.
-//   - Every payload byte of a watched port is counted once: handed over, repeated, early, stray, or still held.
-//   - All state is bounded: the connection that was idle longest goes first, and what was given up is counted.
+//   - A segment whose sequence number is not acceptable changes nothing: neither data, nor a reset, nor an end.
+//   - A reset counts unless later segments contradict it: see reset.go.
+//   - The first copy of a byte counts.
+//   - An answer that was captured before its question waits for it, and a hole for its bytes, within bounds.
+//   - Every payload byte of a watched port is counted once: delivered, repeated, early, stray, or still held.
+//   - All state is bounded: the connection that was idle longest goes first, and what was dropped is counted.
 package flow
 
 import (
@@ -22,7 +22,7 @@ import (
 	"ipcguard/internal/observe/packet"
 )
 
-// Direction is who sends.
+// Direction is the direction of bytes.
 type Direction uint8
 
 // The directions.
@@ -31,14 +31,14 @@ const (
 	ToClient
 )
 
-// Stream receives the bytes of one connection. The slices live until the call returns.
+// Stream receives the bytes of one connection. The slices are valid until the call returns.
 type Stream interface {
 	Data(d Direction, b []byte, at time.Time)
 	Gap(d Direction, n int, at time.Time)
 	Close(at time.Time)
 }
 
-// Conn is a connection's two ends and how it was met.
+// Conn is the two ends of a connection and how it was first seen.
 type Conn struct {
 	Client, Server packet.Endpoint
 	Midstream      bool // the handshake was not seen
@@ -47,32 +47,31 @@ type Conn struct {
 // Limits bound the memory of a Table.
 type Limits struct {
 	Flows   int // connections followed at a time
-	Held    int // bytes held back, all connections together
-	PerSide int // bytes held back behind a hole, one direction
+	Held    int // bytes held, all connections together
+	PerSide int // bytes held behind a hole, one direction
 }
 
-// DefaultLimits are for a caller with 200 MiB: 131,072 connections at about 0.6 KiB each with their stream's
-// own state, and 32 MiB behind holes. 1 MiB a side is a usual receive window: a sender cannot be further ahead of a
-// hole than that without having it filled.
+// DefaultLimits are for a caller with 200 MiB: 131,072 connections at about 0.6 KiB each with their stream's own state,
+// and 32 MiB behind holes. A usual receive window is 1 MiB: a sender cannot be further ahead of a hole.
 var DefaultLimits = Limits{Flows: 131072, Held: 32 << 20, PerSide: 1 << 20}
 
-// Counts says what became of the segments.
+// Counts says what happened to the segments.
 type Counts struct {
 	Segments int64 // all that belong to a watched port
 
-	// Payload is all payload bytes of these segments. Each of them is in one of the four counts that follow, or still held.
+	// Payload is all payload bytes of these segments. Each of them is in one of the next four counts, or still held.
 	Payload  int64
-	Bytes    int64 // handed over
-	Repeated int64 // had come before
-	Early    int64 // lie before the first byte of the connection that was seen
-	Stray    int64 // no receiver takes them: outside of its window, of no connection, or behind a hole that it never filled
+	Bytes    int64 // delivered
+	Repeated int64 // repeated
+	Early    int64 // before the first captured byte of the connection
+	Stray    int64 // not accepted by a receiver: outside its window, or behind a hole never filled
 
 	Lost        int64 // payload that was missing in the capture
-	Evicted     int64 // connections given up to stay within Limits
-	Midstream   int64 // connections whose beginning was not seen
-	OneSided    int64 // connections of which one side alone was captured
-	Reopened    int64 // connections that went on after their end
-	Ignored     int64 // resets at the number that was expected, after which both sides went on
+	Evicted     int64 // connections dropped to stay within Limits
+	Midstream   int64 // connections whose beginning was not captured
+	OneSided    int64 // connections of which only one direction was captured
+	Reopened    int64 // connections that continued after their end
+	Ignored     int64 // resets with the expected number after which both sides continued
 	Connections int64
 }
 
@@ -83,7 +82,7 @@ type Table struct {
 	limits Limits
 	flows  map[key]*flow
 	oldest *flow   // a ring: oldest.prev is the newest
-	resets []*flow // that were reset and may go on, the oldest first
+	resets []*flow // those that were reset and may continue, oldest first
 	held   int
 	counts Counts
 }
@@ -95,35 +94,36 @@ type flow struct {
 	stream     Stream
 	prev, next *flow
 	sides      [2]side
-	closed     bool   // nothing more is handed over; it stays to know late segments
-	renewed    bool   // a SYN came whose answer decides whether the ports are used again
+	closed     bool   // nothing more is delivered; it stays to recognize late segments
+	renewed    bool   // a SYN whose answer decides whether the ports are reused
 	isn        uint32 // of that SYN
-	reset      *reset // what may have been its end; nil for none
+	reset      *reset // a possible end; nil for none
 	queue      *queue // segments that wait for the other direction; nil for none
 }
 
-// NewTable makes one. server tells the ports that are followed, open makes the receiver of a new connection's bytes.
+// NewTable returns an empty table. server reports which ports are followed; open returns the stream of a new
+// connection.
 func NewTable(limits Limits, server func(port uint16) bool, open func(Conn, time.Time) Stream) *Table {
 	return &Table{open: open, server: server, limits: limits, flows: map[key]*flow{}}
 }
 
-// Counts is what became of the segments so far.
+// Counts returns what happened to the segments so far.
 func (t *Table) Counts() Counts { return t.counts }
 
-// Held is how many bytes are held back now.
+// Held returns the number of bytes held now.
 func (t *Table) Held() int { return t.held }
 
-// Len is the number of connections followed now.
+// Len returns the number of connections followed now.
 func (t *Table) Len() int { return len(t.flows) }
 
-// Segment takes the next captured segment. It tells whether the segment belongs to a watched port.
+// Segment handles the next captured segment. It reports whether the segment belongs to a watched port.
 func (t *Table) Segment(s *packet.Segment, at time.Time) bool {
 	d := ToServer
 	k := key{s.Src, s.Dst}
 	switch toServer, toClient := t.server(s.Dst.Port), t.server(s.Src.Port); {
 	case !toServer && !toClient:
 		return false
-	case toServer && toClient: // both ports are watched: a flow that is known decides, then the handshake
+	case toServer && toClient: // both ports are watched: a known flow decides, then the handshake
 		if t.find(key{s.Dst, s.Src}) != nil || s.Flags&(packet.SYN|packet.ACK) == packet.SYN|packet.ACK {
 			d, k = ToClient, key{s.Dst, s.Src}
 		}
@@ -157,7 +157,7 @@ func (t *Table) Segment(s *packet.Segment, at time.Time) bool {
 	return true
 }
 
-// find gives a connection; nil where it is not followed. Most often it is the one that was busy last.
+// find returns a connection; nil if it is not followed. Usually it is the most recent one.
 func (t *Table) find(k key) *flow {
 	if t.oldest != nil && t.oldest.prev.key == k {
 		return t.oldest.prev
@@ -165,8 +165,8 @@ func (t *Table) find(k key) *flow {
 	return t.flows[k]
 }
 
-// Evict gives up a connection, for a caller whose own memory is spent: one that was reset, or that which was idle longest.
-// False: there is none.
+// Evict drops a connection for a caller without memory left: one that was reset, or the one that was idle longest. It
+// returns false if there is none.
 func (t *Table) Evict(at time.Time) bool {
 	switch {
 	case len(t.resets) > 0:
@@ -186,7 +186,7 @@ func (t *Table) giveUp(f *flow, at time.Time) {
 	t.drop(f, at)
 }
 
-// Newest gives the open connections' streams, that which was busy last first, until yield returns false.
+// Newest yields the open connections' streams, the most recent first, until yield returns false.
 func (t *Table) Newest(yield func(Stream) bool) {
 	if t.oldest == nil {
 		return
@@ -261,7 +261,7 @@ func (t *Table) drop(f *flow, at time.Time) {
 	delete(t.flows, f.key)
 }
 
-// finish hands over what is left and ends the stream; the entry stays for late segments.
+// finish delivers the rest and ends the stream; the entry stays to recognize late segments.
 func (t *Table) finish(f *flow, at time.Time) {
 	if f.closed {
 		return

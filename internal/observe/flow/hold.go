@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// piece is a part of a direction.
+// piece is part of a direction.
 type piece struct {
 	seq     uint32
 	data    []byte
-	missing int // bytes behind data that the capture does not have
+	missing int // bytes after data that were not captured
 }
 
-// end is the sequence number behind the piece.
+// end returns the sequence number after the piece.
 func (p *piece) end() uint32 { return p.seq + uint32(len(p.data)) + uint32(p.missing) }
 
-// from is the piece without its first n bytes.
+// from returns the piece without its first n bytes.
 func (p piece) from(n int) piece {
 	p.seq += uint32(n)
 	if n <= len(p.data) {
@@ -27,7 +27,7 @@ func (p piece) from(n int) piece {
 	return p
 }
 
-// payload hands a piece over, or holds it back behind the hole in front of it.
+// payload delivers a piece, or holds it until the hole before it is filled.
 func (t *Table) payload(f *flow, d Direction, p piece, at time.Time) {
 	this := &f.sides[d]
 	this.strays = 0
@@ -47,7 +47,7 @@ func (t *Table) payload(f *flow, d Direction, p piece, at time.Time) {
 	}
 }
 
-// trim cuts off what lies in front of the next byte, and counts it: it came before, or lies before the first byte seen.
+// trim removes and counts what precedes the next byte: it is repeated, or before the first captured byte.
 func (t *Table) trim(s *side, p piece) piece {
 	old := int(s.next - p.seq)
 	cut := min(old, len(p.data)+p.missing)
@@ -74,7 +74,7 @@ func (t *Table) hand(f *flow, d Direction, p piece, at time.Time) {
 	}
 }
 
-// lose tells that the next n bytes are not in the capture.
+// lose reports that the next n bytes were not captured.
 func (t *Table) lose(f *flow, d Direction, n int, at time.Time) {
 	this := &f.sides[d]
 	this.next += uint32(n)
@@ -83,7 +83,7 @@ func (t *Table) lose(f *flow, d Direction, n int, at time.Time) {
 	f.stream.Gap(d, n, at)
 }
 
-// release hands over what is held back and now in order.
+// release delivers held pieces that are now in order.
 func (t *Table) release(f *flow, d Direction, at time.Time) {
 	this := &f.sides[d]
 	for len(this.held) > 0 && !before(this.next, this.held[0].seq) {
@@ -110,18 +110,18 @@ func (t *Table) unhold(s *side, n int) {
 // maxPieces bounds the list that an insertion walks: 1 MiB in segments of the usual 1,460 bytes is 719.
 const maxPieces = 1024
 
-// hold keeps a copy of a piece that came before what is in front of it.
+// hold copies a piece that arrived early.
 func (t *Table) hold(f *flow, d Direction, p piece, at time.Time) {
 	this := &f.sides[d]
 	i, _ := slices.BinarySearchFunc(this.held, p.seq, func(h piece, seq uint32) int { return int(int32(h.seq - seq)) })
-	if i > 0 && before(p.seq, this.held[i-1].end()) { // the copy that came first counts
+	if i > 0 && before(p.seq, this.held[i-1].end()) { // the first copy counts
 		over := min(int(this.held[i-1].end()-p.seq), len(p.data)+p.missing)
 		t.counts.Repeated += int64(min(over, len(p.data)))
 		if p = p.from(over); len(p.data)+p.missing == 0 {
 			return
 		}
 	}
-	for i < len(this.held) && !before(p.end(), this.held[i].end()) { // swallowed by the new piece
+	for i < len(this.held) && !before(p.end(), this.held[i].end()) { // covered by the new piece
 		t.counts.Repeated += int64(len(this.held[i].data))
 		t.unhold(this, len(this.held[i].data))
 		this.held = slices.Delete(this.held, i, i+1)
@@ -145,12 +145,12 @@ func (t *Table) hold(f *flow, d Direction, p piece, at time.Time) {
 	for this.heldLength > t.limits.PerSide || len(this.held) > maxPieces {
 		t.skip(f, d, at)
 	}
-	for t.held > t.limits.Held && len(this.held) > 0 { // the one that asks for more pays for it
+	for t.held > t.limits.Held && len(this.held) > 0 { // the direction that needs the room gives up its hole
 		t.skip(f, d, at)
 	}
 }
 
-// skip gives up the hole in front of what is held back.
+// skip gives up the hole before the held pieces.
 func (t *Table) skip(f *flow, d Direction, at time.Time) {
 	this := &f.sides[d]
 	if n := int(int32(this.held[0].seq - this.next)); n > 0 {
@@ -159,8 +159,8 @@ func (t *Table) skip(f *flow, d Direction, at time.Time) {
 	t.release(f, d, at)
 }
 
-// drain ends what is held back. What the receiver never acknowledged stood behind a hole that it never filled, so it took
-// none of it; where it was not captured, that cannot be told, and the holes count.
+// drain ends what is held. If the receiver never acknowledged it, it was behind a hole that was never filled, so the
+// receiver dropped it; if the receiver's direction was not captured, that is unknown, and the holes count.
 func (t *Table) drain(f *flow, d Direction, at time.Time) {
 	this := &f.sides[d]
 	for len(this.held) > 0 {

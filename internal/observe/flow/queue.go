@@ -7,20 +7,21 @@ import (
 	"ipcguard/internal/observe/packet"
 )
 
-// A capture of two mirror ports, or of a card with several queues, is out of order by some packets: an answer may stand in
-// front of its question. That it is the answer is told by what it acknowledges, which has not come yet. It waits.
+// A capture of two mirror ports, or of a network card with several queues, is slightly out of order: an answer may
+// precede its question. The answer acknowledges bytes that have not arrived yet, so it waits for them.
 
 const (
-	// maxQueue is how many segments of a connection may arrive while one waits: a queue of a card is emptied in rounds of 64.
+	// maxQueue bounds the segments of a connection that may arrive while one waits: a card's queue is emptied in rounds of
+	// 64.
 	maxQueue = 64
-	// maxQueued is how many bytes may wait, a quarter of what may be held behind a hole.
+	// maxQueued bounds the waiting bytes: a quarter of what may be held behind a hole.
 	maxQueued = 256 << 10
-	// maxWait is how long, by the capture's clock: no more than a retransmission takes.
+	// maxWait bounds the wait in the capture's time: no longer than a retransmission takes.
 	maxWait = time.Second
 )
 
-// queue is what waits in one connection: each direction in the order of its numbers, since a capture that is out of order
-// may have the answer, the next question, and only then the question that both wait for.
+// queue is the waiting segments of one connection, each direction in the order of its numbers: an unordered capture may
+// have the answer, the next question, and only then the question that both wait for.
 type queue struct {
 	segments []queued
 	bytes    int
@@ -34,7 +35,7 @@ type queued struct {
 	at time.Time
 }
 
-// arrive takes a segment, or has it wait for the bytes that it acknowledges, and for those of its direction in front of it.
+// arrive handles a segment, or makes it wait for the bytes that it acknowledges and those before it in its direction.
 func (t *Table) arrive(f *flow, d Direction, s *packet.Segment, at time.Time) {
 	f.sides[d].seen = true
 	if f.queue == nil {
@@ -60,12 +61,12 @@ func (t *Table) arrive(f *flow, d Direction, s *packet.Segment, at time.Time) {
 	}
 }
 
-// inFront tells whether a segment waits that lies in front of seq, or there.
+// inFront reports whether a segment waits that is before seq, or at it.
 func (q *queue) inFront(d Direction, seq uint32) bool {
 	return slices.ContainsFunc(q.segments, func(w queued) bool { return w.d == d && !before(seq, w.s.Seq) })
 }
 
-// insert adds one in front of those of its direction that lie behind it.
+// insert adds a segment before the later ones of its direction.
 func (q *queue) insert(add queued) {
 	at := slices.IndexFunc(q.segments, func(w queued) bool { return w.d == add.d && before(add.s.Seq, w.s.Seq) })
 	if at < 0 {
@@ -75,7 +76,7 @@ func (q *queue) insert(add queued) {
 	q.bytes += len(add.s.Payload)
 }
 
-// early tells whether a segment acknowledges what has not come yet, and so was captured before it.
+// early reports whether a segment acknowledges bytes that have not arrived, so that it was captured too early.
 func (f *flow) early(d Direction, s *packet.Segment) bool {
 	other := &f.sides[1-d]
 	if len(s.Payload)+s.Missing == 0 || s.Flags&packet.ACK == 0 || !other.started {
@@ -88,7 +89,7 @@ func (f *flow) early(d Direction, s *packet.Segment) bool {
 	return ahead > 0 && ahead <= maxWindow
 }
 
-// advance takes the segments whose time has come.
+// advance handles the segments whose wait is over.
 func (t *Table) advance(f *flow, at time.Time) {
 	for again := true; again && f.queue != nil && !f.closed; {
 		again = false
@@ -108,7 +109,7 @@ func (t *Table) advance(f *flow, at time.Time) {
 	}
 }
 
-// unqueue removes a segment; the last one takes the queue with it.
+// unqueue removes a segment; the last one removes the queue.
 func (t *Table) unqueue(f *flow, i int) {
 	q := f.queue
 	n := len(q.segments[i].s.Payload)
@@ -121,7 +122,7 @@ func (t *Table) unqueue(f *flow, i int) {
 	}
 }
 
-// flush ends the waiting: what the segments acknowledge and did not come is lost.
+// flush ends the wait: bytes that are acknowledged and missing are lost.
 func (t *Table) flush(f *flow, at time.Time) {
 	for f.queue != nil {
 		w := f.queue.segments[0]
@@ -140,7 +141,7 @@ func (t *Table) flush(f *flow, at time.Time) {
 	}
 }
 
-// loseUntil gives up what the peer has acknowledged and is not in the capture.
+// loseUntil gives up the bytes that the peer has acknowledged and that were not captured.
 func (t *Table) loseUntil(f *flow, d Direction, ack uint32, at time.Time) {
 	this := &f.sides[d]
 	if this.fin && ack == this.finSeq+1 {

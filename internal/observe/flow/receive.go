@@ -6,21 +6,20 @@ import (
 	"ipcguard/internal/observe/packet"
 )
 
-// What a receiver takes, RFC 9293 3.10.7.4 and RFC 5961:
+// What a receiver accepts, RFC 9293 3.10.7.4 and RFC 5961:
 //
 //	            next                      edge
-//	──taken──────┤──────in the window──────┤───outside: it drops them──
-//	             └ RST counts here alone, FIN where all before it was taken
+//	──taken──────┤──────in the window──────┤───outside: dropped──
+//	             └ only here a RST counts; a FIN if all before it was received
 //
-// Only the receiver knows its next byte and its window. Both are in what it sends: what it acknowledges, and the window
-// behind that. Where it was not captured, maxWindow stands for it.
+// Only the receiver knows its next byte and its window. Both are in what it sends: its acknowledgement, and the window
+// after that. If that was not captured, maxWindow is assumed.
 
 const (
-	// maxWindow is how far ahead data may be where the receiver's window is not known: Windows and Linux let their windows
-	// grow to 16 MiB and 6 MiB.
+	// maxWindow is the assumed window: Windows and Linux let their windows grow to 16 MiB and 6 MiB.
 	maxWindow = 16 << 20
-	// resyncAfter is how many segments outside of a window must follow one another before they are believed: whoever forges
-	// a segment forges one, and a capture that lost megabytes goes on and on.
+	// resyncAfter is the number of consecutive segments outside a window after which they are accepted: a forger forges
+	// one, while a capture that lost megabytes continues.
 	resyncAfter = 3
 	// unknownScale says that the SYN was not seen.
 	unknownScale = -2
@@ -28,39 +27,40 @@ const (
 
 // side is one direction.
 type side struct {
-	next      uint32 // the sequence number that is handed over next
-	delivered uint64 // bytes handed over and lost so far
+	next      uint32 // the sequence number that is delivered next
+	delivered uint64 // bytes delivered and lost so far
 	started   bool
 	seen      bool // a segment of this direction was captured
 
 	fin    bool // finSeq counts
 	finSeq uint32
 
-	// What the other end says of this direction.
+	// What the other end says about this direction.
 	acked bool   // ack counts
 	ack   uint32 // what it has received
-	edge  uint32 // behind what it takes; counts where acked and its window is known
+	edge  uint32 // after what it accepts; valid if acked and its window is known
 
 	scale int8 // of the windows that this side announces, packet.NoScale or unknownScale
 
-	stray      uint32 // where the next segment outside of the window would go on
-	strays     int    // how many have gone on so
-	holeSince  int    // segments since the other end acknowledged what is behind a hole
+	stray      uint32 // the expected number of the next segment outside the window
+	strays     int    // consecutive ones so far
+	holeSince  int    // segments since the other end acknowledged what is after a hole
 	held       []piece
 	heldLength int
 }
 
-// keepAlive tells whether the first segment that is seen of a direction is a probe, which repeats the last byte that was
-// sent. See RFC 9293 3.8.4.
+// keepAlive reports whether the first captured segment of a direction is a keep-alive, which repeats the last byte. See
+// RFC 9293 3.8.4.
 func keepAlive(s *packet.Segment) bool {
 	return s.Flags == packet.ACK && s.Missing == 0 && len(s.Payload) == 1 && s.Payload[0] == 0
 }
 
-// before tells whether sequence number a is in front of b. See RFC 9293 3.4.
+// before reports whether sequence number a precedes b. See RFC 9293 3.4.
 func before(a, b uint32) bool { return int32(a-b) < 0 }
 
-// sameOrNew tells whether a segment belongs to the connection that is known by its ports, or to one after it: then that is
-// dropped, and nil returned where the segment itself begins the next one. A connection that is returned closed takes nothing.
+// sameOrNew reports whether a segment belongs to the known connection with its ports, or to a new one: then the known
+// one is dropped, and nil returned if the segment begins the new one. A connection that is returned closed accepts
+// nothing.
 func (t *Table) sameOrNew(f *flow, d Direction, s *packet.Segment, at time.Time) *flow {
 	this := &f.sides[d]
 	syn, ack := s.Flags&packet.SYN != 0, s.Flags&packet.ACK != 0
@@ -92,9 +92,9 @@ func (t *Table) sameOrNew(f *flow, d Direction, s *packet.Segment, at time.Time)
 	return f
 }
 
-// outside counts segments outside of the window. The third of a row that follow one another tells that the capture has lost
-// more than a window, and the stream goes on there behind a hole; or that the ports are used again, when its numbers lie
-// behind what came.
+// outside counts segments outside the window. After the third consecutive one the capture must have lost more than a
+// window, and the stream continues there after a hole; or the ports are reused, if its numbers are before the known
+// ones.
 func (t *Table) outside(f *flow, d Direction, s *packet.Segment, at time.Time) *flow {
 	this := &f.sides[d]
 	if this.strays == 0 || s.Seq != this.stray {
@@ -122,12 +122,12 @@ func (t *Table) outside(f *flow, d Direction, s *packet.Segment, at time.Time) *
 	return f
 }
 
-// afterEnd takes data behind the end of a connection: bytes that came before, more of the same stream, or another
-// connection whose beginning was not seen.
+// afterEnd handles data after the end of a connection: repeated bytes, more of the same stream, or another connection
+// whose beginning was not captured.
 func (t *Table) afterEnd(f *flow, d Direction, s *packet.Segment, at time.Time) *flow {
 	this := &f.sides[d]
 	n := len(s.Payload) + s.Missing
-	if this.fin && s.Seq == this.finSeq+1 { // behind the FIN, which has a number too
+	if this.fin && s.Seq == this.finSeq+1 { // after the FIN, which has a number too
 		this.next = s.Seq
 	}
 	switch ahead := int32(s.Seq - this.next); {
@@ -147,8 +147,8 @@ func (t *Table) afterEnd(f *flow, d Direction, s *packet.Segment, at time.Time) 
 
 func (s *side) start(seq uint32) { s.started, s.next = true, seq }
 
-// inOrder takes what nearly every segment is: the next bytes of a connection without a hole, acknowledging what has come.
-// False: it is another, and nothing was done.
+// inOrder handles nearly every segment: the next bytes of a connection without a hole, acknowledging what has arrived.
+// It returns false, and has done nothing, for all others.
 func (t *Table) inOrder(f *flow, d Direction, s *packet.Segment, at time.Time) bool {
 	this, other := &f.sides[d], &f.sides[1-d]
 	if s.Flags != packet.ACK && s.Flags != packet.ACK|packet.PSH || s.Seq != this.next || f.closed || f.renewed || f.reset != nil || f.queue != nil ||
@@ -164,7 +164,7 @@ func (t *Table) inOrder(f *flow, d Direction, s *packet.Segment, at time.Time) b
 	return true
 }
 
-// take does with a segment what its receiver does.
+// take handles a segment as its receiver does.
 func (t *Table) take(f *flow, d Direction, s *packet.Segment, at time.Time) {
 	this, other := &f.sides[d], &f.sides[1-d]
 	if s.Flags&packet.RST != 0 {
@@ -214,7 +214,7 @@ func (t *Table) take(f *flow, d Direction, s *packet.Segment, at time.Time) {
 	t.ended(f, at)
 }
 
-// accepts tells whether data at seq lies where the receiver takes or has taken it.
+// accepts reports whether data at seq is where the receiver accepts or has accepted it.
 func (s *side) accepts(seq uint32, n int) bool {
 	ahead := int32(seq - s.next)
 	if ahead < 0 {
@@ -226,12 +226,12 @@ func (s *side) accepts(seq uint32, n int) bool {
 	return ahead < s.window()
 }
 
-// window is how many bytes behind next the receiver takes.
+// window returns the number of bytes after next that the receiver accepts.
 func (s *side) window() int32 {
 	if !s.acked {
 		return maxWindow
 	}
-	from := s.next // what is acknowledged but not here may be lost, and what is here may be acknowledged later
+	from := s.next // acknowledged bytes that are missing may be lost, and present ones may be acknowledged later
 	if before(from, s.ack) {
 		from = s.ack
 	}
@@ -242,7 +242,7 @@ func (s *side) window() int32 {
 	return behind + maxWindow
 }
 
-// resets tells whether the peer would take a RST. See RFC 5961 3.2: it has the very number that is expected next. Of an
+// resets reports whether the peer would accept a RST. See RFC 5961 3.2: it has exactly the expected number. For an
 // answer to a SYN the acknowledgement counts.
 func (f *flow) resets(d Direction, s *packet.Segment) bool {
 	this, other := &f.sides[d], &f.sides[1-d]
@@ -252,8 +252,8 @@ func (f *flow) resets(d Direction, s *packet.Segment) bool {
 	return s.Seq == this.next || this.fin && this.next == this.finSeq && s.Seq == this.finSeq+1 || this.acked && s.Seq == this.ack && !before(this.ack, this.next)
 }
 
-// acknowledged looks at what the other end has received of a direction: a hole in front of that was on the wire. What fills
-// it may still come, in a capture that is out of order, so the hole is given up some segments later.
+// acknowledged handles what the other end has received of a direction: a hole before that was on the wire. Its bytes
+// may still arrive in an unordered capture, so the hole is given up some segments later.
 func (t *Table) acknowledged(f *flow, d Direction, s *packet.Segment, at time.Time) {
 	this, by := &f.sides[d], &f.sides[1-d]
 	if high := int32(s.Ack - this.next); high > maxWindow || high < -maxWindow {
@@ -269,7 +269,7 @@ func (t *Table) acknowledged(f *flow, d Direction, s *packet.Segment, at time.Ti
 	}
 }
 
-// receiver takes what the other end says of a direction.
+// receiver handles what the other end says about a direction.
 func (s *side) receiver(by *side, seg *packet.Segment) {
 	if s.acked && before(seg.Ack, s.ack) {
 		return
@@ -283,7 +283,7 @@ func (s *side) receiver(by *side, seg *packet.Segment) {
 	}
 }
 
-// fill gives up the holes in front of what the other end has received.
+// fill gives up the holes before what the other end has received.
 func (t *Table) fill(f *flow, d Direction, at time.Time) {
 	this := &f.sides[d]
 	this.holeSince = 0
@@ -292,7 +292,7 @@ func (t *Table) fill(f *flow, d Direction, at time.Time) {
 	}
 }
 
-// ended closes the connection when both sides have said their last byte.
+// ended closes the connection once both sides have sent their last byte.
 func (t *Table) ended(f *flow, at time.Time) {
 	a, b := &f.sides[ToServer], &f.sides[ToClient]
 	if a.fin && b.fin && a.next == a.finSeq && b.next == b.finSeq {

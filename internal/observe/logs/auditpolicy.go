@@ -14,38 +14,38 @@ import (
 	"ipcguard/internal/observe"
 )
 
-// Which events a Windows host writes is decided by its audit policy. With it at hand, a kind of event that is missing is either
-// explained by the policy, and proves nothing, or counts.
+// A Windows host's audit policy decides which events it writes. If the policy is known, it either explains why a kind
+// of event is missing, which then proves nothing, or its absence means something.
 //
 //	Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion Setting,Setting Value
 //
-// is what auditpol /get /category:* /r prints, auditpol /backup writes, and a group policy has as audit.csv.
-// See [MS-GPAC] 2.2.1.
+// is what auditpol /get /category:* /r prints, auditpol /backup writes, and a group policy has as audit.csv. See
+// [MS-GPAC] 2.2.1.
 
-// The sub-categories that tell of IPC$. See [MS-GPAC] 2.2.1.2.
+// The sub-categories with events about IPC$. See [MS-GPAC] 2.2.1.2.
 const (
 	auditLogon    = "{0CCE9215-69AE-11D9-BED3-505054503030}"
 	auditShare    = "{0CCE9224-69AE-11D9-BED3-505054503030}"
 	auditDetailed = "{0CCE9244-69AE-11D9-BED3-505054503030}"
 )
 
-// audited is which events of a sub-category are written.
+// audited says which events of a sub-category are written.
 type audited struct{ known, success, failure bool }
 
-// policyOf is what is known of one host's auditing. An empty host is every host: a group policy names none.
+// policyOf is what is known of one host's auditing. An empty host means every host: a group policy names none.
 type policyOf struct {
 	host  string
 	set   map[string]audited
 	guest *model.Setting // AuditInsecureGuestLogon, from an audit
 }
 
-// ErrNotPolicy says that bytes are neither an audit policy nor an audit's result.
+// ErrNotPolicy means that bytes are neither an audit policy nor an audit's result.
 var ErrNotPolicy = errors.New("neither an audit policy (auditpol /get /category:* /r, audit.csv) nor a result of ipcguard audit")
 
-// maxPolicy bounds a policy: sixty sub-categories, or an audit's result of a host.
+// maxPolicy bounds a policy in bytes: sixty sub-categories, or an audit's result for a host.
 const maxPolicy = 16 << 20
 
-// Audit tells what a host's audit policy is, or what an audit of the host has found. It is to be called before Close.
+// Audit adds a host's audit policy, or what an audit of the host has found. It must be called before Close.
 func (l *Reader) Audit(r io.Reader) error {
 	b, err := io.ReadAll(io.LimitReader(r, maxPolicy+1))
 	if err != nil {
@@ -80,14 +80,14 @@ func auditPolicy(b []byte) (out []policyOf, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNotPolicy, err)
 		}
-		if head { // its names are in the language of the system; their number and order are not
+		if head { // its names are in the system's language; their number and order are fixed
 			if len(row) < 6 {
 				return nil, ErrNotPolicy
 			}
 			head = false
 			continue
 		}
-		if len(row) < 6 || !strings.EqualFold(row[1], "System") && row[1] != "" { // a user's own exceptions are not the host's
+		if len(row) < 6 || !strings.EqualFold(row[1], "System") && row[1] != "" { // a user's exceptions
 			continue
 		}
 		id := strings.ToUpper(strings.TrimSpace(row[3]))
@@ -115,8 +115,8 @@ func auditPolicy(b []byte) (out []policyOf, err error) {
 	return out, nil
 }
 
-// auditedBy reads a setting. 0 is unchanged in a group policy, and beside the words that nothing is audited it is that; of words in
-// other languages nothing is guessed.
+// auditedBy parses a setting. 0 means unchanged in a group policy, and no auditing beside the words for that; words in
+// other languages are not interpreted.
 func auditedBy(words, value string) audited {
 	switch value {
 	case "1":
@@ -141,7 +141,7 @@ func auditedBy(words, value string) audited {
 	return audited{}
 }
 
-// auditResult takes the settings of an audit that decide about events.
+// auditResult reads the settings of an audit that decide about events.
 func auditResult(b []byte) (out []policyOf, err error) {
 	take := func(a *model.Audit) error {
 		if a.Schema != model.SchemaAudit {
@@ -182,7 +182,7 @@ func auditResult(b []byte) (out []policyOf, err error) {
 	}
 }
 
-// sameHost compares names of which one may be without its domain.
+// sameHost compares names, one of which may lack its domain.
 func sameHost(a, b string) bool {
 	if strings.EqualFold(a, b) {
 		return true
@@ -192,8 +192,8 @@ func sameHost(a, b string) bool {
 	return long != other && strings.EqualFold(x, y)
 }
 
-// policy is what is known of a host's auditing of a sub-category; the later word counts, and one for the host itself before one
-// for all.
+// policy returns what is known of a host's auditing of a sub-category; a later one takes precedence, and one for the
+// host over one for all.
 func (w *windowsLog) policy(host, id string) (a audited) {
 	own := false
 	for _, p := range w.policies {
@@ -209,7 +209,7 @@ func (w *windowsLog) policy(host, id string) (a audited) {
 	return a
 }
 
-// missing says what it means that a host's log has no event of a kind.
+// missing notes what it means that a host's log has no event of a kind.
 func (w *windowsLog) missing(host, id, name, event, hidden string) string {
 	a := w.policy(host, id)
 	switch {
@@ -225,7 +225,7 @@ func (w *windowsLog) missing(host, id, name, event, hidden string) string {
 	return fmt.Sprintf("%s: no event %s because %s is off by its audit policy, so %s and silence proves nothing: turn it on (success and failure)", host, event, name, hidden)
 }
 
-// partly tells that successes alone, or failures alone, of a kind that was seen are written.
+// partly notes that only successes, or only failures, of a kind are written.
 func (w *windowsLog) partly(host, id, name string) {
 	switch a := w.policy(host, id); {
 	case !a.known || a.success && a.failure:
@@ -238,7 +238,7 @@ func (w *windowsLog) partly(host, id, name string) {
 	}
 }
 
-// guests says whether logons as guest are written, which is a setting of the SMB server's own.
+// guests notes whether logons as guest are written, which is a setting of the SMB server.
 func (w *windowsLog) guests(host string) {
 	for _, p := range w.policies {
 		if s := p.guest; s != nil && sameHost(p.host, host) && s.Basis != model.BasisUnknown && fmt.Sprint(s.Effective) == "0" {

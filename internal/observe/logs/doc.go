@@ -1,12 +1,12 @@
-// Package logs reads what hosts wrote down themselves: Windows event logs, exported and forwarded ones, and Samba's audit
-// records. It joins them in the same rows as traffic.
+// Package logs reads what hosts have logged: Windows event logs, exported and forwarded ones, and Samba's audit
+// records. It makes the same rows as traffic.
 //
 //	EVTX, XML, JSON ──► winEvent ──► windowsLog ──► logonJoin ──► observe.Aggregator
 //	Samba's JSON, full_audit, smbstatus ──► sambaLog ──────────►
 //
-// Rules of the room:
+// The rules of this package:
 //
-//   - A record is read in whichever form it comes; what it means is decided in one place for all forms.
-//   - Most logs cannot hold every event. What a log could not show is noted in the coverage.
-//   - Records may be forged by whoever is logged: texts are cut, tables are bounded, and no record is trusted for a length.
+//   - A record is accepted in many forms; what it means is decided in one place for all of them.
+//   - Most logs cannot contain every event. What a log could not show is noted in the coverage.
+//   - Clients can forge records: texts are cut, tables are bounded, and no length in a record is trusted.
 package logs

@@ -16,7 +16,7 @@ const auditFailure = 1 << 52
 
 func (e evtxEvent) failed() bool { return e.Keywords()&auditFailure != 0 }
 
-// Provider is the older source's name where there is one: by it the event is known.
+// Provider returns the older source's name if there is one, because it identifies the event.
 func (e evtxEvent) Provider() string {
 	if s := e.EventSource(); s != "" && e.Event.Provider() == "" {
 		return s

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Forwarders keep an event's names and values and put them elsewhere. Each of these forms becomes the one that Winlogbeat
-// writes, {"@timestamp":…,"winlog":{"event_id":…,"event_data":{…}}}, or stays what newJSONEvent reads:
+// Forwarders keep an event's names and values and put them elsewhere. Each of these forms becomes the one that
+// Winlogbeat writes, {"@timestamp":…,"winlog":{"event_id":…,"event_data":{…}}}, or stays what newJSONEvent reads:
 //
 //	Wazuh            {"data":{"win":{"system":{"eventID":…},"eventdata":{"subjectUserSid":…}}}}
 //	Elasticsearch    {"_source":{…}}, {"hits":{"hits":[{"_source":{…}}]}}
@@ -23,10 +23,10 @@ import (
 //	Fluent Bit       {"EventID":…,"StringInserts":[…],"Message":…}
 //	EvtxECmd         {"EventId":…,"Payload":"{\"EventData\":{\"Data\":[…]}}"}
 
-// maxUnwrapped bounds how deep forms lie in one another: an alert in a hit in an answer is three.
+// maxUnwrapped bounds the nesting of forms: an alert in a hit in an answer is three.
 const maxUnwrapped = 4
 
-// unwrap gives the records that a record stands for.
+// unwrap returns the records that a record contains.
 func unwrap(m map[string]any, depth int) []map[string]any {
 	if depth >= maxUnwrapped {
 		return []map[string]any{m}
@@ -73,7 +73,7 @@ func unwrap(m map[string]any, depth int) []map[string]any {
 	return []map[string]any{m}
 }
 
-// wazuh turns what Wazuh's agent made of an event back. Its names begin with small letters.
+// wazuh reverts what Wazuh's agent did to an event. Its names begin with small letters.
 func wazuh(m, win map[string]any) map[string]any {
 	system := object(win, "system")
 	data := map[string]any{}
@@ -93,7 +93,7 @@ func wazuh(m, win map[string]any) map[string]any {
 	}
 }
 
-// gelf takes the underscore off the names that a sender added. See GELF's description, 1.1.
+// gelf removes the underscore from names that a sender added. See GELF's description, 1.1.
 func gelf(m map[string]any) map[string]any {
 	out := map[string]any{"Hostname": m["host"]}
 	for k, v := range m {
@@ -102,7 +102,7 @@ func gelf(m map[string]any) map[string]any {
 	return out
 }
 
-// payload is what EvtxECmd writes of an event's data.
+// payload parses what EvtxECmd writes of an event's data.
 func payload(text string) map[string]any {
 	var p struct{ EventData map[string]any }
 	if json.Unmarshal([]byte(text), &p) != nil {
@@ -116,7 +116,7 @@ func upperFirst(s string) string {
 	return string(unicode.ToUpper(r)) + s[n:]
 }
 
-// unflatten nests names that have dots in them, or Graylog's underscores.
+// unflatten nests names that contain dots, or Graylog's underscores.
 func unflatten(m map[string]any) (map[string]any, bool) {
 	winlog, data := map[string]any{}, map[string]any{}
 	out := map[string]any{}
@@ -146,7 +146,7 @@ func unflatten(m map[string]any) (map[string]any, bool) {
 	return out, true
 }
 
-// sentinelData reads the XML that a SecurityEvent has in its column EventData.
+// sentinelData parses the XML in the column EventData of a SecurityEvent.
 func sentinelData(text string) map[string]any {
 	var x struct {
 		Data []struct {
@@ -164,8 +164,8 @@ func sentinelData(text string) map[string]any {
 	return out
 }
 
-// propertyNames are the data of events in their order, which Get-WinEvent gives without names. See Microsoft's documents of
-// each event; 4624 and 5140 of older systems have fewer at their ends.
+// propertyNames are the names of events' data in order, which Get-WinEvent omits. See Microsoft's documents of each
+// event; 4624 and 5140 of older systems have fewer at the end.
 var propertyNames = map[int]string{
 	4624: "SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId TargetUserSid TargetUserName TargetDomainName TargetLogonId " +
 		"LogonType LogonProcessName AuthenticationPackageName WorkstationName LogonGuid TransmittedServices LmPackageName KeyLength " +
@@ -178,7 +178,7 @@ var propertyNames = map[int]string{
 		"RelativeTargetName AccessMask AccessList AccessReason",
 }
 
-// properties names the values that Get-WinEvent gives; nil where that cannot be done.
+// properties names the values of Get-WinEvent; nil if that is impossible.
 func properties(id int, list []any) map[string]any {
 	names := strings.Fields(propertyNames[id])
 	if len(names) == 0 || len(list) < len(names)-2 {
@@ -202,7 +202,7 @@ func properties(id int, list []any) map[string]any {
 	return out
 }
 
-// form names what a record looks like by its keys, for records that are not understood; values are not told.
+// form describes a record that is not understood by its keys, without its values.
 func form(m map[string]any) string {
 	const most, longest = 6, 24
 	keys := slices.Sorted(maps.Keys(m))

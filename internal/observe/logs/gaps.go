@@ -10,15 +10,15 @@ import (
 	"ipcguard/internal/observe"
 )
 
-// numberedEvent is an event that tells its number in its log. Windows numbers a log's events one by one, so that a number that is
-// left out is an event that is not there.
+// numberedEvent is an event with its number in its log. Windows numbers a log's events consecutively, so a missing
+// number is a missing event.
 type numberedEvent interface{ EventRecordID() uint64 }
 
-// setBack is how far a log's clock may go back between two events without a word: events of several processors stand a little
-// out of order.
+// setBack is how far a log's time may go back between two events without a notice: events of several processors are
+// slightly out of order.
 const setBack = 5 * time.Minute
 
-// stretch is a part of one log in which no number is left out.
+// stretch is a part of one log without a missing number.
 type stretch struct {
 	logName
 	source string
@@ -30,31 +30,30 @@ type stretch struct {
 // logName is one log of one host.
 type logName struct{ host, channel string }
 
-// numbering is what one file has of one log.
+// numbering is what one file contains of one log.
 type numbering struct {
 	parts []stretch // the last one is still growing
 	n     uint64    // events
-	holes uint64    // numbers that are left out, beyond those of parts
+	holes uint64    // missing numbers beyond those between parts
 }
 
 const (
-	// maxParts bounds the stretches of one log in one file. A log has a hole where it was overwritten before it was read; a file
-	// with more of them is one of chosen events.
+	// maxParts bounds the stretches of one log in one file. A log has a hole where it was overwritten before it was read;
+	// a file with more holes contains selected events.
 	maxParts = 64
 
-	// dense is how many events a hole has in a file of all events. A file of chosen events has holes everywhere, which say nothing:
-	// of one kind among the dozens that a log has, hardly two stand side by side.
+	// dense is the least average number of events between holes in a file of all events. A file of selected events has
+	// holes everywhere, which mean nothing: consecutive events are rarely of the same kind.
 	dense = 50
 
-	// shortest is the least time that a hole within one file takes to be told: shippers lose single events, and nothing is silent
-	// meanwhile.
+	// shortest is the least duration of a reported hole within one file: shippers lose single events, which is no silence.
 	shortest = time.Minute
 
-	// maxLogs bounds the logs of one file: a collector's has those of some thousands of hosts.
+	// maxLogs bounds the logs of one file: a collector has those of a few thousand hosts.
 	maxLogs = 16 << 10
 )
 
-// number takes the number of an event, in the order of the file.
+// number handles the number of an event, in the order of the file.
 func (w *windowsLog) number(e winEvent, n uint64) {
 	if n == 0 {
 		return
@@ -79,7 +78,7 @@ func (w *windowsLog) number(e winEvent, n uint64) {
 	if len(l.parts) > 0 {
 		s := &l.parts[len(l.parts)-1]
 		switch {
-		case n >= s.first && n <= s.last: // told twice
+		case n >= s.first && n <= s.last: // repeated
 			return
 		case n == s.last+1:
 			if !t.IsZero() && s.to.Sub(t) > setBack {
@@ -88,7 +87,7 @@ func (w *windowsLog) number(e winEvent, n uint64) {
 			}
 			s.last, s.to = n, t
 			return
-		case n == s.first-1: // the newest come first
+		case n == s.first-1: // the newest events come first
 			s.first, s.from = n, t
 			return
 		}
@@ -100,8 +99,8 @@ func (w *windowsLog) number(e winEvent, n uint64) {
 	l.parts = append(l.parts, stretch{logName: w.nowName, source: w.source, first: n, last: n, from: t, to: t})
 }
 
-// fileEnds keeps what a file had of its logs, but for those of which it has chosen events. Many small files, as an archive may have,
-// are bounded as hosts are.
+// fileEnds keeps what a file contains of its logs, except those with selected events. The number of small files, as in
+// an archive, is bounded like that of hosts.
 func (w *windowsLog) fileEnds() {
 	for _, l := range w.numbered {
 		if holes := l.holes + uint64(len(l.parts)) - 1; holes > 0 && l.n/holes < dense {
@@ -112,7 +111,7 @@ func (w *windowsLog) fileEnds() {
 	w.numbered, w.now = nil, nil
 }
 
-// gaps tells what is missing between the files of one log. Silence does not count there: no day of it was heard.
+// gaps notes what is missing between the files of one log. Silence does not count there: no day of it was covered.
 func (w *windowsLog) gaps() {
 	slices.SortFunc(w.stretches, func(a, b stretch) int {
 		return cmp.Or(strings.Compare(a.host, b.host), strings.Compare(a.channel, b.channel), cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last))
@@ -122,7 +121,7 @@ func (w *windowsLog) gaps() {
 		if a.host != b.host || a.channel != b.channel {
 			continue
 		}
-		if b.first > a.last+1 && !b.from.Before(a.to) && (a.source != b.source || b.from.Sub(a.to) >= shortest) { // else the log was cleared, and counts anew
+		if b.first > a.last+1 && !b.from.Before(a.to) && (a.source != b.source || b.from.Sub(a.to) >= shortest) { // not cleared
 			evidence := fmt.Sprintf("%s ends with event number %d, %s begins with %d", a.source, a.last, b.source, b.first)
 			if a.source == b.source {
 				evidence = fmt.Sprintf("in %s event number %d comes after %d", b.source, b.first, a.last)
@@ -133,7 +132,7 @@ func (w *windowsLog) gaps() {
 				Evidence: evidence,
 			})
 		}
-		if a.last > b.last { // b lies within a
+		if a.last > b.last { // b is inside a
 			*b = *a
 		}
 	}

@@ -18,7 +18,7 @@ const (
 	ridGuest     = "-501"
 )
 
-// sidIdentity tells who a SID and account name are, and from what it was told; Unknown where neither says.
+// sidIdentity returns the identity of a SID and account name, and the evidence; Unknown if neither says it.
 func sidIdentity(sid, name string) (id model.Identity, basis string) {
 	switch {
 	case sid == sidAnonymous:
@@ -39,7 +39,7 @@ func sidIdentity(sid, name string) (id model.Identity, basis string) {
 	return model.Unknown, "neither SID nor account name"
 }
 
-// accountName is DOMAIN\name, or the name alone; "" for an anonymous logon, which has no account.
+// accountName returns DOMAIN\name, or only the name; "" for an anonymous logon, which has no account.
 func accountName(id model.Identity, domain, name string) string {
 	name, domain = undash(name), undash(domain)
 	if id == model.Anonymous || name == "" {
@@ -51,7 +51,7 @@ func accountName(id model.Identity, domain, name string) string {
 	return domain + `\` + name
 }
 
-// undash removes the dash by which Windows writes "none".
+// undash removes the dash that Windows writes for "none".
 func undash(s string) string {
 	if s = strings.TrimSpace(s); s == "-" {
 		return ""
@@ -59,8 +59,8 @@ func undash(s string) string {
 	return s
 }
 
-// cleanAddress gives an address as the rest of the product writes it: no IPv4 inside IPv6, no port, no brackets, none of
-// a UNC name's backslashes. A host name stays one.
+// cleanAddress returns an address in the usual form: no IPv4 inside IPv6, no port, no brackets, no backslashes of a UNC
+// name. A host name is returned as it is.
 func cleanAddress(s string) string {
 	s = strings.Trim(undash(s), `\`)
 	for _, prefix := range []string{"ipv4:", "ipv6:"} { // as Samba writes them, with a port
@@ -80,19 +80,19 @@ func cleanAddress(s string) string {
 	return s
 }
 
-// isAddress tells whether a text is an IP address, with or without a port.
+// isAddress reports whether a text is an IP address, with or without a port.
 func isAddress(s string) bool {
 	_, err := netip.ParseAddr(cleanAddress(s))
 	return err == nil
 }
 
-// cleanPipe gives a pipe's name without its path, lower case: "" for the share itself.
+// cleanPipe returns a pipe's name without its path, in lower case: "" for the share itself.
 func cleanPipe(s string) string {
 	s = strings.ToLower(strings.Trim(undash(s), `\`))
 	return strings.TrimPrefix(s, `pipe\`)
 }
 
-// cleanShare is the last part of \\*\IPC$.
+// cleanShare returns the last part of \\*\IPC$.
 func cleanShare(s string) string {
 	if i := strings.LastIndexByte(s, '\\'); i >= 0 {
 		s = s[i+1:]
@@ -103,7 +103,7 @@ func cleanShare(s string) string {
 	return s
 }
 
-// logonID reads 0x3e7, 999 or, from Windows before Vista, (0x0,0x3E7).
+// logonID parses 0x3e7, 999 or, from Windows before Vista, (0x0,0x3E7).
 func logonID(s string) (uint64, bool) {
 	s = strings.TrimSpace(s)
 	if inner, ok := strings.CutPrefix(s, "("); ok {

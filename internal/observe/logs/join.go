@@ -10,40 +10,40 @@ import (
 )
 
 const (
-	// maxLogons is how many logons are remembered at a time, of all hosts: a busy file server has some thousand sessions
-	// open. An entry takes about 1 KiB, and no more than 2 KiB with the longest names.
+	// maxLogons bounds the remembered logons of all hosts: a busy file server has a few thousand open sessions. An entry
+	// takes about 1 KiB, and at most 2 KiB with the longest names.
 	maxLogons = 1 << 15
 
-	// maxPending is how many uses wait for one logon's event, and maxWaiting how many for all. More of them are told at
-	// once, as unknown.
+	// maxPending bounds the uses that wait for one logon's event, and maxWaiting those of all. Further ones are reported
+	// at once, as unknown.
 	maxPending = 64
 	maxWaiting = 1 << 14
 
-	// logonWindow is how far from one another a logon's event and its use may stand: a session seldom outlives a day,
-	// and a logon id may come again after a restart of the host.
+	// logonWindow is the longest time between a logon's event and its use: a session rarely lasts longer than a day, and a
+	// restarted host may reuse a logon ID.
 	logonWindow = 24 * time.Hour
 )
 
-// logonKey names a logon: an id is unique on its host until that restarts.
+// logonKey identifies a logon: an ID is unique on its host until it restarts.
 type logonKey struct {
 	host string
 	id   uint64
 }
 
-// logon is one logon, or uses of IPC$ that name one not seen yet.
+// logon is one logon, or uses of IPC$ whose logon was not seen yet.
 type logon struct {
 	key         logonKey
 	at          time.Time
 	seen        bool
 	session     model.Use // the row of the logon itself
-	told        bool      // the row was given
+	told        bool      // the row was emitted
 	used        bool      // IPC$ was used by it
 	workstation string
-	account     string // as its uses name it: a logon's event may write the domain in another way
+	account     string // as its uses name it: a logon's event may write the domain differently
 	pending     []model.Use
 }
 
-// logonJoin joins logon events with what was done by the logon, in whichever order they come within logonWindow.
+// logonJoin joins logon events with what the logon did, in any order within logonWindow.
 type logonJoin struct {
 	emit     func(model.Use)
 	entries  map[logonKey]*list.Element
@@ -86,7 +86,7 @@ func (j *logonJoin) drop(e *list.Element) {
 	}
 }
 
-// unknown gives a use whose logon was not seen.
+// unknown emits a use whose logon was not seen.
 func (j *logonJoin) unknown(u model.Use, key logonKey) {
 	if u.Identity == "" {
 		u.Identity = model.Unknown
@@ -96,7 +96,7 @@ func (j *logonJoin) unknown(u model.Use, key logonKey) {
 	j.emit(u)
 }
 
-// logon takes a logon event's row. always tells that the row is given even if the logon never uses IPC$.
+// logon handles a logon event's row. always means that the row is emitted even if the logon never uses IPC$.
 func (j *logonJoin) logon(key logonKey, session model.Use, workstation string, always bool) {
 	l := j.entry(key, session.Last)
 	if l.seen {
@@ -114,7 +114,7 @@ func (j *logonJoin) logon(key logonKey, session model.Use, workstation string, a
 	}
 }
 
-// use takes a use of IPC$ by a logon. Its Identity is "" where the event itself does not tell.
+// use handles a use of IPC$ by a logon. Its Identity is "" if the event itself does not say it.
 func (j *logonJoin) use(key logonKey, u model.Use) {
 	observe.ClipUse(&u)
 	l := j.entry(key, u.Last)
@@ -146,7 +146,7 @@ func (j *logonJoin) tell(l *logon) {
 	}
 }
 
-// complete fills in what the use's own event does not tell.
+// complete adds what the use's own event does not say.
 func (l *logon) complete(u model.Use) model.Use {
 	if u.Identity == "" {
 		u.Identity, u.Account = l.session.Identity, l.session.Account
@@ -161,7 +161,7 @@ func (l *logon) complete(u model.Use) model.Use {
 	return u
 }
 
-// close gives everything that still waits.
+// close emits everything that still waits.
 func (j *logonJoin) close() {
 	for e := j.order.Front(); e != nil; e = j.order.Front() {
 		j.drop(e)

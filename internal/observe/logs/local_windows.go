@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// The event log's functions, see winevt.h.
+// The functions of the event log. See winevt.h.
 var (
 	wevtapi   = windows.NewLazySystemDLL("wevtapi.dll")
 	evtQuery  = wevtapi.NewProc("EvtQuery")
@@ -38,12 +38,12 @@ const (
 
 	errEvtChannelNotFound = syscall.Errno(15007) // ERROR_EVT_CHANNEL_NOT_FOUND
 
-	// evtBatch is how many events are asked for at a time, and evtWait how long one answer may take, in milliseconds.
+	// evtBatch is the number of events in one answer, and evtWait its time limit in milliseconds.
 	evtBatch = 64
 	evtWait  = 10_000
 )
 
-// localChannels are the logs of which events tell something, with the events: the query may name some twenty of them.
+// localChannels are the logs that are read, with their events: a query may name about twenty of them.
 var localChannels = []struct {
 	name string
 	ids  []int
@@ -55,8 +55,9 @@ var localChannels = []struct {
 	{"Microsoft-Windows-Sysmon/Operational", []int{12, 13}},
 }
 
-// ReadLocal reads the event logs of this host: what came after the marks of an earlier reading, or where a log has none, what is
-// no older than since (0 is everything). A log that is missing or may not be read is noted in the coverage, and keeps its mark.
+// ReadLocal reads the event logs of this host: what follows the marks of an earlier run, or, in a log without a mark,
+// what is not older than since (0 is everything). A log that is missing or may not be read is noted in the coverage,
+// and keeps its mark.
 func (l *Reader) ReadLocal(ctx context.Context, since time.Duration, after observe.Marks) (observe.Marks, error) {
 	read := 0
 	marks := make(observe.Marks)
@@ -83,7 +84,7 @@ func (l *Reader) ReadLocal(ctx context.Context, since time.Duration, after obser
 	return marks, nil
 }
 
-// localQuery is the XPath of these events.
+// localQuery returns the XPath that selects these events.
 func localQuery(ids []int, since time.Duration, after time.Time) string {
 	var b strings.Builder
 	b.WriteString("*[System[(")
@@ -104,8 +105,8 @@ func localQuery(ids []int, since time.Duration, after time.Time) string {
 	return b.String()
 }
 
-// readChannel reads a log behind a mark. Where the marked event is gone, because the log was cleared or has overwritten it, the
-// time of that event is where it goes on, and that something may be missing is said.
+// readChannel reads a log after a mark. If the marked event is gone, because the log was cleared or has overwritten it,
+// reading continues at its time, and the coverage notes that something may be missing.
 func (l *Reader) readChannel(ctx context.Context, channel string, ids []int, since time.Duration, after observe.Mark) (observe.Mark, error) {
 	if after.Bookmark != "" {
 		since = 0 // the mark says where to begin
@@ -155,7 +156,7 @@ func query(channel, xpath string) (uintptr, error) {
 	return result, nil
 }
 
-// newBookmark makes a bookmark, of the XML that an earlier one was written as where there is one.
+// newBookmark makes a bookmark, from the XML of an earlier one if there is one.
 func newBookmark(text string) (uintptr, error) {
 	var at *uint16
 	if text != "" {
@@ -171,7 +172,7 @@ func newBookmark(text string) (uintptr, error) {
 	return h, nil
 }
 
-// readEvents takes the events of a query to its end. The mark it gives is behind the last of them.
+// readEvents reads the events of a query to its end. The returned mark is after the last of them.
 func (l *Reader) readEvents(ctx context.Context, result, bookmark uintptr, mark observe.Mark) (observe.Mark, error) {
 	buf := make([]uint16, 32<<10)
 	any := false
@@ -204,7 +205,7 @@ func (l *Reader) readEvents(ctx context.Context, result, bookmark uintptr, mark 
 	return mark, context.Cause(ctx)
 }
 
-// render writes an event or a bookmark as XML; the buffer may have grown.
+// render writes an event or a bookmark as XML; the buffer may grow.
 func render(h, how uintptr, buf []uint16) (string, []uint16, error) {
 	for {
 		var used, properties uint32
@@ -221,7 +222,7 @@ func render(h, how uintptr, buf []uint16) (string, []uint16, error) {
 	}
 }
 
-// localEvent renders one event and takes it, and gives its time.
+// localEvent renders and handles one event, and returns its time.
 func (l *Reader) localEvent(h uintptr, buf []uint16) (time.Time, []uint16) {
 	text, buf, err := render(h, evtRenderEventXML, buf)
 	if err != nil {

@@ -15,18 +15,18 @@ import (
 	"ipcguard/internal/observe/source"
 )
 
-// ErrNotLog says that bytes are no log of a kind known here.
+// ErrNotLog means that bytes are not a log of a known kind.
 var ErrNotLog = errors.New("not a log of a known kind")
 
-// Options says what the logs themselves do not.
+// Options says what the logs themselves do not contain.
 type Options struct {
-	// Server names the host whose logs these are, for records that do not: smbstatus and full_audit.
+	// Server names the host of logs whose records do not: smbstatus and full_audit.
 	Server string
 }
 
-// Reader reads log sources into an Aggregator: Windows event logs (EVTX, exported XML, JSON of log shippers) and Samba's
-// (JSON authentication audit, full_audit, smbstatus --json), told apart by their content, compressed or not. Uses that
-// wait for a logon's event are given by Close. It is not safe for concurrent use.
+// Reader reads log sources into an Aggregator: Windows event logs (EVTX, exported XML, JSON of log shippers) and
+// Samba's (JSON authentication audit, full_audit, smbstatus --json). It detects the kind by the content, and
+// decompresses. Close emits the uses that wait for a logon's event. It is not safe for concurrent use.
 type Reader struct {
 	agg     *observe.Aggregator
 	cov     *observe.Coverage
@@ -51,7 +51,7 @@ func (l *Reader) add(u model.Use) {
 	l.agg.Add(u)
 }
 
-// Close gives what still waits and completes the coverage's notes. No log is read after it.
+// Close emits what still waits and completes the coverage's notes. No log may be read after it.
 func (l *Reader) Close() {
 	l.windows.close()
 	l.samba.close()
@@ -59,14 +59,14 @@ func (l *Reader) Close() {
 	l.cov.Complete(l.agg)
 }
 
-// ReadPath reads a file, or every log in a folder and the folders in it, or in a zip archive. In a folder or an archive, files
-// of other kinds are counted and passed over, and a file that cannot be read is counted and does not end the reading.
+// ReadPath reads a file, or every log in a folder with its subfolders, or in a zip archive. In a folder or an archive,
+// files of other kinds are counted and skipped, and a file that cannot be read is counted and does not stop the
+// reading.
 func (l *Reader) ReadPath(ctx context.Context, path string) error {
 	return l.ReadFolder(ctx, path, nil)
 }
 
-// ReadFolder reads as ReadPath does. Files of a folder or an archive whose first bytes other knows are somebody else's, and not
-// counted.
+// ReadFolder is ReadPath, but does not count files whose first bytes other recognizes: they belong to another reader.
 func (l *Reader) ReadFolder(ctx context.Context, path string, other func(head []byte) bool) error {
 	all, err := source.Files(ctx, path, func(n int64) { l.cov.CountUnreadable("files that could not be opened", n) })
 	if err != nil {
@@ -98,7 +98,7 @@ func (l *Reader) ReadFolder(ctx context.Context, path string, other func(head []
 	return nil
 }
 
-// twin tells whether a file holds what another one held, which is noted.
+// twin notes and reports a file with the content of an earlier one.
 func (l *Reader) twin(f *source.File) bool {
 	same := l.twins.Of(f)
 	if same != "" {
@@ -107,7 +107,7 @@ func (l *Reader) twin(f *source.File) bool {
 	return same != ""
 }
 
-// Read reads one log. name is what rows call it.
+// Read reads one log, which the rows call name.
 func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 	l.windows.fileEnds()
 	l.windows.source, l.samba.source = name, name
@@ -115,12 +115,13 @@ func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	// The first part of a log decides its kind; a first JSON record must fit into it to be told from an array of records.
+	// The first part of a log decides its kind; a first JSON record must fit into it to be distinguished from an array of
+	// records.
 	b := bufio.NewReader(r)
 	if plain := utf8Reader(b); plain != io.Reader(b) {
 		b = bufio.NewReader(plain)
 	}
-	if _, err := b.Peek(b.Size()); err == nil { // it is no small file: an archive may have many of these
+	if _, err := b.Peek(b.Size()); err == nil { // not for small files: an archive may have many
 		b = bufio.NewReaderSize(b, 256<<10)
 	}
 	head := source.Sniff(b, func(head []byte) bool { return enough(head) && logKind(head) != kindNone })
@@ -149,13 +150,13 @@ func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 	return l.readText(ctx, b)
 }
 
-// enough tells whether the beginning of a log tells its kind: a line, or as much as any head has.
+// enough reports whether the beginning of a log shows its kind: a line, or as many bytes as any header has.
 func enough(head []byte) bool {
 	const longestHead = 512
 	return len(head) >= longestHead || bytes.IndexByte(bytes.TrimLeft(head, " \t\r\n"), '\n') >= 0
 }
 
-// described is what a file is, as an error; nil where that is not known.
+// described returns an error that says what a file is; nil if that is unknown.
 func described(what string) error {
 	if what == "" {
 		return nil
@@ -163,7 +164,7 @@ func described(what string) error {
 	return errors.New("it is " + what)
 }
 
-// Is tells from the first bytes of a file, unpacked, whether Logs can read it. 4 KiB of them are enough.
+// Is reports, from the first bytes of an uncompressed file, whether Reader can read it. 4 KiB are enough.
 func Is(head []byte) bool { return logKind(head) != kindNone }
 
 type logFormat int
@@ -211,7 +212,7 @@ func logKind(head []byte) logFormat {
 	return kindNone
 }
 
-// isSyslogJSON tells whether a text is events as JSON behind syslog's head, as NXLog sends them.
+// isSyslogJSON reports whether a text is events as JSON after a syslog header, as NXLog sends them.
 func isSyslogJSON(text []byte) bool {
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	at := bytes.IndexByte(line, '{')
@@ -219,7 +220,7 @@ func isSyslogJSON(text []byte) bool {
 	return at >= 0 && at <= longestHead && (bytes.Contains(line[at:], []byte(`"EventID":`)) || bytes.Contains(line[at:], []byte(`"event_id":`)))
 }
 
-// isSambaHeader tells whether a text begins as Samba's log lines do: [2026/11/22 10:59:49.558591,  0] …
+// isSambaHeader reports whether a text begins as lines of Samba's log do: [2026/11/22 10:59:49.558591, 0] …
 func isSambaHeader(text []byte) bool {
 	_, ok := sambaHeader(text)
 	return ok
@@ -230,7 +231,7 @@ func sambaHeader(line []byte) (time.Time, bool) {
 	if len(line) < len(layout)+1 || line[0] != '[' {
 		return time.Time{}, false
 	}
-	// The zone is not told: the log is in its host's local time, taken as ours.
+	// The line does not contain the zone: the log is in its host's local time, which is assumed to be ours.
 	t, err := time.ParseInLocation(layout, string(line[1:1+len(layout)]), time.Local)
 	return t.UTC(), err == nil
 }
@@ -238,7 +239,7 @@ func sambaHeader(line []byte) (time.Time, bool) {
 // readText reads Samba's own log files and syslog.
 func (l *Reader) readText(ctx context.Context, r *bufio.Reader) error {
 	var at time.Time
-	year := 0 // of the last line that tells one
+	year := 0 // of the last line that has one
 	now := time.Now()
 	return l.readLines(ctx, r, func(line []byte) {
 		if t, ok := sambaHeader(line); ok {

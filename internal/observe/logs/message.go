@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// textEvent is an event as Windows words it in English: what Splunk's WinEventLog input writes, and what Get-WinEvent exports as
-// CSV. Everything that counts is in the message:
+// textEvent is an event as an English message: what Splunk's WinEventLog input writes, and what Get-WinEvent exports as
+// CSV. Everything that matters is in the message:
 //
 //	Subject:
 //		Security ID:    S-1-5-7
@@ -42,7 +42,7 @@ var messageNames = map[string]map[string]string{
 	"Detailed Authentication Information": {"Logon Process": "LogonProcessName", "Authentication Package": "AuthenticationPackageName", "Package Name (NTLM only)": "LmPackageName", "Key Length": "KeyLength"},
 }
 
-// messageData reads the data out of a message. "Logon Type" stands alone before Windows 10.
+// messageData parses the data in a message. "Logon Type" has no section before Windows 10.
 func messageData(text string) (out []datum) {
 	section := ""
 	for line := range strings.Lines(text) {
@@ -91,7 +91,7 @@ func (e *textEvent) values(yield func(datum) bool) {
 	}
 }
 
-// splunkEvent reads what Splunk's WinEventLog input writes: a time, names with values, and the message behind Message=.
+// splunkEvent parses what Splunk's WinEventLog input writes: a time, names with values, and the message after Message=.
 func splunkEvent(text string) (*textEvent, bool) {
 	e := &textEvent{id: -1}
 	head, message, _ := strings.Cut(text, "Message=")
@@ -122,7 +122,7 @@ func splunkEvent(text string) (*textEvent, bool) {
 	return e, e.id >= 0
 }
 
-// plainTimes are forms of times without a zone, which is that of the host that wrote them and is taken for ours.
+// plainTimes are formats of times without a zone, which are assumed to be in our zone.
 var plainTimes = []string{
 	"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", "01/02/2006 03:04:05.999999999 PM", "1/2/2006 3:04:05 PM",
 	"1/2/2006, 3:04:05.999999999 PM", "01/02/2006 15:04:05", "02.01.2006 15:04:05", "Jan 2, 2006 @ 15:04:05.999999999",
@@ -138,7 +138,7 @@ func plainTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// dateTime reads what PowerShell 5.1 makes of a time in JSON: /Date(1772359210123)/, in milliseconds since 1970.
+// dateTime parses PowerShell 5.1's form of a time in JSON: /Date(1772359210123)/, in milliseconds since 1970.
 func dateTime(s string) (time.Time, bool) {
 	inner, ok := strings.CutPrefix(s, "/Date(")
 	if !ok {
@@ -148,7 +148,7 @@ func dateTime(s string) (time.Time, bool) {
 	return time.UnixMilli(n).UTC(), err == nil
 }
 
-// messageRecord takes a record of which the message alone has the data.
+// messageRecord handles a record whose data are only in its message.
 func messageRecord(m map[string]any) (*textEvent, bool) {
 	j := newJSONEvent(m)
 	message := jsonText(m["Message"])
@@ -162,7 +162,8 @@ func messageRecord(m map[string]any) (*textEvent, bool) {
 	return e, true
 }
 
-// readSplunk reads events of name=value over several lines. A line with a time alone, or LogName=, begins one.
+// readSplunk reads events of name=value over several lines. An event begins with a line that is a time, or with
+// LogName=.
 func (l *Reader) readSplunk(ctx context.Context, r *bufio.Reader) error {
 	var text strings.Builder
 	end := func() {
@@ -191,8 +192,8 @@ func (l *Reader) readSplunk(ctx context.Context, r *bufio.Reader) error {
 	return err
 }
 
-// isEventCSV tells whether a text is events as a table: Get-WinEvent's by way of Export-Csv, the Event Viewer's, EvtxECmd's, or
-// what Sentinel, Splunk, Kibana and Graylog export.
+// isEventCSV reports whether a text is events as a table: from Get-WinEvent through Export-Csv, the Event Viewer or
+// EvtxECmd, or as Sentinel, Splunk, Kibana and Graylog export it.
 func isEventCSV(text []byte) bool {
 	head, rest, _ := bytes.Cut(text, []byte("\n"))
 	if bytes.HasPrefix(head, []byte("#TYPE")) {
@@ -211,7 +212,7 @@ func isEventCSV(text []byte) bool {
 	return names["Id"] && names["ProviderName"]
 }
 
-// columnName is the name of a column as records have it.
+// columnName returns the name that records use for a column.
 func columnName(s string) string {
 	s = strings.Trim(s, "\ufeff\" \r")
 	switch s {
@@ -225,10 +226,10 @@ func columnName(s string) string {
 	return strings.TrimSuffix(s, inUTC)
 }
 
-// inUTC is what Sentinel adds to the name of a time.
+// inUTC is what Sentinel appends to the name of a time.
 const inUTC = " [UTC]"
 
-// comma is what stands between the columns of a table.
+// comma returns the separator of a table.
 func comma(head []byte) rune {
 	line, _, _ := bytes.Cut(head, []byte("\n"))
 	best := ','
@@ -244,7 +245,7 @@ func comma(head []byte) rune {
 func (l *Reader) readCSV(ctx context.Context, r *bufio.Reader) error {
 	plain := bufio.NewReader(r)
 	if b, _ := plain.Peek(5); string(b) == "#TYPE" {
-		_, _ = longLine(plain) // an error comes again
+		_, _ = longLine(plain) // an error would come again
 	}
 	c := csv.NewReader(plain)
 	c.FieldsPerRecord, c.LazyQuotes = -1, true
@@ -277,7 +278,7 @@ func (l *Reader) readCSV(ctx context.Context, r *bufio.Reader) error {
 			}
 			m[names[i]] = v
 		}
-		if len(row) == len(names)+1 { // the Event Viewer gives the message a column without a name
+		if len(row) == len(names)+1 { // the Event Viewer's column of the message has no name
 			m["Message"] = row[len(names)]
 		}
 		for _, record := range unwrap(m, 0) {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// governing are the registry values that govern access to IPC$, by the end of their path in lower case. See the settings
-// of the same names in the catalog.
+// governing are the registry values that govern access to IPC$, by the end of their path in lower case. See the
+// catalog's settings with the same names.
 var governing = []string{
 	`\lanmanserver\parameters\nullsessionpipes`,
 	`\lanmanserver\parameters\nullsessionshares`,
@@ -19,7 +19,7 @@ var governing = []string{
 	`\control\lsa\turnoffanonymousblock`,
 }
 
-// registry takes Sysmon's registry events (12 created or deleted, 13 set) and the Security log's 4657, and tells of
+// registry handles Sysmon's registry events (12 created or deleted, 13 set) and the Security log's 4657, and notes
 // changes to the values that open or close IPC$.
 func (w *windowsLog) registry(e winEvent, id int) {
 	var path, value, by, process string

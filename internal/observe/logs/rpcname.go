@@ -7,7 +7,7 @@ import (
 // samrUUID is the Security Account Manager's interface. See [MS-SAMR] 1.9.
 const samrUUID = "12345778-1234-abcd-ef00-0123456789ac"
 
-// interfaceName is the short name of an interface, "" where it is not known.
+// interfaceName returns the short name of an interface, "" if unknown.
 func interfaceName(uuid string) string {
 	u, err := dcerpc.ParseUUID(uuid)
 	if err != nil {

@@ -2,9 +2,10 @@ package logs
 
 import "ipcguard/internal/model"
 
-// passwordPackage reads the passwordType of an Authentication record. Samba decides it by the lengths of the answers, and
-// tells NTLMv1 with extended session security as NTLMv1. "No-Password" with a name is an empty password, and no null session;
-// an LM response of one byte, which Windows sends for a null session, fits none of its words. See auth/auth_log.c.
+// passwordPackage maps the passwordType of an Authentication record. Samba derives it from the lengths of the
+// responses, and calls NTLMv1 with extended session security NTLMv1. "No-Password" with a name is an empty password and
+// not a null session; it has no word for the LM response of one byte that Windows sends for a null session. See
+// auth/auth_log.c.
 func passwordPackage(typ, account string) string {
 	switch typ {
 	case "NTLMv2":
@@ -22,8 +23,8 @@ func passwordPackage(typ, account string) string {
 	return model.PackageUnknown
 }
 
-// authorizedBy is the package of an Authorization record, which tells the mechanism and not the version: that stands in the
-// Authentication record of the same connection before it.
+// authorizedBy returns the package of an Authorization record, which has the mechanism without the version: that is in
+// the preceding Authentication record of the same connection.
 func (s *sambaLog) authorizedBy(id model.Identity, authType, via string) string {
 	switch {
 	case id == model.Anonymous:
@@ -40,11 +41,11 @@ func (s *sambaLog) authorizedBy(id model.Identity, authType, via string) string 
 	return model.PackageUnknown
 }
 
-// maxVouched bounds the connections whose last logon is remembered, twice this many: an Authorization follows its
+// maxVouched bounds the connections whose last logon is remembered, to twice this number: an Authorization follows its
 // Authentication within moments.
 const maxVouched = 4096
 
-// vouched remembers the package of each connection's last logon. When it is full the older half goes.
+// vouched remembers the package of each connection's last logon. When it is full, the older half is removed.
 type vouched struct{ young, old map[string]string }
 
 func (v *vouched) put(via, pkg string) {

@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/observe"
 )
 
-// LocalState reads what is new in the event logs of this host into a state directory: into the result of today, behind the marks of
-// the last time, or what is no older than since (0 is everything) at first. It ends the Reader.
+// LocalState adds what is new in the event logs of this host to a state directory: to today's result, after the marks
+// of the last run, or at first what is not older than since (0 is everything). It ends the Reader.
 func (l *Reader) LocalState(ctx context.Context, dir string, since time.Duration, now time.Time) error {
 	return l.intoState(dir, now, func(after observe.Marks) (observe.Marks, error) { return l.ReadLocal(ctx, since, after) })
 }
@@ -36,7 +36,7 @@ func (l *Reader) intoState(dir string, now time.Time, read func(observe.Marks) (
 	if err != nil {
 		return err
 	}
-	l.Close() // what still waits for a logon is told now: its event is behind the mark
+	l.Close() // uses that still wait are emitted now: their logon's event is before the mark
 	if err := s.SaveMarked(day, observe.Result(l.agg, l.cov), marks); err != nil {
 		return err
 	}

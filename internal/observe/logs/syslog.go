@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// Samba's lines come by way of syslog in several coats:
+// Samba's lines arrive through syslog in several formats:
 //
-//	RFC 3164   Sep 23 19:52:21 host smbd_audit[5841]: nobody|10.0.0.1|connect|ok|IPC$      <PRI> in front where it was forwarded
+//	RFC 3164   Sep 23 19:52:21 host smbd_audit[5841]: nobody|10.0.0.1|connect|ok|IPC$      <PRI> in front if it was forwarded
 //	ISO        2026-10-05T10:15:32-06:00 host smbd_audit[3412]: …
 //	RFC 5424   <PRI>1 2026-10-05T10:15:32Z host smbd_audit 3412 - - …
 //	journald   __REALTIME_TIMESTAMP=1569268341000000, _HOSTNAME=host, SYSLOG_IDENTIFIER=smbd_audit, MESSAGE=…   export or JSON
 
-// auditName is what full_audit calls itself.
+// auditName is the program name of full_audit.
 const auditName = "smbd_audit"
 
-// syslogLine is what stands before a message.
+// syslogLine is the header of a message.
 type syslogLine struct {
 	at      time.Time
 	host    string
@@ -29,7 +29,8 @@ type syslogLine struct {
 	rest    string // the message
 }
 
-// parseSyslog reads a line. Times of RFC 3164 have no year: it is that of year, or the last one in which the time has passed.
+// parseSyslog parses a line. Times of RFC 3164 have no year: it is year, or the last one in which the time is in the
+// past.
 func parseSyslog(line string, year int, now time.Time) (s syslogLine, ok bool) {
 	if after, found := strings.CutPrefix(line, "<"); found {
 		if _, rest, ok := strings.Cut(after, ">"); ok {
@@ -71,7 +72,7 @@ func parseSyslog(line string, year int, now time.Time) (s syslogLine, ok bool) {
 	return s, true
 }
 
-// afterFields is what stands behind the first n words.
+// afterFields returns what follows the first n words.
 func afterFields(s string, n int) string {
 	for range n {
 		s = strings.TrimLeft(s, " ")
@@ -80,7 +81,7 @@ func afterFields(s string, n int) string {
 	return strings.TrimLeft(s, " ")
 }
 
-// structured passes over the structured data of RFC 5424 6.3.
+// structured skips the structured data of RFC 5424 6.3.
 func structured(s string) string {
 	if rest, ok := strings.CutPrefix(s, "-"); ok {
 		return rest
@@ -101,7 +102,7 @@ func structured(s string) string {
 	return s
 }
 
-// oldTime reads Sep 23 19:52:21, which is in the local time of its host, taken for ours.
+// oldTime parses Sep 23 19:52:21, in the host's local time, which is assumed to be ours.
 func oldTime(s string, year int, now time.Time) (time.Time, bool) {
 	t, err := time.ParseInLocation("Jan 2 15:04:05", s, time.Local)
 	if err != nil {
@@ -117,7 +118,7 @@ func oldTime(s string, year int, now time.Time) (time.Time, bool) {
 	return t.UTC(), true
 }
 
-// journalEntry is an entry of systemd's journal that matters: of full_audit, or any of Samba's.
+// journalEntry is the relevant part of an entry of systemd's journal: of full_audit, or any of Samba's.
 func (l *Reader) journalEntry(message, identifier, micros, host string) {
 	var at time.Time
 	if n, err := strconv.ParseInt(micros, 10, 64); err == nil {
@@ -131,11 +132,11 @@ func (l *Reader) journalEntry(message, identifier, micros, host string) {
 	l.samba.line(l, []byte(message), at, host)
 }
 
-// isJournal tells whether a text begins as journalctl -o export writes.
+// isJournal reports whether a text begins as journalctl -o export writes.
 func isJournal(text []byte) bool { return bytes.HasPrefix(text, []byte("__CURSOR=")) }
 
-// readJournal reads the journal's export: name=value, or a name, a length in eight bytes and a value of any bytes; an empty line
-// ends an entry. See systemd's Journal Export Formats.
+// readJournal reads the journal's export: name=value, or a name, a length in eight bytes and a value of any bytes; an
+// empty line ends an entry. See systemd's Journal Export Formats.
 func (l *Reader) readJournal(ctx context.Context, r *bufio.Reader) error {
 	fields := map[string]string{}
 	end := func() {
@@ -189,7 +190,7 @@ func (l *Reader) readJournal(ctx context.Context, r *bufio.Reader) error {
 	}
 }
 
-// longLine reads a line of which no more than maxJSONValue bytes are kept.
+// longLine reads a line and keeps at most maxJSONValue bytes of it.
 func longLine(r *bufio.Reader) (string, error) {
 	var line []byte
 	for {

@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// winEvent is a Windows event in whichever shape a source keeps it.
+// winEvent is a Windows event, whatever its source's format.
 type winEvent interface {
 	ID() int
 	Provider() string
@@ -22,8 +22,8 @@ type winEvent interface {
 	Time() time.Time
 	UserID() string
 	failed() bool                    // an audit failure
-	Text(name string) string         // the first datum of the name
-	values(yield func(v datum) bool) // all data in their order
+	Text(name string) string         // the first value with the name
+	values(yield func(v datum) bool) // all data in order
 }
 
 // datum is one named value; events from before Vista have no names.
@@ -44,18 +44,18 @@ const (
 	providerEventlog  = "Microsoft-Windows-Eventlog"
 )
 
-// maxHosts bounds the hosts for which missing kinds of events are told.
+// maxHosts bounds the hosts for which missing kinds of events are noted.
 const maxHosts = 4096
 
-// hostSeen is which kinds of events a host's Security log held.
+// hostSeen is the kinds of events in a host's Security log.
 type hostSeen struct {
 	logons, tree, open, anyAudit bool
 
 	checks int // of NTLM, event 4776
 }
 
-// windowsLog turns events into uses. The meaning of the events and their fields is Microsoft's documentation of each
-// event; what no document says is left out or said as unknown.
+// windowsLog turns events into uses. The meaning of events and their fields is from Microsoft's documentation of each
+// event; what is not documented is omitted or unknown.
 type windowsLog struct {
 	add    func(model.Use)
 	cov    *observe.Coverage
@@ -63,19 +63,19 @@ type windowsLog struct {
 	hosts  map[string]*hostSeen
 	source string
 
-	numbered  map[logName]*numbering // what the file that is being read has of its logs
+	numbered  map[logName]*numbering // what the current file contains of its logs
 	now       *numbering             // of the last event
 	nowName   logName
 	stretches []stretch
 
-	policies []policyOf // of the hosts' auditing, where somebody told
+	policies []policyOf // the hosts' audit policies, if known
 }
 
 func newWindowsLog(add func(model.Use), cov *observe.Coverage) *windowsLog {
 	return &windowsLog{add: add, cov: cov, join: newLogonJoin(add), hosts: make(map[string]*hostSeen)}
 }
 
-// event takes one event. Most of a log is passed over by number alone.
+// event handles one event. Most of a log is skipped by number alone.
 func (w *windowsLog) event(e winEvent) {
 	id := e.ID()
 	if x, ok := e.(numberedEvent); ok {
@@ -114,7 +114,7 @@ func (w *windowsLog) event(e winEvent) {
 	}
 }
 
-// counted are the events that tell something; others of the same logs are counted together.
+// counted are the events that are counted by number; others of the same logs are counted together.
 var counted = map[int]bool{
 	528: true, 540: true, 4624: true, 4625: true, 4657: true, 5140: true, 5145: true, 5712: true,
 	16962: true, 16963: true, 16964: true, 16965: true, 16966: true, 16967: true, 16968: true, 16969: true,
@@ -146,7 +146,7 @@ func (w *windowsLog) host(e winEvent) *hostSeen {
 	return h
 }
 
-// row is a use with what every event tells.
+// row returns a use with what every event says.
 func (w *windowsLog) row(e winEvent, layer model.Layer) model.Use {
 	t := e.Time()
 	u := model.Use{
@@ -158,16 +158,16 @@ func (w *windowsLog) row(e winEvent, layer model.Layer) model.Use {
 	return u
 }
 
-// needed are the data without which an event tells nothing.
+// needed are the data without which an event says nothing.
 var needed = map[int]string{4624: "LogonType", 4625: "LogonType", 5140: "ShareName", 5145: "ShareName"}
 
-// dataless tells whether an event has lost its data, or keeps them where nobody here looks.
+// dataless reports whether an event has lost its data, or keeps them in an unknown place.
 func dataless(e winEvent) bool {
 	name := needed[e.ID()]
 	return name != "" && e.Text(name) == ""
 }
 
-// security takes the audit events of the Security log.
+// security handles the audit events of the Security log.
 func (w *windowsLog) security(e winEvent, id int) {
 	h := w.host(e)
 	h.anyAudit = true
@@ -206,7 +206,7 @@ func (w *windowsLog) security(e winEvent, id int) {
 	}
 }
 
-// logon takes 4624, a successful logon. Only network logons can use IPC$.
+// logon handles 4624, a successful logon. Only network logons can use IPC$.
 func (w *windowsLog) logon(e winEvent) {
 	if e.Text("LogonType") != "3" {
 		return
@@ -230,13 +230,13 @@ func (w *windowsLog) logon(e winEvent) {
 	w.joinLogon(e, u, e.Text("TargetLogonId"), cleanAddress(e.Text("WorkstationName")))
 }
 
-// named records a logon with NTLM as other hosts' logs name it, so that their clocks can be compared.
+// named records a logon with NTLM under the names that other hosts' logs use, so that their clocks can be compared.
 func (w *windowsLog) named(e winEvent, account, computer string) {
 	w.cov.LogonNamed(e.Computer(), w.source, undash(account), undash(computer), e.Time())
 }
 
-// joinLogon gives the row of a stranger's logon always, and one with LM or NTLMv1, that of another account only when it used
-// IPC$: a network logon may belong to any service.
+// joinLogon emits the row of a stranger's logon always, and of one with LM or NTLMv1; that of another account only if
+// it used IPC$, because a network logon may be for any service.
 func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string) {
 	stranger := u.Identity.IsStranger()
 	if stranger && u.Client == "" && workstation == "" {
@@ -261,7 +261,7 @@ func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string) 
 	w.join.logon(logonKey{observe.Clip(e.Computer()), n}, u, workstation, stranger || weak)
 }
 
-// oldLogon takes 540, and 528 for other types than network, of Windows before Vista: the data have no names but an order.
+// oldLogon handles 540, and 528 for other types than network, of Windows before Vista: their data have no names.
 func (w *windowsLog) oldLogon(e winEvent, id int) {
 	var v []string
 	for d := range e.values {
@@ -282,7 +282,7 @@ func (w *windowsLog) oldLogon(e winEvent, id int) {
 	w.joinLogon(e, u, v[2], cleanAddress(v[6]))
 }
 
-// failedLogon takes 4625. Which service was asked is not told.
+// failedLogon handles 4625. The event does not say which service was asked.
 func (w *windowsLog) failedLogon(e winEvent) {
 	if e.Text("LogonType") != "3" {
 		return
@@ -314,7 +314,7 @@ func (w *windowsLog) failedLogon(e winEvent) {
 	w.add(u)
 }
 
-// share takes 5140, a tree connect, and 5145, the share's own check of an open.
+// share handles 5140, a tree connect, and 5145, the share's own check of an open.
 func (w *windowsLog) share(e winEvent, id int) {
 	if cleanShare(e.Text("ShareName")) != "IPC$" {
 		w.cov.CountRead("accesses to shares other than IPC$", 1)
@@ -326,7 +326,7 @@ func (w *windowsLog) share(e winEvent, id int) {
 		if u.Pipe = cleanPipe(e.Text("RelativeTargetName")); u.Pipe != "" {
 			u.Layer = model.LayerOpen
 		} else if u.Outcome == model.Allowed {
-			return // the share's root, which 5140 tells
+			return // the share's root, which 5140 reports
 		}
 	}
 	if u.Outcome == model.Denied {
@@ -350,7 +350,7 @@ func (w *windowsLog) share(e winEvent, id int) {
 	w.join.use(logonKey{observe.Clip(e.Computer()), n}, u)
 }
 
-// rpc takes 5712, which tells that a call was attempted and not how it ended.
+// rpc handles 5712, which reports an attempted call and not its outcome.
 func (w *windowsLog) rpc(e winEvent) {
 	if p := e.Text("ProtocolSequence"); !strings.Contains(strings.ToLower(p), "ncacn_np") {
 		w.cov.CountRead("RPC calls that do not use a pipe", 1)
@@ -369,7 +369,7 @@ func (w *windowsLog) rpc(e winEvent) {
 	w.add(u)
 }
 
-// sam takes the events of the restriction of remote SAM calls, all of the System log.
+// sam handles the events of the restriction of remote SAM calls, all in the System log.
 func (w *windowsLog) sam(e winEvent, id int) {
 	switch id {
 	case 16962:
@@ -422,7 +422,7 @@ func (w *windowsLog) notice(e winEvent, id, client, what, evidence string) {
 	w.cov.Notice(model.Notice{ID: id, Time: e.Time(), Host: observe.Clip(e.Computer()), Client: observe.Clip(client), What: what, Evidence: evidence, Source: w.source})
 }
 
-// close gives what still waits and says what the logs could not show.
+// close emits what still waits and notes what the logs could not show.
 func (w *windowsLog) close() {
 	w.join.close()
 	w.fileEnds()

@@ -11,13 +11,13 @@ import (
 	"ipcguard/internal/status"
 )
 
-// The channels of the SMB server and client. Ids and fields are those of the provider manifests of Windows 11 24H2; older
-// releases have fewer fields, and one that is not there is not told.
+// The channels of the SMB server and client. IDs and fields are those of the provider manifests of Windows 11 24H2;
+// older releases have fewer fields, and a missing field is unknown.
 
 // dialectSMB1 is how model.Use names SMB1.
 const dialectSMB1 = "NT LM 0.12"
 
-// sockaddr reads a ClientAddress: a SOCKADDR as hexadecimal digits. The family is little-endian, the port is not.
+// sockaddr parses a ClientAddress: a SOCKADDR as hexadecimal digits. The family is little-endian, the port is not.
 func sockaddr(s string) (string, bool) {
 	b, err := hex.DecodeString(strings.TrimPrefix(strings.TrimSpace(s), "0x"))
 	if err != nil || len(b) < 8 {
@@ -35,7 +35,7 @@ func sockaddr(s string) (string, bool) {
 	return "", false
 }
 
-// smbClient is who an event of the SMB server is about: its address, or else the name that it gave.
+// smbClient returns the client of an SMB server's event: its address, or else its name.
 func smbClient(e winEvent) string {
 	if a, ok := sockaddr(e.Text("ClientAddress")); ok {
 		return a
@@ -52,7 +52,7 @@ func smbClient(e winEvent) string {
 	return name
 }
 
-// smbNotices are events that an administrator should know and that are no use of anything.
+// smbNotices are events that an administrator should know and that are not uses.
 var smbNotices = map[string]struct{ id, what string }{
 	"Operational 1003": {"smb-not-encrypted", "a client sent a message that should have been encrypted and was not"},
 	"Operational 1004": {"smb-wrong-signature", "a message had a wrong signature"},
@@ -65,7 +65,7 @@ var smbNotices = map[string]struct{ id, what string }{
 	"Audit 3027":       {"client-without-signing-or-encryption", "an SMB1 client may not sign; Microsoft says that this event may be wrong both ways"},
 }
 
-// smbServer takes the SMB server's own channels.
+// smbServer handles the SMB server's channels.
 func (w *windowsLog) smbServer(e winEvent, id int) {
 	channel := e.Channel()
 	channel = channel[strings.LastIndexByte(channel, '/')+1:]
@@ -116,7 +116,7 @@ func (w *windowsLog) smbServer(e winEvent, id int) {
 	w.add(u)
 }
 
-// refusedSetup takes 551, a session setup that failed.
+// refusedSetup handles 551, a session setup that failed.
 func (w *windowsLog) refusedSetup(e winEvent, u *model.Use, basis string) {
 	u.Outcome = model.Denied
 	if code, ok := logonID(e.Text("Status")); ok && code < 1<<32 {
@@ -127,7 +127,7 @@ func (w *windowsLog) refusedSetup(e winEvent, u *model.Use, basis string) {
 	u.Account, u.Basis = accountName(u.Identity, "", e.Text("UserName")), basis+"the session setup failed: "+who
 }
 
-// truthOf reads a boolean as events have it.
+// truthOf parses a boolean of an event.
 func truthOf(s string) model.Tristate {
 	switch strings.ToLower(strings.TrimSpace(s)) {
 	case "true", "1", "0x1":
@@ -149,7 +149,7 @@ var smbClientNotices = map[int]struct{ id, what string }{
 	32002: {"smb1-as-client", "this host, as a client, met SMB1"},
 }
 
-// smbClientEvent takes the SMB client's channels.
+// smbClientEvent handles the SMB client's channels.
 func (w *windowsLog) smbClientEvent(e winEvent, id int) {
 	if n, ok := smbClientNotices[id]; ok {
 		w.notice(e, n.id, "", n.what, fmt.Sprintf("SMBClient event %d", id))

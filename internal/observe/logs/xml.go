@@ -14,7 +14,8 @@ import (
 	"unicode/utf16"
 )
 
-// maxXMLEvent is the longest event read from XML. A record is less than 64 KiB in the log, which is less than this as text.
+// maxXMLEvent is the maximum length of an event in XML. A record has at most 64 KiB in the log, and its XML is shorter
+// than this.
 const maxXMLEvent = 1 << 20
 
 // xmlEvent is an exported event: what wevtutil and the Event Viewer write.
@@ -59,7 +60,7 @@ func (e *xmlEvent) ID() int {
 	return n
 }
 
-// EventRecordID is the event's number in its log; 0 is not told.
+// EventRecordID returns the event's number in its log; 0 if unknown.
 func (e *xmlEvent) EventRecordID() uint64 {
 	n, _ := strconv.ParseUint(strings.TrimSpace(e.System.EventRecordID), 10, 64)
 	return n
@@ -104,7 +105,7 @@ func (e *xmlEvent) values(yield func(datum) bool) {
 	}
 }
 
-// readXML reads events one by one, so that one that is not XML costs itself alone.
+// readXML reads events one by one, so that malformed XML affects only its own event.
 func (l *Reader) readXML(ctx context.Context, r *bufio.Reader) error {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, 2*maxXMLEvent)
@@ -121,7 +122,7 @@ func (l *Reader) readXML(ctx context.Context, r *bufio.Reader) error {
 	return s.Err()
 }
 
-// xmlRecord takes one event.
+// xmlRecord handles one event.
 func (l *Reader) xmlRecord(text []byte) {
 	var e xmlEvent
 	if err := xml.Unmarshal(text, &e); err != nil || e.ID() < 0 {
@@ -137,7 +138,7 @@ var (
 	closeEvent = []byte("</Event>")
 )
 
-// splitEvents is a bufio.SplitFunc that gives <Event …>…</Event>, and empty tokens for what stands between.
+// splitEvents is a bufio.SplitFunc that returns <Event …>…</Event>, and empty tokens for what is between them.
 func splitEvents(data []byte, atEOF bool) (int, []byte, error) {
 	start := 0
 	for {
@@ -174,12 +175,12 @@ func splitEvents(data []byte, atEOF bool) (int, []byte, error) {
 	return start, nil, nil
 }
 
-// isUTF16 tells by its byte order mark whether a text is UTF-16.
+// isUTF16 reports whether a text is UTF-16, by its byte order mark.
 func isUTF16(head []byte) bool {
 	return bytes.HasPrefix(head, []byte{0xff, 0xfe}) || bytes.HasPrefix(head, []byte{0xfe, 0xff})
 }
 
-// utf8Reader turns UTF-16 with a byte order mark, as PowerShell writes files, into UTF-8.
+// utf8Reader converts UTF-16 with a byte order mark, as PowerShell writes files, to UTF-8.
 func utf8Reader(r *bufio.Reader) io.Reader {
 	mark, _ := r.Peek(2)
 	switch {
@@ -211,7 +212,7 @@ func (u *utf16Reader) Read(p []byte) (int, error) {
 		for i := 0; i+1 < n; i += 2 {
 			units = append(units, u.order.Uint16(raw[i:]))
 		}
-		if last := units[len(units)-1]; last >= 0xd800 && last < 0xdc00 { // a pair cut in two by the buffer
+		if last := units[len(units)-1]; last >= 0xd800 && last < 0xdc00 { // a surrogate pair split by the buffer
 			if b, err := u.r.Peek(2); err == nil {
 				units = append(units, u.order.Uint16(b))
 				_, _ = u.r.Discard(2)

@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// Short writes rows as one line each, without times, basis and source.
+// Short formats rows as one line each, without times, basis and source.
 func Short(rows []model.Use) []string {
 	var out []string
 	for _, u := range rows {

@@ -1,5 +1,6 @@
-// Package observetest makes captures of SMB traffic for tests and benchmarks: Ethernet, IPv4 and TCP in segments of the usual
-// size, around messages that internal/smb and internal/dcerpc encode. What a capture holds is known to the byte.
+// Package observetest makes captures of SMB traffic for tests and benchmarks: Ethernet, IPv4 and TCP in segments of the
+// usual size, around messages that internal/smb and internal/dcerpc encode. The content of a capture is known to the
+// byte.
 package observetest
 
 import (
@@ -15,7 +16,7 @@ import (
 	"ipcguard/internal/smb/smb2"
 )
 
-// Maker writes a capture of made traffic: Ethernet, IPv4, TCP in segments of the usual size.
+// Maker writes a capture.
 type Maker struct {
 	w       *bufio.Writer
 	Packets int // written so far
@@ -23,8 +24,8 @@ type Maker struct {
 	port    uint16
 	Seq     [2]uint32               // of the next byte, by direction: to the server, to the client
 	MID     uint64                  // of the next message
-	Pack    func(msg []byte) []byte // what becomes of each message after NEGOTIATE; nil: it stays
-	held    *[2][]byte              // what Together has collected, by direction; nil outside of it
+	Pack    func(msg []byte) []byte // changes each message after NEGOTIATE; nil leaves it unchanged
+	held    *[2][]byte              // what Together has collected, by direction; else nil
 }
 
 const (
@@ -54,7 +55,7 @@ func Create(t testing.TB, path string) (*Maker, func()) {
 	}
 }
 
-// Packet writes one segment; up is to the server.
+// Packet writes one segment; up means to the server.
 func (m *Maker) Packet(up bool, flags byte, payload []byte) {
 	var b [16 + 54]byte
 	le, be := binary.LittleEndian, binary.BigEndian
@@ -132,8 +133,8 @@ func (m *Maker) segments(up bool, b []byte) {
 	}
 }
 
-// Together sends all requests that body makes at once, and then all answers, as clients do that do not wait: segments hold
-// several messages, and parts of them.
+// Together sends all requests that body makes at once, and then all answers, like clients that do not wait: segments
+// contain several messages, and parts of them.
 func (m *Maker) Together(body func()) {
 	m.held = new([2][]byte)
 	body()
@@ -155,7 +156,7 @@ func (m *Maker) Ask(h smb2.Header, request, response smb2.Body, status uint32) {
 
 const madeSession, madeIPC, madeDisk = 0x77, 1, 2
 
-// Logon is a null session to IPC$ with the pipe srvsvc open and bound.
+// Logon makes a null session to IPC$ with the pipe srvsvc open and bound.
 func (m *Maker) Logon(t testing.TB) {
 	m.Ask(smb2.Header{Command: smb2.Negotiate}, &smb2.NegotiateRequest{Dialects: []uint16{smb2.Dialect210}}, &smb2.NegotiateResponse{Dialect: smb2.Dialect210}, 0)
 	first, err := (&ntlm.Negotiate{Flags: ntlm.NegotiateUnicode}).Append(nil)

@@ -10,8 +10,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Facts are how often something happened in a capture, by what it is: a logon, a connect to IPC$, an opened pipe, a bound
-// interface, a call, a fault.
+// Facts counts what happened in a capture: logons, connects to IPC$, opened pipes, bound interfaces, calls, faults.
 type Facts map[string]int64
 
 // FactsOf counts the facts of rows.
@@ -63,7 +62,7 @@ func withoutSMB1(rows []model.Use) []model.Use {
 	return out
 }
 
-// Disagree says where the facts of rows and of tshark differ, a line each.
+// Disagree returns the differences between the facts of rows and of tshark, one a line.
 func Disagree(rows []model.Use, tshark Shark) (lines []string) {
 	told := FactsOf(withoutSMB1(rows))
 	for k, n := range told {
@@ -80,12 +79,12 @@ func Disagree(rows []model.Use, tshark Shark) (lines []string) {
 	return lines
 }
 
-// Shark is what tshark tells of a capture. Unsure are opens in trees whose connect was not captured, and which it does not
-// guess: on disk or of IPC$.
+// Shark is what tshark finds in a capture. Unsure are opens in trees whose connect was not captured; it does not guess
+// whether they are on a disk or IPC$.
 type Shark struct{ Sure, Unsure Facts }
 
-// Tshark has tshark read a capture: fields gives, of each frame that a filter takes, the values of fields, those of one field
-// joined with commas, as peer.Fields does.
+// Tshark runs tshark on a capture: it returns, for each frame that a filter accepts, the values of fields, several of
+// one field joined with commas, as peer.Fields does.
 func Tshark(fields func(filter string, names ...string) [][]string) Shark {
 	names := []string{
 		"tcp.stream", "tcp.dstport", "smb2.cmd", "smb2.flags.response", "smb2.msg_id", "smb2.nt_status", "smb2.tree", "smb2.filename",
@@ -110,10 +109,10 @@ func Tshark(fields func(filter string, names ...string) [][]string) Shark {
 	return s.Shark
 }
 
-// frame is what tshark tells of one.
+// frame is tshark's fields of one frame.
 type frame map[string][]string
 
-// nth is the value that belongs to the ith of n messages; empty where that cannot be told.
+// nth returns the value of the ith of n messages; empty if unknown.
 func (f frame) nth(name string, i, n int) string {
 	if v := f[name]; len(v) == n {
 		return v[i]
@@ -125,16 +124,16 @@ func (f frame) up() bool {
 	return f.nth("tcp.dstport", 0, 1) == "445" || f.nth("tcp.dstport", 0, 1) == "139"
 }
 
-// question is a request that waits for its answer.
+// question is an unanswered request.
 type question struct {
 	command, what string
-	facts         Facts // that it goes to
+	facts         Facts // of the request
 }
 
 type sharkReader struct {
 	Shark
 	open map[[2]string]question // by stream and message
-	held map[[2]string][]string // what is bound behind an open in the same compound, which counts if the pipe opens
+	held map[[2]string][]string // bound after an open in the same compound, which counts if the open succeeds
 }
 
 func (s *sharkReader) answered(q question, hex string) {
@@ -145,8 +144,8 @@ func (s *sharkReader) answered(q question, hex string) {
 	q.facts[q.what+" "+name]++
 }
 
-// smb2 takes the messages of a frame that are SMB2. It returns, for each request that may carry a message of RPC, the open
-// before it in the same compound, if there is one.
+// smb2 handles the SMB2 messages of a frame. It returns, for each request that may carry an RPC message, the preceding
+// open in the same compound, if any.
 func (s *sharkReader) smb2(f frame) (carriers [][2]string) {
 	const write, ioctl = "9", "11"
 	commands := f["smb2.cmd"]
@@ -184,7 +183,7 @@ func (s *sharkReader) smb2(f frame) (carriers [][2]string) {
 			carriers = append(carriers, opens)
 		}
 		tree := f.nth("smb2.tree", i, all)
-		if trees := f["smb2.tree"]; all == 1 && len(trees) > 1 { // that of the header's number as well, when it was known before
+		if trees := f["smb2.tree"]; all == 1 && len(trees) > 1 { // that of the header as well, if it was known before
 			tree = trees[len(trees)-1]
 		}
 		switch {
@@ -207,7 +206,7 @@ func isIPC(tree string) bool { return strings.HasSuffix(strings.ToUpper(tree), "
 
 func pipe(name string) string { return strings.ToLower(strings.TrimPrefix(name, `\`)) }
 
-// of are the facts that an open in a tree goes to: nil for a disk's.
+// of returns the facts of an open's tree: nil for a disk's.
 func (s *sharkReader) of(tree string) Facts {
 	switch {
 	case tree == "":
@@ -218,16 +217,16 @@ func (s *sharkReader) of(tree string) Facts {
 	return nil
 }
 
-// who is empty, or tells a null session: without a name and without a response, for which tshark shows where it would be.
+// who returns empty, or the word for a null session: no name and no response, for which tshark shows its offset.
 func (f frame) who() string {
-	const smallest = 2 * 24 // digits of a response, of LM
+	const smallest = 2 * 24 // digits of an LM response
 	if name := f.nth("ntlmssp.auth.username", 0, 1); (name == "" || name == "NULL") && len(f.nth("ntlmssp.auth.ntresponse", 0, 1)) < smallest {
 		return ", anonymous"
 	}
 	return ""
 }
 
-// smb1 takes requests that are SMB1.
+// smb1 handles SMB1 requests.
 func (s *sharkReader) smb1(f frame) {
 	if f.nth("smb.flags.response", 0, 1) != "0" {
 		return
@@ -251,7 +250,7 @@ func (s *sharkReader) smb1(f frame) {
 	}
 }
 
-// rpc takes what pipes carry. Some servers' answers repeat the request: it counts in its own direction alone.
+// rpc handles what pipes carry. Some servers' answers repeat the request: it counts only in its own direction.
 func (s *sharkReader) rpc(f frame, carriers [][2]string) {
 	const request, fault, bind, alter = "0", "3", "11", "14"
 	kinds, contexts, uuids := f["dcerpc.pkt_type"], f["dcerpc.cn_num_ctx_items"], f["dcerpc.cn_bind_to_uuid"]
@@ -271,7 +270,7 @@ func (s *sharkReader) rpc(f frame, carriers [][2]string) {
 			var mine []string // a client with several pipes may send the binds of two in one segment
 			if len(contexts) > 0 {
 				n, _ := strconv.Atoi(contexts[0])
-				n = min(n, len(uuids)) // fewer where the capture cut the packet
+				n = min(n, len(uuids)) // fewer if the capture cut the packet
 				mine, uuids, contexts = slices.Clone(uuids[:n]), uuids[n:], contexts[1:]
 			}
 			slices.Sort(mine)

@@ -6,16 +6,16 @@ import (
 	"slices"
 )
 
-// Fragments of a datagram are held until all of it is there. IPv4 names a datagram by its addresses, protocol and number,
-// RFC 791 3.2; IPv6 by addresses and number, RFC 8200 4.5.
+// Fragments of a datagram are held until it is complete. IPv4 identifies a datagram by its addresses, protocol and
+// number, RFC 791 3.2; IPv6 by addresses and number, RFC 8200 4.5.
 
 const (
-	// maxDatagrams and maxFragmentBytes bound what is held: fragments of SMB traffic are rare, and a flood of first ones must
-	// not cost memory. 4 MiB are 64 datagrams of the longest kind.
+	// maxDatagrams and maxFragmentBytes bound what is held: fragments of SMB traffic are rare, and a flood of first ones
+	// must not use up memory. 4 MiB are 64 datagrams of the longest kind.
 	maxDatagrams     = 1024
 	maxFragmentBytes = 4 << 20
-	// maxFragments bounds one datagram: 64 KiB in pieces of the smallest link, RFC 791's 68 bytes, would be more than anybody
-	// sends; 1,280 bytes, IPv6's least, make 52.
+	// maxFragments bounds one datagram: nobody sends 64 KiB in parts of the smallest link, RFC 791's 68 bytes; 1,280
+	// bytes, IPv6's minimum, make 52.
 	maxFragments = 256
 	maxDatagram  = 1 << 16
 )
@@ -40,10 +40,10 @@ type datagram struct {
 	next  byte
 	count int64 // packets
 	came  []print
-	done  bool // it is handed over, and stays to know its parts where they come twice, as mirrors of two ports have them
+	done  bool // it was returned, and stays to recognize repeated fragments, as mirrors of two ports have them
 }
 
-// print tells a fragment from others of the same number.
+// print identifies a fragment among others with the same number.
 type print struct {
 	offset, length int
 	sum            uint64
@@ -52,16 +52,16 @@ type print struct {
 // printSize is what a print costs, in bytes.
 const printSize = 24
 
-// fragments are the datagrams that are not whole, the oldest first.
+// fragments holds the incomplete datagrams, oldest first.
 type fragments struct {
 	byKey map[datagramKey]*list.Element
 	order list.List
 	bytes int
-	lost  int64 // packets of datagrams that were given up
+	lost  int64 // packets of dropped datagrams
 	seed  maphash.Seed
 }
 
-// waiting is how many packets are held, and were given up: they stay unread.
+// waiting returns the number of packets that are held or were dropped: they stay unread.
 func (f *fragments) waiting() int64 {
 	n := f.lost
 	for e := f.order.Front(); e != nil; e = e.Next() {
@@ -70,8 +70,8 @@ func (f *fragments) waiting() int64 {
 	return n
 }
 
-// add takes a fragment. When it is the one that was missing, the datagram is given with what its first fragment calls next.
-// False: it is held, or given up.
+// add adds a fragment. If it was the last missing one, add returns the datagram and the protocol that its first
+// fragment names. It returns false if the fragment is held or dropped.
 func (f *fragments) add(k datagramKey, next byte, offset int, more bool, data []byte) ([]byte, byte, bool) {
 	if f.byKey == nil {
 		f.byKey, f.seed = make(map[datagramKey]*list.Element), maphash.MakeSeed()
@@ -82,7 +82,7 @@ func (f *fragments) add(k datagramKey, next byte, offset int, more bool, data []
 		if slices.Contains(e.Value.(*datagram).came, mark) {
 			return nil, 0, false
 		}
-		f.drop(e) // the number is used again
+		f.drop(e) // the number is reused
 		e = nil
 	}
 	if e == nil {
@@ -114,14 +114,14 @@ func (f *fragments) add(k datagramKey, next byte, offset int, more bool, data []
 	return nil, 0, false
 }
 
-// bound gives up the oldest.
+// bound drops the oldest.
 func (f *fragments) bound() {
 	for f.order.Len() > maxDatagrams || f.bytes > maxFragmentBytes {
 		f.drop(f.order.Front())
 	}
 }
 
-// insert keeps a part; the copy that came first counts. False: the datagram is none that a host would take.
+// insert stores a fragment; the first copy counts. It returns false if no host would accept the datagram.
 func (f *fragments) insert(d *datagram, offset int, more bool, data []byte) bool {
 	end := offset + len(data)
 	if end > maxDatagram || len(d.came) > maxFragments || d.total >= 0 && (end > d.total || !more && end != d.total) {

@@ -10,8 +10,8 @@ import (
 // etherWCCP marks packets that a router redirects, inside GRE.
 const etherWCCP = 0x883E
 
-// withoutTCP are the EtherTypes behind which there is no IP. Others that are not followed are told by their number. See
-// IANA's IEEE 802 numbers.
+// withoutTCP are the EtherTypes without IP. Others that are not followed are counted by number. See IANA's IEEE 802
+// numbers.
 var withoutTCP = map[uint16]bool{
 	0x0806: true, 0x8035: true, // ARP, RARP
 	0x0842: true, 0x9000: true, // wake on LAN, loop test
@@ -24,7 +24,7 @@ var withoutTCP = map[uint16]bool{
 	0x6002: true, 0x6003: true, 0x6004: true, // DEC
 }
 
-// etherReason names what an EtherType that is not followed stands for.
+// etherReason returns the reason for an EtherType that is not followed.
 func etherReason(proto uint16) Reason {
 	switch {
 	case proto == 0, withoutTCP[proto]:
@@ -35,8 +35,8 @@ func etherReason(proto uint16) Reason {
 	return Reason(fmt.Sprintf("EtherType 0x%04X is not followed", proto))
 }
 
-// llc reads what stands behind 802.3's length or 802.11's header: an EtherType by way of SNAP, or none. See IEEE 802.2 and
-// RFC 1042.
+// llc parses what follows 802.3's length or 802.11's header: an EtherType in SNAP, or none. See IEEE 802.2 and RFC
+// 1042.
 func llc(b []byte) (proto uint16, rest []byte) {
 	const snap = 8
 	if len(b) < snap || b[0] != 0xAA || b[1] != 0xAA || b[2] != 3 {
@@ -48,8 +48,8 @@ func llc(b []byte) (proto uint16, rest []byte) {
 	return binary.BigEndian.Uint16(b[6:]), b[snap:]
 }
 
-// radio finds the data in an 802.11 frame, behind radiotap's header where there is one. Whether a frame check follows it need
-// not be known: the IP header tells where the packet ends. See IEEE 802.11 9.2.3 and radiotap.org.
+// radio finds the data in an 802.11 frame, after radiotap's header if there is one. Whether a frame check sequence
+// follows does not matter: the IP header says where the packet ends. See IEEE 802.11 9.2.3 and radiotap.org.
 func radio(link layers.LinkType, b []byte) (proto uint16, rest []byte, why Reason) {
 	if link == layers.LinkTypeIEEE80211Radio {
 		if len(b) < 4 || int(binary.LittleEndian.Uint16(b[2:])) > len(b) {
@@ -62,7 +62,7 @@ func radio(link layers.LinkType, b []byte) (proto uint16, rest []byte, why Reaso
 		return 0, nil, Damaged
 	}
 	kind, flags := b[0], b[1]
-	if kind>>2&3 != 2 || kind&0x40 != 0 { // no data frame, or one without data
+	if kind>>2&3 != 2 || kind&0x40 != 0 { // not a data frame, or one without data
 		return 0, nil, NotTCP
 	}
 	at := short

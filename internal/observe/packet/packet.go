@@ -5,8 +5,8 @@
 //	[link: Ethernet, 802.11, Linux cooked 1/2, loopback, raw IP] [802.1Q]* [LLC | PPPoE | MPLS]
 //	[IPv4 | IPv6 + extension headers, fragments joined] [GRE, ERSPAN, VXLAN, Geneve, GTP-U, Teredo, TZSP, IP, and so on inside] [TCP] payload
 //
-// What other link types hold is found by gopacket. What holds no TCP, or is damaged, is named with a Reason and counted by
-// the caller.
+// What other link types hold is found by gopacket. What holds no TCP, or is damaged, is named with a Reason and counted
+// by the caller.
 package packet
 
 import (
@@ -15,8 +15,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// Endpoint is one side of a TCP connection. IPv4 addresses are in their IPv6-mapped form. It is a plain array, so
-// that it is a cheap key.
+// Endpoint is one side of a TCP connection. IPv4 addresses are IPv6-mapped. It is a plain array to be a cheap map key.
 type Endpoint struct {
 	IP   [16]byte
 	Port uint16
@@ -26,11 +25,11 @@ type Endpoint struct {
 type Segment struct {
 	Src, Dst Endpoint
 	Seq, Ack uint32
-	Window   uint16 // as it is written; a SYN says how it is scaled later
-	Scale    int8   // of a SYN: the shift of later windows, NoScale where none is offered
+	Window   uint16 // as in the header; a SYN says how later ones are scaled
+	Scale    int8   // of a SYN: the shift of later windows, NoScale if none is offered
 	Flags    Flags
 	Payload  []byte
-	Missing  int // bytes of payload that were on the wire and not in the capture, behind Payload
+	Missing  int // payload bytes that were on the wire and were not captured, after Payload
 }
 
 // Flags are TCP's flags. See RFC 9293 3.1.
@@ -45,7 +44,7 @@ const (
 	ACK
 )
 
-// Reason says why a packet gave no segment.
+// Reason says why a packet has no segment.
 type Reason string
 
 // The reasons.
@@ -59,7 +58,7 @@ const (
 	LinkType  Reason = "link type that cannot be read"
 )
 
-// Link types beyond those that layers names. See www.tcpdump.org/linktypes.html.
+// Link types that package layers lacks. See www.tcpdump.org/linktypes.html.
 const (
 	linkRawBSD   = 12
 	linkRawOBSD  = 14
@@ -83,26 +82,25 @@ const (
 	protoUDP = 17
 )
 
-// maxTags bounds the stack of VLAN tags, and of MPLS labels: two are in use, more than a few is a forged packet.
+// maxTags bounds the stack of VLAN tags, and of MPLS labels: two are common, more than a few is a forged packet.
 const maxTags = 4
 
-// maxExtensions bounds the IPv6 extension headers: RFC 8200 4.1 names seven kinds, one of which may stand twice.
+// maxExtensions bounds the IPv6 extension headers: RFC 8200 4.1 names seven kinds, one of which may occur twice.
 const maxExtensions = 8
 
-// maxDepth bounds how many packets lie in one another, with those that were tried in vain: a mirror of what a tunnel carries
-// makes three.
+// maxDepth bounds nested packets, including failed attempts: a mirror of what a tunnel carries makes three.
 const maxDepth = 10
 
-// Decoder cuts packets. It keeps the state of IP fragments and must not be shared between goroutines.
+// Decoder finds segments. It keeps the state of IP fragments and must not be shared between goroutines.
 type Decoder struct {
 	fragments fragments
-	depth     int // of the packet at hand
+	depth     int // of the current packet
 }
 
-// Waiting is how many packets are fragments whose rest is not there, now or ever. Each of them was Held.
+// Waiting returns the number of packets that are fragments of incomplete datagrams. Each of them was counted as Held.
 func (d *Decoder) Waiting() int64 { return d.fragments.waiting() }
 
-// Decode finds the segment in data, which is what the capture has of a packet of length bytes.
+// Decode returns the segment in data, the captured part of a packet of length bytes.
 func (d *Decoder) Decode(link layers.LinkType, data []byte, length int) (Segment, Reason) {
 	d.depth = 0
 	cut := max(length-len(data), 0)
@@ -116,7 +114,7 @@ func (d *Decoder) Decode(link layers.LinkType, data []byte, length int) (Segment
 	return d.network(proto, b, cut)
 }
 
-// behindLink takes the link's header off. False: the link is none of the usual.
+// behindLink parses the link's header. It returns false if the link type is not a usual one.
 func behindLink(link layers.LinkType, b []byte) (proto uint16, rest []byte, why Reason, ok bool) {
 	header, at := 0, -1 // of the EtherType
 	switch link {
@@ -144,7 +142,7 @@ func behindLink(link layers.LinkType, b []byte) (proto uint16, rest []byte, why 
 	return binary.BigEndian.Uint16(b[at:]), rest, OK, true
 }
 
-// network takes what an EtherType stands for, of which cut bytes more were on the wire.
+// network parses what an EtherType stands for; cut more bytes were on the wire.
 func (d *Decoder) network(proto uint16, b []byte, cut int) (Segment, Reason) {
 	if d.depth++; d.depth > maxDepth {
 		return Segment{}, Damaged
@@ -238,7 +236,7 @@ func (d *Decoder) ipv6(b []byte, cut int) (Segment, Reason) {
 	return d.behind(seg, b[6], b, 40, total)
 }
 
-// behind walks IPv6's extension headers from an offset, and takes what is behind them.
+// behind parses IPv6's extension headers from an offset, and what follows them.
 func (d *Decoder) behind(seg Segment, next byte, b []byte, at, total int) (Segment, Reason) {
 	for range maxExtensions {
 		switch next {
@@ -265,7 +263,7 @@ func (d *Decoder) behind(seg Segment, next byte, b []byte, at, total int) (Segme
 	return Segment{}, Damaged
 }
 
-// body is what lies between at and total, and how much of it was not captured. Link padding is cut off.
+// body returns the bytes between at and total, and how many were not captured. Link padding is removed.
 func body(b []byte, at, total int) ([]byte, int) {
 	end := min(total, len(b))
 	return b[at:end], total - end
@@ -275,13 +273,13 @@ func mapped(b []byte) [16]byte {
 	return [16]byte{10: 0xFF, 11: 0xFF, 12: b[0], 13: b[1], 14: b[2], 15: b[3]}
 }
 
-// fragmentIPv6 takes a part of a datagram, whose header stands at an offset. See RFC 8200 4.5.
+// fragmentIPv6 handles a fragment whose header is at an offset. See RFC 8200 4.5.
 func (d *Decoder) fragmentIPv6(seg Segment, b []byte, at, total int) (Segment, Reason) {
 	if at+8 > len(b) || at+8 > total {
 		return Segment{}, Damaged
 	}
 	next, part, id := b[at], binary.BigEndian.Uint16(b[at+2:]), binary.BigEndian.Uint32(b[at+4:])
-	if part&^6 == 0 { // atomic, RFC 6946: a datagram by itself
+	if part&^6 == 0 { // atomic, RFC 6946: a complete datagram
 		return d.behind(seg, next, b, at+8, total)
 	}
 	body, missing := body(b, at+8, total)
@@ -289,7 +287,7 @@ func (d *Decoder) fragmentIPv6(seg Segment, b []byte, at, total int) (Segment, R
 	return d.join(seg, k, next, int(part&^7), part&1 != 0, body, missing)
 }
 
-// join takes a part of a datagram, and the datagram with the part that was missing.
+// join handles a fragment, and the datagram if that is now complete.
 func (d *Decoder) join(seg Segment, k datagramKey, next byte, offset int, more bool, b []byte, missing int) (Segment, Reason) {
 	if missing > 0 {
 		return Segment{}, Truncated
@@ -352,13 +350,13 @@ func tcp(seg *Segment, b []byte, missing int) Reason {
 	return OK
 }
 
-// NoScale says that a SYN does not offer to scale windows.
+// NoScale means that a SYN does not offer window scaling.
 const NoScale = -1
 
 // maxScale is the largest shift. See RFC 7323 2.3.
 const maxScale = 14
 
-// scale finds the shift in the options of a SYN. See RFC 9293 3.2 and RFC 7323 2.2.
+// scale returns the shift in the options of a SYN. See RFC 9293 3.2 and RFC 7323 2.2.
 func scale(options []byte) int8 {
 	for len(options) > 0 {
 		switch kind := options[0]; {

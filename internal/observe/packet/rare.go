@@ -5,10 +5,10 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// rare finds with gopacket the first IP packet behind a link's header that is not read here, of which cut bytes more were on
-// the wire.
+// rare uses gopacket to find the first IP packet after a link header that this package does not parse; cut more bytes
+// were on the wire.
 func (d *Decoder) rare(link layers.LinkType, data []byte, cut int) (seg Segment, why Reason) {
-	defer func() { // a decoder that is not ours, on bytes from anywhere
+	defer func() { // a third-party decoder on untrusted bytes
 		if recover() != nil {
 			seg, why = Segment{}, Damaged
 		}

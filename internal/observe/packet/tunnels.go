@@ -2,10 +2,10 @@ package packet
 
 import "encoding/binary"
 
-// Tunnels and mirrors carry packets in packets. Each function takes what stands behind the outer header, of which cut bytes
-// more were on the wire.
+// Tunnels and mirrors carry packets in packets. Each function parses what follows the outer header; cut more bytes were
+// on the wire.
 
-// ethernet takes a frame that lies in another packet.
+// ethernet parses a frame inside another packet.
 func (d *Decoder) ethernet(b []byte, cut int) (Segment, Reason) {
 	if len(b) < 14 {
 		return Segment{}, short(cut)
@@ -13,7 +13,7 @@ func (d *Decoder) ethernet(b []byte, cut int) (Segment, Reason) {
 	return d.network(binary.BigEndian.Uint16(b[12:]), b[14:], cut)
 }
 
-// short says why a header is not whole.
+// short returns why a header is incomplete.
 func short(cut int) Reason {
 	if cut > 0 {
 		return Truncated
@@ -21,8 +21,8 @@ func short(cut int) Reason {
 	return Damaged
 }
 
-// ppp takes a frame of the point-to-point protocol, with or without the bytes in front that HDLC has. See RFC 1661 2 and
-// RFC 1662 3.1.
+// ppp parses a frame of the point-to-point protocol, with or without HDLC's leading bytes. See RFC 1661 2 and RFC 1662
+// 3.1.
 func (d *Decoder) ppp(b []byte, cut int) (Segment, Reason) {
 	if len(b) >= 2 && b[0] == 0xFF && b[1] == 3 {
 		b = b[2:]
@@ -48,8 +48,8 @@ func (d *Decoder) ppp(b []byte, cut int) (Segment, Reason) {
 	return Segment{}, NotTCP
 }
 
-// mpls takes a stack of labels. What is below is not told: IP has its version there, and a pseudowire a control word that
-// begins with 0, or the frame itself. See RFC 3032 2.1 and RFC 4385 3.
+// mpls parses a stack of labels. The labels do not say what follows: IP has its version there, and a pseudowire a
+// control word that begins with 0, or the frame itself. See RFC 3032 2.1 and RFC 4385 3.
 func (d *Decoder) mpls(b []byte, cut int) (Segment, Reason) {
 	for range maxTags {
 		if len(b) < 5 {
@@ -73,7 +73,7 @@ func (d *Decoder) mpls(b []byte, cut int) (Segment, Reason) {
 	return Segment{}, Damaged
 }
 
-// Protocols of GRE that are no EtherTypes of something else.
+// Protocols of GRE that are not EtherTypes of something else.
 const (
 	greERSPAN  = 0x88BE // of type II with a sequence number, of type I without
 	greERSPAN3 = 0x22EB
@@ -102,12 +102,12 @@ func (d *Decoder) gre(b []byte, cut int) (Segment, Reason) {
 		return Segment{}, short(cut)
 	}
 	switch b = b[at:]; proto {
-	case 0: // a probe of whether the other end is there
+	case 0: // a keep-alive
 		return Segment{}, NotTCP
 	case etherWCCP:
 		return d.redirected(b, cut)
 	case grePPP:
-		if len(b) == 0 { // an acknowledgement alone
+		if len(b) == 0 { // only an acknowledgement
 			return Segment{}, NotTCP
 		}
 		return d.ppp(b, cut)
@@ -122,7 +122,7 @@ func (d *Decoder) gre(b []byte, cut int) (Segment, Reason) {
 	return d.network(proto, b, cut)
 }
 
-// mirrored takes the frame behind a switch's own header.
+// mirrored parses the frame after a switch's own header.
 func (d *Decoder) mirrored(b []byte, header, cut int) (Segment, Reason) {
 	if len(b) < header {
 		return Segment{}, short(cut)
@@ -130,7 +130,7 @@ func (d *Decoder) mirrored(b []byte, header, cut int) (Segment, Reason) {
 	return d.ethernet(b[header:], cut)
 }
 
-// erspan3 takes a header of twelve bytes, which ends with the kind of frame and whether eight more follow. See
+// erspan3 parses a header of twelve bytes, which ends with the kind of frame and whether eight more follow. See
 // draft-foschiano-erspan 4.3.
 func (d *Decoder) erspan3(b []byte, cut int) (Segment, Reason) {
 	const header, more = 12, 8
@@ -141,7 +141,7 @@ func (d *Decoder) erspan3(b []byte, cut int) (Segment, Reason) {
 	if b[11]&1 != 0 {
 		at += more
 	}
-	if kind := b[10] >> 2 & 0x1F; kind == 2 && at < len(b) { // an IP packet, no frame
+	if kind := b[10] >> 2 & 0x1F; kind == 2 && at < len(b) { // an IP packet, not a frame
 		return d.network(ipVersion(b[at:]), b[at:], cut)
 	}
 	return d.mirrored(b, at, cut)
@@ -157,7 +157,7 @@ const (
 	portTZSP       = 37008
 )
 
-// udp looks for a tunnel. Programs use the same ports by chance: what does not hold a segment is UDP as any other.
+// udp tries known tunnels. Other programs may use the same ports: what does not contain a segment counts as other UDP.
 func (d *Decoder) udp(b []byte, cut int) (Segment, Reason) {
 	const header = 8
 	if len(b) < header {
@@ -246,7 +246,7 @@ func (d *Decoder) teredo(b []byte, cut int) (Segment, Reason) {
 	return d.network(ipVersion(b), b, cut)
 }
 
-// tzsp takes what a MikroTik router mirrors: a version, a kind, the link, and fields with their lengths up to an end.
+// tzsp parses what a MikroTik router mirrors: a version, a kind, the link, and fields with their lengths up to an end.
 func (d *Decoder) tzsp(b []byte, cut int) (Segment, Reason) {
 	const header, ethernet, padding, end = 4, 1, 0, 1
 	if len(b) < header || b[0] != 1 || binary.BigEndian.Uint16(b[2:]) != ethernet {
@@ -267,7 +267,7 @@ func (d *Decoder) tzsp(b []byte, cut int) (Segment, Reason) {
 	return Segment{}, NotTCP
 }
 
-// redirected finds the packet that a router passed on to a cache. WCCPv2 puts four bytes in front of it, WCCPv1 none. See
+// redirected parses the packet that a router passed on to a cache. WCCPv2 has four bytes before it, WCCPv1 none. See
 // draft-mclaggan-wccp-v2rev1 3.12.
 func (d *Decoder) redirected(b []byte, cut int) (Segment, Reason) {
 	const header = 4

@@ -13,22 +13,22 @@ import (
 	"github.com/mikelolasagasti/xz"
 )
 
-// maxExpansion bounds the window that a compressed stream may ask for, in bytes.
+// maxExpansion bounds the window that a compressed stream may request, in bytes.
 const maxExpansion = 64 << 20
 
-// What a compressed stream may become: captures shrink to a third, logs to a twentieth, and a log that is mostly empty to a
-// hundredth. A small stream is given more room.
+// The maximum expansion of a compressed stream: captures shrink to a third, logs to a twentieth, and a mostly empty log
+// to a hundredth. A small stream may expand more.
 const (
 	maxRatio = 100
 	freeSize = 256 << 20
 )
 
-// ErrExpands says that a compressed stream becomes more than any capture or log of its size.
+// ErrExpands means that a compressed stream expands to more than any capture or log of its size.
 var ErrExpands = fmt.Errorf("it unpacks to more than %d MiB and %d times its size", freeSize>>20, maxRatio)
 
-// Decompress looks at the first bytes of r and unpacks gzip, bzip2, xz and zstd, as far as [ErrExpands] allows. A stream that is none
-// of them is given as it is. One that is cut gives an error behind what could be unpacked: of xz nearly all up to the cut, of
-// zstd whole blocks of up to 128 KiB, of bzip2 whole blocks of up to 900 kB.
+// Decompress detects gzip, bzip2, xz and zstd by the first bytes of r, and decompresses within [ErrExpands]. Any other
+// stream is returned as it is. A truncated one gives an error after what could be decompressed: of xz nearly all up to
+// the end, of zstd whole blocks of up to 128 KiB, of bzip2 whole blocks of up to 900 kB.
 func Decompress(r io.Reader) (io.Reader, error) {
 	packed := &counter{r: r}
 	b := bufio.NewReader(packed)
@@ -54,10 +54,10 @@ func Decompress(r io.Reader) (io.Reader, error) {
 	return &bounded{r: plain, packed: func() int64 { return packed.n }}, nil
 }
 
-// xzReader tells a stream that is cut as other decompressors do.
+// xzReader reports a truncated stream as other decompressors do.
 type xzReader struct{ io.Reader }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (x xzReader) Read(p []byte) (int, error) {
 	n, err := x.Reader.Read(p)
 	if errors.Is(err, xz.ErrBuf) {
@@ -66,27 +66,27 @@ func (x xzReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// counter counts what was read.
+// counter counts the bytes read.
 type counter struct {
 	r io.Reader
 	n int64
 }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	return n, err
 }
 
-// bounded ends a stream that becomes too large. packed says how long it was.
+// bounded ends a stream that expands too much. packed returns its compressed length.
 type bounded struct {
 	r      io.Reader
 	packed func() int64
 	n      int64
 }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.n += int64(n); b.n > freeSize && b.n/maxRatio > b.packed() {
@@ -95,9 +95,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Peek gives the beginning of what a stream holds when it is unpacked, up to size bytes: as much as is needed for known to tell
-// what it is, and at the end of the stream what there is. The stream that is returned begins there again. Where nothing could
-// be unpacked, head is that of the packed stream, which [Describe] tells.
+// Peek returns the beginning of a stream's decompressed content, up to size bytes: as much as known needs to recognize
+// it, or, at the end of the stream, all. The returned stream begins at the same position. If nothing could be
+// decompressed, head is that of the compressed stream, for [Describe].
 func Peek(r io.Reader, size int, known func(head []byte) bool) (stream *bufio.Reader, head []byte) {
 	packed := bufio.NewReader(r)
 	magic, _ := packed.Peek(magicLen)
@@ -113,5 +113,5 @@ func Peek(r io.Reader, size int, known func(head []byte) bool) (stream *bufio.Re
 	return b, head
 }
 
-// magicLen is the length of the longest mark that a compressed stream begins with.
+// magicLen is the length of the longest magic number of a compressed stream.
 const magicLen = 6

@@ -1,6 +1,6 @@
-// Package source opens what observe reads: one file, a folder with the folders in it, a zip archive, and streams that are
-// compressed. It knows nothing of what the files hold.
+// Package source opens what observe reads: a file, a folder with its subfolders, a zip archive, and compressed streams.
+// It does not know what the files contain.
 //
-// Rules of the room: nothing is unpacked to disk, and no archive or compressed stream gets more memory than the bounds here
-// say, whatever its header asks for.
+// The rules of this package: nothing is unpacked to disk, and no archive or compressed stream gets more memory than the
+// bounds here, whatever its header says.
 package source

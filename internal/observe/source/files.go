@@ -19,12 +19,12 @@ import (
 
 // File is one file of a folder, or of an archive in it.
 type File struct {
-	Path string // to say where it is
+	Path string // for messages
 	Open func() (io.ReadCloser, error)
 }
 
-// Files lists the regular files of a folder and of the folders in it, and those in its zip archives; or those of one archive,
-// or one file alone. An archive within an archive is a file like any other. unread counts what could not be opened.
+// Files lists the regular files of a folder and its subfolders, and those in its zip archives; or those of one archive;
+// or one file. An archive within an archive is an ordinary file. unread counts what could not be opened.
 func Files(ctx context.Context, root string, unread func(n int64)) ([]File, error) {
 	info, err := os.Stat(root)
 	if err != nil {
@@ -40,7 +40,7 @@ func Files(ctx context.Context, root string, unread func(n int64)) ([]File, erro
 			unread(1)
 			return nil
 		case !entry.Type().IsRegular():
-			return ctx.Err() // no links and devices: a folder of captures and logs has neither
+			return ctx.Err() // no links and devices: folders of captures and logs have neither
 		}
 		more, err := appendFile(out, name)
 		if err != nil {
@@ -53,7 +53,7 @@ func Files(ctx context.Context, root string, unread func(n int64)) ([]File, erro
 	return out, err
 }
 
-// appendFile adds a file, or the files of an archive.
+// appendFile appends a file, or the files of an archive.
 func appendFile(out []File, name string) ([]File, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -80,22 +80,22 @@ func appendFile(out []File, name string) ([]File, error) {
 
 var zipMagic = []byte("PK\x03\x04")
 
-// IsArchive tells from the first bytes of a file whether it is a zip archive.
+// IsArchive reports, from the first bytes of a file, whether it is a zip archive.
 func IsArchive(head []byte) bool { return bytes.HasPrefix(head, zipMagic) }
 
-// maxDirectory bounds an archive's list of its files, of which each takes several times as much in memory: some 100,000.
+// maxDirectory bounds an archive's central directory, which takes several times as much in memory: about 100,000 files.
 const maxDirectory = 8 << 20
 
-// ErrArchive says that an archive's list of files is missing, damaged or too long.
+// ErrArchive means that an archive's central directory is missing, damaged or too long.
 var ErrArchive = errors.New("a zip archive that cannot be read")
 
-// readArchive reads the list of files. What is read of them later is read through members.
+// readArchive reads the central directory. Files are read later through members.
 func readArchive(f *os.File, members io.ReaderAt) (*zip.Reader, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	// The list's size stands in the record at the archive's end, behind which a comment of 64 KiB may follow.
+	// The directory's size is in the record at the archive's end, which a comment of 64 KiB may follow.
 	const record, comment = 22, 1<<16 - 1
 	end := make([]byte, min(info.Size(), record+comment))
 	if _, err := f.ReadAt(end, info.Size()-int64(len(end))); err != nil {
@@ -112,7 +112,7 @@ func readArchive(f *os.File, members io.ReaderAt) (*zip.Reader, error) {
 	return z, nil
 }
 
-// archive is a zip archive whose list was read once. Its file is open while one of its members is.
+// archive is a zip archive whose directory was read once. Its file is open while one of its members is.
 type archive struct {
 	name string
 
@@ -121,7 +121,7 @@ type archive struct {
 	members int // that are open
 }
 
-// ReadAt is part of io.ReaderAt.
+// ReadAt implements io.ReaderAt.
 func (a *archive) ReadAt(p []byte, off int64) (int, error) { return a.file.ReadAt(p, off) }
 
 func (a *archive) open(m *zip.File) (io.ReadCloser, error) {
@@ -143,7 +143,7 @@ func (a *archive) open(m *zip.File) (io.ReadCloser, error) {
 	return &member{bounded{r: r, packed: func() int64 { return packed }}, r, a}, nil
 }
 
-// closed counts a member that is no longer open. The caller has the lock.
+// closed counts a closed member. The caller holds the lock.
 func (a *archive) closed() error {
 	if a.members--; a.members > 0 {
 		return nil
@@ -167,7 +167,7 @@ func (m *member) Close() error {
 	return errors.Join(m.opened.Close(), m.archive.closed())
 }
 
-// Read opens the file for a source's Read, which calls it by its base name.
+// Read opens the file and calls read with it and its base name.
 func (f *File) Read(ctx context.Context, read func(context.Context, string, io.Reader) error) error {
 	r, err := f.Open()
 	if err != nil {
@@ -180,11 +180,11 @@ func (f *File) Read(ctx context.Context, read func(context.Context, string, io.R
 	return nil
 }
 
-// Twins finds files that hold the same bytes, packed or not. Its zero value is ready.
+// Twins finds files with the same content, compressed or not. Its zero value is ready to use.
 type Twins struct{ byHead map[[sha256.Size]byte][]*File }
 
-// Of gives the path of an earlier file that holds the same as f, or nothing. Files that begin differently are not read to
-// their end for it.
+// Of returns the path of an earlier file with the same content as f, or nothing. It compares completely only files with
+// the same beginning.
 func (t *Twins) Of(f *File) string {
 	head := f.Head()
 	if len(head) == 0 {
@@ -212,7 +212,7 @@ func (f *File) same(other *File) (bool, error) {
 	return a == b, err
 }
 
-// sum is of what a file holds when it is unpacked, as far as that goes.
+// sum hashes a file's decompressed content, as far as it can be decompressed.
 func (f *File) sum() (sum [sha256.Size]byte, err error) {
 	r, err := f.Open()
 	if err != nil {
@@ -230,10 +230,10 @@ func (f *File) sum() (sum [sha256.Size]byte, err error) {
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
-// headLen is enough of a file, unpacked, to tell what it is.
+// headLen is the number of decompressed bytes that identify a file.
 const headLen = 64 << 10
 
-// Head is enough of what a file holds to tell what it is, as Peek gives it; nil when it cannot be read.
+// Head returns enough of a file's content to identify it, as Peek does; nil if it cannot be read.
 func (f *File) Head() []byte {
 	r, err := f.Open()
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// Sniff gives as much of the beginning of r as is needed for known to tell what it is: no more than has come is waited for,
-// so that a slow pipe is looked at as it comes. At the end of r, or when its buffer is full, it gives what there is.
+// Sniff returns as much of the beginning of r as known needs to recognize it. It never waits for more than that, so
+// that a slow pipe is recognized early. At the end of r, or when its buffer is full, it returns what there is.
 func Sniff(r *bufio.Reader, known func(head []byte) bool) []byte {
 	for want := 1; ; want = r.Buffered() + 1 {
 		_, err := r.Peek(want)
@@ -20,8 +20,8 @@ func Sniff(r *bufio.Reader, known func(head []byte) bool) []byte {
 	}
 }
 
-// Interruptible makes reading r end with the cause of ctx when that ends, even if nothing comes: a read of a quiet pipe goes on
-// beside until the program ends, and what it reads is lost.
+// Interruptible makes reading r end with the cause of ctx when that ends, even if no data arrive: a pending read of a
+// pipe continues in the background until the program ends, and its bytes are lost.
 func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 	i := &interruptible{ctx: ctx, parts: make(chan part)}
 	go func() {
@@ -67,7 +67,7 @@ func (i *interruptible) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// kinds are files that people have and that are not read, by the bytes that they begin with, and how to turn them into what is.
+// kinds are common kinds of files that are not supported, by their first bytes, and how to convert them.
 var kinds = []struct{ magic, what, hint string }{
 	{"snoop\x00\x00\x00", "a snoop capture", "editcap FILE out.pcapng makes a capture of it that is read"},
 	{"GMBU", "a Network Monitor capture", "editcap FILE out.pcapng makes a capture of it that is read"},
@@ -78,8 +78,8 @@ var kinds = []struct{ magic, what, hint string }{
 	{"MSCF", "a cabinet archive", "unpack it first: expand FILE -F:* FOLDER, or cabextract FILE"},
 }
 
-// compressions are the streams that Decompress unpacks, by their first bytes.
-// Those of xz and zstd name a window that the reader must hold.
+// compressions are the streams that Decompress supports, by their first bytes. Those of xz and zstd name a window that
+// the reader must hold.
 var compressions = []struct {
 	magic, name string
 	windowed    bool
@@ -87,7 +87,7 @@ var compressions = []struct {
 	{"\x1f\x8b", "gzip", false}, {"\xfd7zXZ\x00", "xz", true}, {"\x28\xb5\x2f\xfd", "zstd", true}, {"BZh", "bzip2", false},
 }
 
-// Describe says what a file is that nobody here reads, and what could be done about it; empty where that is not known.
+// Describe returns what an unsupported file is, and what to do about it; empty if unknown.
 func Describe(head []byte) (what, hint string) {
 	for _, k := range kinds {
 		if bytes.HasPrefix(head, []byte(k.magic)) {
@@ -114,8 +114,9 @@ func Describe(head []byte) (what, hint string) {
 	return "", ""
 }
 
-// isETL tells an event trace by its first buffer: WMI_BUFFER_HEADER begins with the buffer's size, a multiple of 1 KiB, and
-// twice more what is in use of it; the first event is the trace's own header, whose marker is 0xC0 0x02 or 0x01. See evntrace.h.
+// isETL recognizes an event trace by its first buffer: WMI_BUFFER_HEADER begins with the buffer's size, a multiple of 1
+// KiB, and twice its used size; the first event is the trace's own header, whose marker is 0xC0 0x02 or 0x01. See
+// evntrace.h.
 func isETL(b []byte) bool {
 	const header = 0x48
 	if len(b) < header+4 {
