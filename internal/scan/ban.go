@@ -8,12 +8,12 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// Servers with fail2ban, auto-block or the like shut out an address after one failed logon or a few. It looks like this:
-// a logon is refused or cut off, and from then on there is no connection. The scan asks so that nothing is lost by it
-// (anonymous first, the made-up user last) and says what it looks like.
+// Servers with fail2ban, auto-block or the like ban an address after one or a few failed logons: a logon is refused or
+// cut off, and after that no connection succeeds. The scan orders its questions so that a ban loses nothing (anonymous
+// first, the made-up user last), and reports what looks like one.
 
-// met notes how a logon ended. One that is cut off counts as refused only where another got an answer before: a network that
-// cuts every logon off bans nobody.
+// met records how a logon ended. One that is cut off counts as refused only if an earlier one got an answer: a network
+// that cuts off every logon bans nobody.
 func (h *host) met(id model.Identity, o model.Outcome, dropped bool) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
@@ -25,7 +25,7 @@ func (h *host) met(id model.Identity, o model.Outcome, dropped bool) {
 	}
 }
 
-// suspect names the identity whose refused logon may be why there is no connection any more; empty is nobody.
+// suspect returns the identity whose refused logon may have caused a ban; empty if there is none.
 func (h *host) suspect(err error) model.Identity {
 	var t *smb.TransportError
 	if !errors.As(err, &t) || ownFault(err) {
@@ -36,7 +36,7 @@ func (h *host) suspect(err error) model.Identity {
 	return h.refused
 }
 
-// banned puts into words that connections ended with a refused logon.
+// banned describes that connections failed after a refused logon.
 func banned(who model.Identity, err error) string {
 	return fmt.Sprintf("no connection since the logon of %s was refused (%s): the server seems to ban addresses after failed logons; "+
 		"--no-guest and --no-unknown-user make none", who, plain(err))

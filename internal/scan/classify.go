@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// layerStep judges the answer of a session, tree or open.
+// layerStep maps the answer of a session, tree connect or open.
 func layerStep(layer model.Layer, err error) model.Step {
 	if err == nil {
 		return model.Step{Outcome: model.Allowed, Status: status.Success.String()}
@@ -38,7 +38,8 @@ func layerStep(layer model.Layer, err error) model.Step {
 	return s
 }
 
-// callOutcome judges the answer of a call. Nothing tells that the server answered and had nothing to give.
+// callOutcome maps the answer of a call. Statuses without meaning for access mean that the server answered and had
+// nothing to give.
 func callOutcome(err error) (outcome model.Outcome, word, detail string, nothing bool) {
 	var nt status.NTStatus
 	var win status.WError
@@ -59,9 +60,9 @@ func callOutcome(err error) (outcome model.Outcome, word, detail string, nothing
 	return model.Inconclusive, "", plain(err), false
 }
 
-// ofCall joins what is known of a status that a call returned with what it means elsewhere. Whether the caller may is for the
-// first alone to say: of an account that does not exist or is locked the call told something. An error that neither knows may
-// be the fault of the question.
+// ofCall combines what is known of a call's status with its general meaning. Only the first decides whether the caller
+// has access: for an account that is missing or locked the call disclosed something. An unknown error may be caused by
+// the question.
 func ofCall(returned, elsewhere status.Answer) status.Answer {
 	switch {
 	case returned == status.No, returned == status.NotHere:
@@ -72,8 +73,7 @@ func ofCall(returned, elsewhere status.Answer) status.Answer {
 	return elsewhere
 }
 
-// judged is the outcome of a call that the server answered with a status. What nobody has shown to mean anything else is
-// inconclusive.
+// judged returns the outcome of a call with an answer. A status of unknown meaning is inconclusive.
 func judged(a status.Answer, s fmt.Stringer) (outcome model.Outcome, word, detail string, nothing bool) {
 	switch a {
 	case status.Nothing:
@@ -86,7 +86,7 @@ func judged(a status.Answer, s fmt.Stringer) (outcome model.Outcome, word, detai
 	return model.Inconclusive, s.String(), "", false
 }
 
-// bindStep judges the server's answer to one interface.
+// bindStep maps the server's answer for one interface.
 func bindStep(r dcerpc.ContextResult) model.Step {
 	s := model.Step{Outcome: model.Inconclusive, Status: r.String()}
 	switch {
@@ -100,7 +100,7 @@ func bindStep(r dcerpc.ContextResult) model.Step {
 	return s
 }
 
-// bindError judges a bind that was refused as a whole, or not answered.
+// bindError maps a bind that was refused completely, or not answered.
 func bindError(err error) model.Step {
 	var nak *dcerpc.BindNak
 	if errors.As(err, &nak) {
@@ -110,7 +110,7 @@ func bindError(err error) model.Step {
 	return model.Step{Outcome: outcome, Status: word, Detail: detail}
 }
 
-// plain says in words why there was no answer.
+// plain describes why there was no answer.
 func plain(err error) string {
 	var t *smb.TransportError
 	switch {
@@ -124,19 +124,19 @@ func plain(err error) string {
 	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "smb: "), "dcerpc: ")
 }
 
-// dropped tells whether the connection is gone, so that nothing further can be asked on it.
+// dropped reports whether the connection is lost, so that nothing more can be asked on it.
 func dropped(err error) bool {
 	var t *smb.TransportError
 	return errors.As(err, &t) && t.Dropped()
 }
 
-// lost tells whether the question never got an answer, for whatever reason of the network.
+// lost reports whether the question got no answer for any network reason.
 func lost(err error) bool {
 	var t *smb.TransportError
 	return errors.As(err, &t) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// isAnswer tells whether an error is the server's own word: a status, a fault, or a refusal to bind.
+// isAnswer reports whether an error is the server's answer: a status, a fault, or a refused bind.
 func isAnswer(err error) bool {
 	var nt status.NTStatus
 	var win status.WError

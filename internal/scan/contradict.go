@@ -8,25 +8,25 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// The answers of one server agree with one another. Where they do not, somebody on the way changes some of them, or
-// several servers share the address; either way no refusal can be put down to the server that was meant.
+// The answers of one server agree with one another. If they do not, somebody between changes some of them, or several
+// servers share the address; either way no refusal can be attributed to the intended server.
 
-// greeting is what an answer to NEGOTIATE says that must not change from one connection to the next.
+// greeting is the part of a NEGOTIATE answer that must not change between connections.
 type greeting struct {
 	dialect smb.Dialect
 	guid    [16]byte
 	signing bool // required
-	offered int  // how many dialects were offered
+	offered int  // number of offered dialects
 }
 
-// heed keeps what a negotiation said.
+// heed records a negotiation.
 func (h *host) heed(n smb.Negotiated, offered int) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	h.greetings = append(h.greetings, greeting{n.Dialect, n.ServerGUID, n.SigningRequired, offered})
 }
 
-// contradictions lists what does not fit together, in plain words.
+// contradictions returns what does not agree, in words.
 func (h *host) contradictions() (out []string) {
 	add := func(format string, args ...any) {
 		if s := fmt.Sprintf(format, args...); !slices.Contains(out, s) {
@@ -41,7 +41,7 @@ func (h *host) contradictions() (out []string) {
 	}
 	var first *greeting
 	for i, g := range h.greetings {
-		if g.dialect == smb.SMB1 { // its GUID and its signing are settings of their own
+		if g.dialect == smb.SMB1 { // its GUID and signing are independent settings
 			continue
 		}
 		if first == nil {

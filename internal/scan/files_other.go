@@ -2,5 +2,5 @@
 
 package scan
 
-// OpenFiles: Windows has no such limit on sockets.
+// OpenFiles returns 0: Windows has no such limit on sockets.
 func OpenFiles() int { return defaultFiles }

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// disclosed is the best proof that one kind of thing was given away.
+// disclosed is the best proof that one kind of data was disclosed.
 type disclosed struct {
 	kind  model.Disclosure
 	pipe  string
@@ -19,7 +19,8 @@ type disclosed struct {
 	step  model.Step
 }
 
-// disclosures lists what an identity was given that no stranger should have: for each kind the call that gave most.
+// disclosures returns what an identity was given that no stranger should have: for each kind of data the call that gave
+// most.
 func disclosures(r *model.IdentityResult) []disclosed {
 	best := map[model.Disclosure]disclosed{}
 	take := func(d disclosed) {
@@ -52,7 +53,7 @@ func disclosures(r *model.IdentityResult) []disclosed {
 	return out
 }
 
-// exposures makes a finding of every kind of thing that every unauthenticated identity was given.
+// exposures makes a finding for every kind of data that an unauthenticated identity was given.
 func (h *host) exposures() []model.Finding {
 	out := []model.Finding{}
 	for i := range h.result.Identities {
@@ -72,7 +73,7 @@ func (h *host) exposures() []model.Finding {
 	return out
 }
 
-// look is the question that proved it.
+// look returns the question that proved it.
 func (h *host) look(r *model.IdentityResult, d disclosed) model.Look {
 	asked := d.call + " through " + d.pipe
 	if d.kind == model.DisclosesFiles {
@@ -86,7 +87,7 @@ func (h *host) look(r *model.IdentityResult, d disclosed) model.Look {
 	return l
 }
 
-// evidence says in one line what was proved, and how.
+// evidence describes in one line what was proved, and how.
 func evidence(id model.Identity, d disclosed) string {
 	what := d.kind.Count(d.count)
 	if d.more {
@@ -98,7 +99,7 @@ func evidence(id model.Identity, d disclosed) string {
 	return fmt.Sprintf("%s read %s through %s (%s)", id, what, d.pipe, d.call)
 }
 
-// finding is the catalog's entry for an identity that is given one kind of thing.
+// finding returns the catalog's entry for an identity that is given one kind of data.
 func (h *host) finding(id model.Identity, kind model.Disclosure) model.Finding {
 	if f := h.catalog.FindingFor(id, kind); f != nil {
 		return h.fill(f)
@@ -106,11 +107,11 @@ func (h *host) finding(id model.Identity, kind model.Disclosure) model.Finding {
 	return model.Finding{ID: fmt.Sprintf("%s-reads-%s", id, kind), Severity: model.Medium}
 }
 
-// whoIsIt is the advice for a server that is neither Windows nor Samba as far as it shows.
+// whoIsIt is the advice for a server that seems to be neither Windows nor Samba.
 const whoIsIt = "What this server is does not show, and what Windows and Samba call their settings it need not have. Find out from its " +
 	"maker's documents, or from who runs it, how it refuses callers without an account; until then keep its ports from those who need not reach it."
 
-// fill copies what the catalog knows about a finding, as far as it holds for what the server looks like.
+// fill copies what the catalog knows about a finding, as far as it applies to this kind of server.
 func (h *host) fill(f *catalog.Finding) model.Finding {
 	p := h.platform()
 	out := model.Finding{ID: f.ID, Title: f.Title, Severity: h.catalog.Severity(f, p), Sources: f.Sources}
@@ -128,7 +129,7 @@ func (h *host) fill(f *catalog.Finding) model.Finding {
 	return out
 }
 
-// decoy is what to do about a server that only pretends to be one; empty for every other.
+// decoy returns the advice for a honeypot; empty for other servers.
 func (h *host) decoy() string {
 	s := &h.result.Server
 	if s.Decoy == "" {
@@ -137,7 +138,7 @@ func (h *host) decoy() string {
 	return s.Decoy + " There is nothing to configure. Ask who runs the network whether it is theirs; where nobody knows of it, treat it as an attack."
 }
 
-// platform is what the server looks like, as the catalog knows platforms.
+// platform returns the server's platform in the catalog's terms.
 func (h *host) platform() model.Platform {
 	s := &h.result.Server
 	p := model.Platform{System: s.System, Build: s.Build, Role: s.Role}

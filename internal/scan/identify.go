@@ -11,13 +11,13 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// unknownSystem is the word for a server that nothing identifies, or that is not what it claims.
+// unknownSystem is the word for a server that is not identified, or that is not what it claims.
 const unknownSystem = "unknown"
 
-// identify is what the server is taken for by all that it has shown so far. The host's lock is held.
+// identify returns what the server seems to be, by everything it has shown so far. The caller holds the host's lock.
 func (h *host) identify() catalog.Identified { return h.catalog.Identify(h.facts()) }
 
-// facts are what the server has shown, in the words of [catalog.Clue].
+// facts returns what the server has shown, in the terms of [catalog.Clue].
 func (h *host) facts() map[string]string {
 	facts := map[string]string{}
 	add := func(name, value string) {
@@ -75,7 +75,7 @@ func (h *host) facts() map[string]string {
 	return facts
 }
 
-// guidKind tells GUIDs that are not made by chance: all zero, a name as Samba writes it, or sixteen letters.
+// guidKind classifies GUIDs that are not random: all zero, a name as Samba writes it, or sixteen letters.
 func guidKind(g [16]byte, name string) string {
 	letters := 0
 	for _, c := range g {
@@ -94,14 +94,14 @@ func guidKind(g [16]byte, name string) string {
 	return ""
 }
 
-// padded is a name in the sixteen bytes of a GUID, the rest of them zero.
+// padded reports whether a GUID is a name padded with zeros.
 func padded(name string) string {
 	var b [16]byte
 	copy(b[:], name)
 	return string(b[:])
 }
 
-// systemOf is whose settings the server has, as far as what it shows agrees.
+// systemOf returns which system's settings the server has, as far as the evidence agrees.
 func systemOf(who catalog.Identified) string {
 	if who.Kind == nil || who.Kind.System == "" || who.Against {
 		return unknownSystem
@@ -109,7 +109,7 @@ func systemOf(who catalog.Identified) string {
 	return who.Kind.System
 }
 
-// titleOf is the product with what deserves the name.
+// titleOf returns the product's name with its evidence.
 func titleOf(who catalog.Identified) string {
 	switch {
 	case who.Product == "":
@@ -122,12 +122,12 @@ func titleOf(who catalog.Identified) string {
 	return fmt.Sprintf("looks like %s (%s)", who.Product, who.Basis[0])
 }
 
-// plausible tells whether a challenge names a version that Windows may have: NT 4.0 to 10.0, with a build number.
+// plausible reports whether a challenge contains a version that Windows may have: NT 4.0 to 10.0, with a build number.
 func plausible(t ntlm.Target) bool {
 	return t.HasVersion && t.Version.Major >= 4 && t.Version.Major <= 10 && t.Version.Build > 0 && t.Version.Build < 0xFFFF
 }
 
-// productOf names the Windows releases that have a build number.
+// productOf maps build numbers to Windows releases.
 func productOf(c *catalog.Catalog, build int) string {
 	var names []string
 	for _, p := range c.Products {

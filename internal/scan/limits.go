@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// limit notes that something was there to ask and was not asked.
+// limit records that something was available and was not asked.
 func (h *host) limit(l model.Limit) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
@@ -20,7 +20,7 @@ func (h *host) limit(l model.Limit) {
 	}
 }
 
-// bounds notes what the ladders left out, in an order that does not depend on who ended first.
+// bounds records what the ladders omitted, in a fixed order.
 func (h *host) bounds(ladders []*ladder, ended error) {
 	for _, l := range ladders {
 		if n := l.result.SharesLeft; n > 0 {

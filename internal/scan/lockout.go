@@ -10,9 +10,8 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// lockable says why one refused logon of the account is not risked; empty where it is harmless. Only the policy of the
-// server's own accounts can be read there, so that of an account of a domain has to come from its controller, or from the
-// caller.
+// lockable returns why a refused logon of the account is too risky; empty if it is harmless. A server discloses only
+// the policy of its own accounts, so that of a domain account must come from its controller, or from the caller.
 func (h *host) lockable(ctx context.Context, s smb.Session) string {
 	threshold, why := 0, ""
 	if given := h.o.Weak.Threshold; given != nil {
@@ -26,7 +25,7 @@ func (h *host) lockable(ctx context.Context, s smb.Session) string {
 	return ""
 }
 
-// threshold reads the lockout policy that is the account's, 0 for none, or says why it cannot.
+// threshold returns the lockout threshold of the account, 0 for none, or why it cannot be read.
 func (h *host) threshold(ctx context.Context, s smb.Session) (n int, why string) {
 	own, err := ownPolicy(ctx, s, `\\`+h.target.Addr.Addr().String())
 	if err != nil {
@@ -37,7 +36,7 @@ func (h *host) threshold(ctx context.Context, s smb.Session) (n int, why string)
 	h.lock.Unlock()
 	switch d := h.o.Weak.Domain; {
 	case strings.EqualFold(d, own.domain), d == ".":
-	case !strings.EqualFold(netBIOS, own.domain): // a member: others judge its domain's accounts
+	case !strings.EqualFold(netBIOS, own.domain): // a member: a controller checks its domain's accounts
 		return 0, "the server keeps the policy of its own accounts alone"
 	case d != "" && !strings.EqualFold(d, dns):
 		return 0, "the account is of another domain"
@@ -45,13 +44,13 @@ func (h *host) threshold(ctx context.Context, s smb.Session) (n int, why string)
 	return own.threshold, ""
 }
 
-// policy is a lockout policy, and whose accounts it is for.
+// policy is a lockout policy and the accounts that it applies to.
 type policy struct {
 	domain    string
 	threshold int
 }
 
-// ownPolicy reads the lockout policy of the accounts that a server keeps.
+// ownPolicy reads the lockout policy of a server's own accounts.
 func ownPolicy(ctx context.Context, s smb.Session, server string) (p policy, err error) {
 	tree, err := s.TreeConnect(ctx, "IPC$")
 	if err != nil {

@@ -12,15 +12,14 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-// The ports of SMB by itself and within NetBIOS sessions. See [MS-SMB] 2.1 and [RFC1001] 16.1.
+// The ports of SMB over TCP and over NetBIOS sessions. See [MS-SMB] 2.1 and [RFC1001] 16.1.
 const (
 	portSMB     = 445
 	portNetBIOS = 139
 )
 
-// older asks at port 139 of a host that refuses 445: servers with disable netbios = no and smb ports = 139, and old ones,
-// listen nowhere else. A port that the user named is the only one that is asked. It returns the target that is gone on
-// with.
+// older tries port 139 of a host that refuses 445: servers with disable netbios = no and smb ports = 139, and old ones,
+// listen only there. If the user named a port, only that is tried. It returns the target to continue with.
 func (s *Scanner) older(ctx context.Context, t targets.Target, first *host) (*host, targets.Target) {
 	if _, _, err := net.SplitHostPort(t.Name); err == nil || s.o.NetBIOS || t.Addr.Port() != portSMB {
 		return first, t
@@ -36,5 +35,5 @@ func (s *Scanner) older(ctx context.Context, t targets.Target, first *host) (*ho
 	return first, t
 }
 
-// refusedPort tells whether nothing listens at a port.
+// refusedPort reports whether nothing listens at a port.
 func refusedPort(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

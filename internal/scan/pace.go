@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Pace bounds how many connections begin in a second, over all scanners that share it. Its rate may change while it is
-// used. It is safe for concurrent use; the zero value has no limit.
+// Pace bounds how many connections begin in a second, over all scanners that share it. Its rate may change at any time.
+// It is safe for concurrent use; the zero value has no limit.
 type Pace struct {
 	lock     sync.Mutex
 	interval time.Duration // between two connections; 0 is no limit
 	next     time.Time
 }
 
-// NewPace makes a pace of that many connections a second; 0 is no limit.
+// NewPace returns a pace of that many connections a second; 0 is no limit.
 func NewPace(rate float64) *Pace {
 	p := new(Pace)
 	p.Set(rate)

@@ -1,10 +1,10 @@
 package scan
 
-// maxPages bounds how many pages of one enumeration are read: at 64 KiB a page some ten thousand accounts, which
-// proves more than enough, in the time of as many round trips.
+// maxPages bounds the pages of one enumeration: at 64 KiB a page about ten thousand accounts, which is more proof than
+// needed, in as many round trips.
 const maxPages = 16
 
-// page is one part of an enumeration: what it holds, where the next one starts, and whether there is one.
+// page is one part of an enumeration: its content, where the next one starts, and whether there is one.
 type page struct {
 	names  []string
 	count  int
@@ -12,8 +12,8 @@ type page struct {
 	more   bool
 }
 
-// pages reads an enumeration to its end, or to maxPages, and sums it up. An error after the first page ends it there:
-// what was read was given.
+// pages reads an enumeration to its end, or to maxPages, and counts its entries. An error after the first page ends it:
+// what was read was disclosed.
 func pages(read func(resume uint32) (page, error)) (sum page, err error) {
 	resume := uint32(0)
 	for n := range maxPages {
@@ -29,14 +29,14 @@ func pages(read func(resume uint32) (page, error)) (sum page, err error) {
 		sum.names = append(sum.names, p.names...)
 		sum.more = p.more
 		if !p.more || p.resume == resume || p.count == 0 && len(p.names) == 0 {
-			break // a handle that stands still would go on for ever
+			break // a handle that does not advance would go on for ever
 		}
 		resume = p.resume
 	}
 	return sum, nil
 }
 
-// text is the string behind a pointer that a server may leave out.
+// text returns the string of an optional pointer.
 func text(s *string) string {
 	if s == nil {
 		return ""

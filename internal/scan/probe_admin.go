@@ -10,9 +10,9 @@ import (
 	"ipcguard/internal/status"
 )
 
-// listBuffer is what a question offers for its answer, in bytes. The answer is as long as the offer, so that what fits
-// one RPC fragment (5840 bytes) costs one round trip and the whole list of a large server ten; that there are services
-// or printers to be had is proved by the first of them.
+// listBuffer is the buffer size that a question offers, in bytes. The answer is as long as the offer: one RPC fragment
+// (5840 bytes) costs one round trip, and the whole list of a large server ten. The first service or printer proves that
+// the list is available.
 const listBuffer = 5 << 10
 
 // probeSpooler asks for the printers.
@@ -37,7 +37,7 @@ func probeSpooler(ctx context.Context, t *talk) {
 	}
 }
 
-// tooSmall tells that a server named the size of the buffer that it wants.
+// tooSmall reports whether a server asked for a larger buffer.
 func tooSmall(err error) bool {
 	var w status.WError
 	return errors.As(err, &w) && w == status.WerrInsufficientBuf
@@ -61,7 +61,7 @@ func probeServices(ctx context.Context, t *talk) {
 	}
 	a.gave(1)
 	list, err := scm.EnumServices(ctx, h.Handle, listBuffer, 0)
-	if err == nil && list.Returned == 0 && list.Needed > 0 { // all or nothing, as Samba has it
+	if err == nil && list.Returned == 0 && list.Needed > 0 { // all or nothing, in Samba
 		list, err = scm.EnumServices(ctx, h.Handle, min(list.Needed, maxList), 0)
 	}
 	if a := t.win("REnumServicesStatusW", err); a.ok() {
@@ -73,10 +73,10 @@ func probeServices(ctx context.Context, t *talk) {
 	}
 }
 
-// maxList bounds a buffer that a server asks for: the call's own limit, [MS-SCMR] 3.1.4.11.
+// maxList bounds the buffer that a server asks for: the call's own limit, [MS-SCMR] 3.1.4.11.
 const maxList = 256 << 10
 
-// probeRegistry opens HKEY_LOCAL_MACHINE and asks what it holds: a handle alone proves nothing.
+// probeRegistry opens HKEY_LOCAL_MACHINE and queries it: a handle alone proves nothing.
 func probeRegistry(ctx context.Context, t *talk) {
 	reg := dcerpc.WinregClient{Client: t.client}
 	key, err := reg.OpenLocalMachine(ctx, dcerpc.KeyRead)

@@ -7,11 +7,11 @@ import (
 	"ipcguard/internal/model"
 )
 
-// trustPrimary marks the server's own domain in a list of trusts: it trusts itself. See [MS-NRPC] 2.2.1.6.2.
+// trustPrimary marks the server's own domain in a list of trusts. See [MS-NRPC] 2.2.1.6.2.
 const trustPrimary = 0x00000008
 
-// probeNetlogon asks the domain logon service where the domain is and whom it trusts. The call that starts a secure
-// channel is never sent.
+// probeNetlogon asks the domain logon service for the domain and its trusts. The call that starts a secure channel is
+// never sent.
 func probeNetlogon(ctx context.Context, t *talk) {
 	server := t.unc()
 	t.beside(ctx,

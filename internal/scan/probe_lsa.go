@@ -9,17 +9,17 @@ import (
 	"ipcguard/internal/model"
 )
 
-// maxSIDs bounds RID cycling: the well-known accounts and groups of a domain and the first that people make.
+// maxSIDs bounds RID cycling: the well-known accounts and groups of a domain and the first created ones.
 const maxSIDs = 64
 
-// The access that the questions below need: whatever the server gives, which is what Samba's own client asks for and a
-// domain controller grants, or else looking up names. See [MS-LSAD] 2.2.1.1.1 and 2.2.1.1.2.
+// The access that the questions below need: MAXIMUM_ALLOWED, which Samba's own client requests and a domain controller
+// grants, or else looking up names. See [MS-LSAD] 2.2.1.1.1 and 2.2.1.1.2.
 const (
 	maximumAllowed    = 0x02000000
 	policyLookupNames = 0x00000800
 )
 
-// probeLSA asks the local security authority: who am I, whose domain is it, whom do you trust, who is behind a SID.
+// probeLSA asks the local security authority for the caller's name, the domain, its trusts, and the names of SIDs.
 func probeLSA(ctx context.Context, t *talk) {
 	lsa := dcerpc.LSAClient{Client: t.client}
 	who, err := lsa.GetUserName(ctx, "")
@@ -37,7 +37,7 @@ func probeLSA(ctx context.Context, t *talk) {
 	policy, err := lsa.OpenPolicy2(ctx, "", maximumAllowed)
 	a := t.nt("LsarOpenPolicy2", err)
 	if a.denied() {
-		// Translating names needs less than reading the policy.
+		// Translating names needs less access than reading the policy.
 		policy, err = lsa.OpenPolicy2(ctx, "", policyLookupNames)
 		a = t.nt("LsarOpenPolicy2", err)
 		a.Detail = "to look up names alone"
@@ -59,7 +59,7 @@ func probeLSA(ctx context.Context, t *talk) {
 		func(t *talk) { t.cycle(ctx, policy.Handle, domain) })
 }
 
-// lsaTrusts asks whom the domain trusts.
+// lsaTrusts asks for the domain's trusts.
 func (t *talk) lsaTrusts(ctx context.Context, policy dcerpc.Handle) {
 	sum, err := pages(func(resume uint32) (page, error) {
 		r, err := dcerpc.LSAClient{Client: t.client}.EnumerateTrusts(ctx, policy, resume)
@@ -75,7 +75,7 @@ func (t *talk) lsaTrusts(ctx context.Context, policy dcerpc.Handle) {
 	t.nt("LsarEnumerateTrustedDomainsEx", err).gave(sum.count, sum.names...).more(sum.more)
 }
 
-// lsaAccounts asks who has rights on the server.
+// lsaAccounts asks for the accounts with rights on the server.
 func (t *talk) lsaAccounts(ctx context.Context, policy dcerpc.Handle) {
 	sum, err := pages(func(resume uint32) (page, error) {
 		r, err := dcerpc.LSAClient{Client: t.client}.EnumerateAccounts(ctx, policy, resume)
@@ -93,7 +93,7 @@ func (t *talk) lsaAccounts(ctx context.Context, policy dcerpc.Handle) {
 	t.nt("LsarEnumerateAccounts", err).gave(sum.count, sum.names...).more(sum.more)
 }
 
-// lsaDomain finds the SID of the server's account domain: by asking, or else by looking up the server's own name.
+// lsaDomain finds the SID of the server's account domain: by asking, or by looking up the server's own name.
 func (t *talk) lsaDomain(ctx context.Context, lsa dcerpc.LSAClient, policy dcerpc.Handle) *dcerpc.SID {
 	r, err := lsa.QueryPolicy(ctx, policy, dcerpc.PolicyAccountDomain)
 	a := t.nt("LsarQueryInformationPolicy", err)
@@ -122,8 +122,8 @@ func (t *talk) lsaDomain(ctx context.Context, lsa dcerpc.LSAClient, policy dcerp
 	return sid
 }
 
-// cycle turns numbers into names: well-known RIDs, then those that the first accounts of a server get. Where the domain is
-// not known, it asks for a group that every server has: that tells nothing but whether the call is refused.
+// cycle translates SIDs: well-known RIDs, then the first ones that a server assigns. If the domain is unknown, it asks
+// for a group that every server has: that only shows whether the call is refused.
 func (t *talk) cycle(ctx context.Context, policy dcerpc.Handle, domain *dcerpc.SID) {
 	lsa := dcerpc.LSAClient{Client: t.client}
 	if domain == nil {
@@ -146,7 +146,7 @@ func (t *talk) cycle(ctx context.Context, policy dcerpc.Handle, domain *dcerpc.S
 	}
 	var names []string
 	for _, n := range r.Names {
-		// 1 to 4: user, group, domain, alias; well-known, deleted and unknown ones tell nothing about this server.
+		// 1 to 4: user, group, domain, alias; well-known, deleted and unknown names say nothing about this server
 		if n.Use >= 1 && n.Use <= 4 && text(n.Name) != "" {
 			names = append(names, text(n.Name))
 		}
@@ -161,7 +161,7 @@ func (t *talk) cycle(ctx context.Context, policy dcerpc.Handle, domain *dcerpc.S
 	})
 }
 
-// seenAs keeps who the server thinks the caller is.
+// seenAs records who the server thinks the caller is.
 func (t *talk) seenAs(name string) {
 	t.host.lock.Lock()
 	defer t.host.lock.Unlock()

@@ -8,10 +8,10 @@ import (
 	"ipcguard/internal/model"
 )
 
-// endpointsPage is how many entries of the endpoint map are asked for at a time; most servers have fewer.
+// endpointsPage is the number of endpoint map entries requested at a time; most servers have fewer.
 const endpointsPage = 500
 
-// probeEndpoints asks the endpoint mapper which interfaces answer where. Every client may ask that.
+// probeEndpoints asks the endpoint mapper for the endpoints of interfaces. Every client may ask that.
 func probeEndpoints(ctx context.Context, t *talk) {
 	ept := dcerpc.EpmapperClient{Client: t.client}
 	var entry dcerpc.Handle
@@ -19,7 +19,7 @@ func probeEndpoints(ctx context.Context, t *talk) {
 	for n := range maxPages {
 		r, err := ept.Lookup(ctx, entry, endpointsPage)
 		if r != nil && err != nil && len(r.Entries) > 0 {
-			count += len(r.Entries) // Samba says "no more" along with the last ones
+			count += len(r.Entries) // Samba says "no more" with the last ones
 			break
 		}
 		if err != nil {
@@ -38,7 +38,7 @@ func probeEndpoints(ctx context.Context, t *talk) {
 	t.note("ept_lookup", "0", nil).gave(count).more(more)
 }
 
-// probeManagement asks which interfaces are behind this pipe. Every client may ask that.
+// probeManagement asks for the interfaces of this pipe. Every client may ask that.
 func probeManagement(ctx context.Context, t *talk) {
 	r, err := dcerpc.MgmtClient{Client: t.client}.InqIfIDs(ctx)
 	a := t.note("rpc__mgmt_inq_if_ids", "0", err)
@@ -54,7 +54,7 @@ func probeManagement(ctx context.Context, t *talk) {
 	a.gave(len(names), names...)
 }
 
-// The probes below prove no more than that the interface answers: a version is what every client is told.
+// The probes below only prove that the interface answers: every client is told a version.
 
 func probeDFS(ctx context.Context, t *talk) {
 	r, err := dcerpc.NetDFSClient{Client: t.client}.ManagerGetVersion(ctx)

@@ -32,7 +32,7 @@ func probeSAMR(ctx context.Context, t *talk) {
 	}, func(t *talk) { t.samServer(ctx) })
 }
 
-// samServer connects, and goes on to the accounts' domain.
+// samServer connects, and continues with the accounts' domain.
 func (t *talk) samServer(ctx context.Context) {
 	sam := dcerpc.SAMRClient{Client: t.client}
 	server, ok := t.samConnect(ctx, sam)
@@ -69,7 +69,7 @@ func (t *talk) samServer(ctx context.Context) {
 	}
 }
 
-// samAccounts opens a domain and asks for what it gives. It tells whether there is such a domain.
+// samAccounts opens a domain and asks for its data. It reports whether the domain exists.
 func (t *talk) samAccounts(ctx context.Context, server dcerpc.Handle, name string) (found bool) {
 	sam := dcerpc.SAMRClient{Client: t.client}
 	known, err := sam.LookupDomain(ctx, server, name)
@@ -105,7 +105,7 @@ func (t *talk) samConnect(ctx context.Context, sam dcerpc.SAMRClient) (dcerpc.Ha
 			a.gave(1)
 			return h, true
 		}
-		// A server that knows the call and refuses would refuse the older ones too.
+		// A server that knows the call and refuses it would refuse the older ones too.
 		var fault status.Fault
 		if a.Outcome != model.Absent && !errors.As(err, &fault) || t.lost != nil || a.denied() {
 			a.ends()
@@ -121,7 +121,7 @@ type samConnect struct {
 	call func() (dcerpc.Handle, error)
 }
 
-// samConnects are the calls that open the server, the newest first.
+// samConnects returns the calls that open the server, the newest first.
 func samConnects(ctx context.Context, sam dcerpc.SAMRClient, server string) []samConnect {
 	return []samConnect{
 		{"SamrConnect5", func() (dcerpc.Handle, error) {
@@ -152,10 +152,10 @@ func namesOf(r *dcerpc.SamrEnumerateResponse) page {
 	return p
 }
 
-// samQuestions is how many questions there are to an open domain.
+// samQuestions is the number of questions for an open domain.
 const samQuestions = 5
 
-// samDomain asks for all that an open domain gives.
+// samDomain asks for all data of an open domain.
 func (t *talk) samDomain(ctx context.Context, domain dcerpc.Handle) {
 	list := func(name string, read func(sam dcerpc.SAMRClient, resume uint32) (*dcerpc.SamrEnumerateResponse, error)) func(*talk) {
 		return func(t *talk) {
@@ -190,7 +190,7 @@ func (t *talk) samDomain(ctx context.Context, domain dcerpc.Handle) {
 	t.beside(ctx, questions[:]...)
 }
 
-// samDisplay lists accounts in another way, which servers may allow where they refuse the first.
+// samDisplay lists accounts with another call, which servers may allow if they refuse the first.
 func (t *talk) samDisplay(ctx context.Context, domain dcerpc.Handle) {
 	display, err := dcerpc.SAMRClient{Client: t.client}.QueryDisplay(ctx, domain, 1, 0, 1000)
 	a := t.nt("SamrQueryDisplayInformation", err)

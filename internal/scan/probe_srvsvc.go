@@ -8,8 +8,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// probeServer asks the server service for shares, sessions and what the host says of itself, then tries the disk
-// shares that were listed.
+// probeServer asks the server service for shares, sessions and server information, then tries the listed disk shares.
 func probeServer(ctx context.Context, t *talk) {
 	server := t.unc()
 	t.beside(ctx,
@@ -71,7 +70,7 @@ func (t *talk) listShares(ctx context.Context) {
 	}
 }
 
-// unc is the server as RPC calls name it.
+// unc returns the server's name for RPC calls.
 func (t *talk) unc() string { return `\\` + t.target.Addr.Addr().String() }
 
 func value(p *uint32) uint32 {
@@ -81,7 +80,7 @@ func value(p *uint32) uint32 {
 	return *p
 }
 
-// probeWorkstation asks the workstation service for the host's names, who is logged on, and its network cards.
+// probeWorkstation asks the workstation service for the host's names, the logged-on users, and the network cards.
 func probeWorkstation(ctx context.Context, t *talk) {
 	server := t.unc()
 	t.beside(ctx,
@@ -114,7 +113,7 @@ func probeWorkstation(ctx context.Context, t *talk) {
 		})
 }
 
-// loggedOn asks who is logged on.
+// loggedOn asks for the logged-on users.
 func (t *talk) loggedOn(ctx context.Context) {
 	users := func(level uint32) (page, error) {
 		return pages(func(resume uint32) (page, error) {
@@ -130,7 +129,7 @@ func (t *talk) loggedOn(ctx context.Context) {
 		})
 	}
 	sum, err := users(1)
-	if outcome, _, _, _ := callOutcome(err); outcome == model.Absent { // a domain controller of Samba has level 0 alone
+	if outcome, _, _, _ := callOutcome(err); outcome == model.Absent { // Samba domain controllers have only level 0
 		sum, err = users(0)
 	}
 	t.win("NetrWkstaUserEnum", err).gave(sum.count, sum.names...).more(sum.more)

@@ -1,6 +1,6 @@
 package scan
 
-// probes says how to ask each interface of the catalog that may be called.
+// probes maps each interface of the catalog that may be called to its questions.
 var probes = map[string]probe{
 	"lsarpc":         probeLSA,
 	"samr":           probeSAMR,

@@ -9,28 +9,28 @@ import (
 	"ipcguard/internal/status"
 )
 
-// renewing is a pipe that is opened by its first message, where the server takes both in one frame, and before it where
-// not. It is opened anew, and bound as before, after a call that the server's program does not have. The
-// Linux kernel's server answers such a call with STATUS_NOT_SUPPORTED in the place of a fault, and every call after it on
-// the same pipe likewise, those that it has among them. [M] ksmbd-6.12
+// renewing is a pipe that is opened together with its first message if the server accepts both in one frame, and before
+// it if not. It is reopened and bound again after a call that the server does not implement. The Linux kernel's server
+// answers such a call with STATUS_NOT_SUPPORTED instead of a fault, and then every later call on the same pipe as well.
+// [M] ksmbd-6.12
 type renewing struct {
 	smb.Pipe // nil before it is open
 	host     *host
 	tree     smb.Tree
 	name     string
 	closed   error    // why it could not be opened
-	binds    [][]byte // the messages that made the association, in their order
+	binds    [][]byte // the messages that made the association, in order
 	stale    bool
 }
 
-// open opens the pipe by itself.
+// open opens the pipe without a message.
 func (r *renewing) open(ctx context.Context) error {
 	r.Pipe, r.closed = r.tree.OpenPipe(ctx, r.name)
 	return r.closed
 }
 
-// begin opens the pipe and sends its first message. An answer that comes only when the message is sent by itself shows
-// that the server does not like the two together; where there is none, they are apart from then on, too.
+// begin opens the pipe and sends its first message. If an answer arrives only when the message is sent separately, the
+// server does not accept both together; then they are separate from now on.
 func (r *renewing) begin(ctx context.Context, in []byte, most int) ([]byte, error) {
 	if r.host == nil || r.host.apart.Load() {
 		if err := r.open(ctx); err != nil {
@@ -63,7 +63,7 @@ func (r *renewing) begin(ctx context.Context, in []byte, most int) ([]byte, erro
 // The types of messages that make an association: bind and alter_context. See [C706] 12.6.4.
 var associating = []byte{11, 14}
 
-// Transact see [smb.Pipe].
+// Transact implements [smb.Pipe].
 func (r *renewing) Transact(ctx context.Context, in []byte, most int) ([]byte, error) {
 	if r.stale {
 		if err := r.renew(ctx, most); err != nil {

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-// Tally counts what a run has done; it may be read while the run goes on.
+// Tally counts a run's progress; it may be read during the run.
 type Tally struct {
 	lock     sync.Mutex
 	started  time.Time
@@ -34,7 +34,7 @@ func (t *Tally) start() {
 	t.started = time.Now()
 }
 
-// Done is how many targets are finished, and how many of them ended in a verdict.
+// Done returns how many targets are finished, and how many of them have a verdict.
 func (t *Tally) Done(v model.Verdict) (all, with int) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
@@ -51,15 +51,15 @@ func (t *Tally) Elapsed() time.Duration {
 	return time.Since(t.started)
 }
 
-// Schedule says how many targets are worked on at a time.
+// Schedule says how many targets are scanned at a time.
 type Schedule struct {
 	Concurrency int
 	Tally       *Tally // may be nil
 }
 
-// Run hands every target to work, and every result to emit, one at a time and as it comes. When ctx ends no further
-// target is begun, and those under way end with what they have, as partial: a later run must do them again. One that got
-// no answer at all is left out. It returns the first error of emit, after which nothing more is begun.
+// Run scans every target with work, and passes each result to emit, one at a time as it is ready. When ctx ends, no
+// further target is begun, and targets in progress end with what they have, as partial: a later run must repeat them. A
+// target without any answer is omitted. Run returns the first error of emit, after which nothing more is begun.
 func (s Schedule) Run(ctx context.Context, all iter.Seq[targets.Target], work func(context.Context, targets.Target) *model.Scan, emit func(*model.Scan) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -99,7 +99,7 @@ func (s Schedule) Run(ctx context.Context, all iter.Seq[targets.Target], work fu
 			}
 		})
 	}
-	// Workers begin as they are needed, so that a scan of one host does not start hundreds.
+	// Workers start as needed, so that a scan of one host does not start hundreds.
 	workers := 0
 feed:
 	for t := range all {
@@ -126,10 +126,10 @@ feed:
 	return failed
 }
 
-// heard tells whether a result holds anything that a server said.
+// heard reports whether a result contains anything from the server.
 func heard(r *model.Scan) bool { return r.Server.Signing != "" || len(r.Findings) > 0 }
 
-// finished tells whether a result that came in after the end was asked for is whole all the same.
+// finished reports whether a result that is ready after the end was requested is complete.
 func finished(r *model.Scan) bool {
 	return !r.Partial && (r.Verdict == model.Exposed || r.Verdict == model.Limited || r.Verdict == model.Closed)
 }

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// maxShares bounds how many disk shares one identity tries: each costs a tree connect and an open. Servers with home
-	// shares for everybody have thousands.
+	// maxShares bounds the disk shares that one identity tries: each costs a tree connect and an open. Servers with home
+	// shares have thousands.
 	maxShares = 256
-	// sharesAtOnce is how many of them are under way: more than a server's usual credits only wait.
+	// sharesAtOnce is the number of shares tried at a time: with a server's usual credits more would only wait.
 	sharesAtOnce = 64
 )
 
@@ -22,10 +22,10 @@ const (
 type shareName struct {
 	name    string
 	named   bool // by the user
-	special bool // made by the system, such as C$
+	special bool // created by the system, such as C$
 }
 
-// fold makes names of shares comparable. See [MS-SRVS] 3.1.1.1: they are not case-sensitive.
+// fold makes share names comparable. See [MS-SRVS] 3.1.1.1: they are not case-sensitive.
 func fold(name string) string { return strings.ToLower(name) }
 
 // named are the shares that the user named.
@@ -37,7 +37,7 @@ func (h *host) named() []shareName {
 	return out
 }
 
-// learn keeps the names of disk shares that one identity could list, so that the others can try them too.
+// learn records the disk shares that one identity could list, so that the others can try them too.
 func (h *host) learn(list []shareName) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
@@ -49,8 +49,8 @@ func (h *host) learn(list []shareName) {
 	}
 }
 
-// shares tries disk shares: the tree connect, and the root folder for reading. Nothing is listed and nothing written. What
-// was answered before is left out; what there is no room or time for is counted.
+// shares tries disk shares: a tree connect, and opening the root folder for reading. Nothing is listed or written.
+// Shares with an answer are skipped; those without room or time are counted.
 func (l *ladder) shares(ctx context.Context, session smb.Session, list []shareName) {
 	list = l.untried(list)
 	for len(list) > 0 && ctx.Err() == nil {
@@ -60,7 +60,8 @@ func (l *ladder) shares(ctx context.Context, session smb.Session, list []shareNa
 	}
 }
 
-// untried takes the shares that gave the identity no answer yet, as many as there is room for, and keeps the names of all.
+// untried returns the shares without an answer for the identity, as many as there is room for, and records the names of
+// all.
 func (l *ladder) untried(list []shareName) []shareName {
 	l.host.lock.Lock()
 	defer l.host.lock.Unlock()
@@ -89,14 +90,14 @@ func (l *ladder) untried(list []shareName) []shareName {
 // underWay is a share that is being tried.
 const underWay model.Outcome = "under-way"
 
-// keep notes what came of one.
+// keep records the outcome of a share.
 func (l *ladder) keep(s shareName, r model.ShareResult) {
 	l.host.lock.Lock()
 	defer l.host.lock.Unlock()
 	outcome := r.Tree.Outcome
 	switch {
 	case outcome == model.Allowed && r.Type == "printer", outcome == model.Allowed && r.Type == "pipe":
-		outcome = model.Absent // there is no disk share of this name
+		outcome = model.Absent // no disk share has this name
 	case outcome == model.Allowed:
 		outcome = r.Open.Outcome
 	}
@@ -104,14 +105,13 @@ func (l *ladder) keep(s shareName, r model.ShareResult) {
 	l.attempts = append(l.attempts, attempt{s, r})
 }
 
-// attempt is a share with what came of it.
+// attempt is a share with its outcome.
 type attempt struct {
 	share  shareName
 	result model.ShareResult
 }
 
-// tally puts the shares into the result: those that were named first, then by name, so that the order tells nothing of
-// the time that each took.
+// tally adds the shares to the result: named ones first, then by name, so that the order does not depend on timing.
 func (l *ladder) tally() {
 	slices.SortFunc(l.attempts, func(a, b attempt) int {
 		if a.share.named != b.share.named {
@@ -162,8 +162,8 @@ func (l *ladder) share(ctx context.Context, session smb.Session, s shareName) mo
 	return r
 }
 
-// cutOff tries named shares of a server that drops a null session at its next request: each on a connection of its own.
-// That it drops those too is its way of saying no, which is known once it did so for IPC$ twice.
+// cutOff tries named shares of a server that drops a null session at its next request, each on its own connection.
+// Dropping those too is the server's way of refusing, which is certain once it did so for IPC$ twice.
 func (l *ladder) cutOff(ctx context.Context, list []shareName) {
 	for i, s := range l.untried(list) {
 		if i >= maxReconnects || ctx.Err() != nil {
@@ -188,8 +188,8 @@ func (l *ladder) cutOff(ctx context.Context, list []shareName) {
 	}
 }
 
-// lend lets strangers try the shares whose names another identity could list. The made-up user is let in once and no
-// second time: for him they are counted as not tried.
+// lend lets strangers try the shares that another identity could list. The made-up user logs on only once: for it they
+// are counted as not tried.
 func (h *host) lend(ctx context.Context, ladders []*ladder) {
 	for _, l := range ladders {
 		if !l.id.IsStranger() || l.result.Session.Outcome != model.Allowed || l.result.ClosedBy != "" || len(h.listed) == 0 {
@@ -220,7 +220,7 @@ func (l *ladder) borrow(ctx context.Context, list []shareName) error {
 	return nil
 }
 
-// disksOf are the disk shares of a list.
+// disksOf returns the disk shares of a list.
 func disksOf(entries []dcerpc.ShareInfo) []shareName {
 	var out []shareName
 	for _, s := range entries {

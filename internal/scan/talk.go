@@ -9,10 +9,10 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// probe asks one interface what it gives away, and notes every answer.
+// probe asks one interface for its data, and records every answer.
 type probe func(ctx context.Context, t *talk)
 
-// talk is the conversation with one interface behind one pipe.
+// talk is the questions to one interface on one pipe.
 type talk struct {
 	*job
 	iface  iface
@@ -21,15 +21,15 @@ type talk struct {
 	group  uint32 // its association group
 	bind   model.Step
 	calls  []*model.CallResult
-	lost   error // the pipe is gone: nothing more can be asked
-	// confused tells that something was said that answers no question of ours, as where pipes share one buffer.
+	lost   error // the pipe is lost: nothing more can be asked
+	// confused means that an answer did not belong to any question, as if pipes shared one buffer.
 	confused bool
-	strange  bool       // a handle was refused that another instance of the pipe had been given
-	spares   chan *talk // instances that are being opened ahead
-	spared   int        // how many of them
+	strange  bool       // a handle from another instance of the pipe was refused
+	spares   chan *talk // instances being opened ahead
+	spared   int        // their number
 }
 
-// note keeps the answer to one call. The family's word for success is ok.
+// note records the answer to one call. ok is the family's status for success.
 func (t *talk) note(name string, ok string, err error) *answer {
 	c := &model.CallResult{Call: name, Opnum: t.opnum(name)}
 	var word string
@@ -53,11 +53,11 @@ func (t *talk) note(name string, ok string, err error) *answer {
 	return &answer{c, t}
 }
 
-// nt and win note a call of an interface that returns NTSTATUS or WERROR.
+// nt and win record a call of an interface that returns NTSTATUS or WERROR.
 func (t *talk) nt(name string, err error) *answer  { return t.note(name, "STATUS_SUCCESS", err) }
 func (t *talk) win(name string, err error) *answer { return t.note(name, "WERR_OK", err) }
 
-// opnum is the number of a call, from the catalog or from the interface's own table.
+// opnum returns the number of a call, from the catalog or from the interface's own table.
 func (t *talk) opnum(name string) uint16 {
 	for _, c := range t.iface.entry.Calls {
 		if c.Name == name {
@@ -84,20 +84,20 @@ func (t *talk) result() model.InterfaceResult {
 	return r
 }
 
-// answer is one call's result in the making.
+// answer is the result of one call.
 type answer struct {
 	*model.CallResult
 	t *talk
 }
 
-// ok tells whether the call was answered with success.
+// ok reports whether the call succeeded.
 func (a *answer) ok() bool { return a.Outcome == model.Allowed && a.Discloses == "" }
 
-// denied tells whether the call was answered with a no.
+// denied reports whether the call was refused.
 func (a *answer) denied() bool { return a.Outcome == model.Denied }
 
-// gave says what a successful call gave away, by the catalog's word, and how many of them. Names are kept only when
-// they were asked for. Without any the call gave nothing.
+// gave records what a successful call disclosed, in the catalog's terms, and how many. Names are kept only if
+// requested. Without any the call disclosed nothing.
 func (a *answer) gave(count int, names ...string) *answer {
 	kind := model.DisclosesNothing
 	for _, c := range a.t.iface.entry.Calls {
@@ -108,7 +108,7 @@ func (a *answer) gave(count int, names ...string) *answer {
 	return a.gaveKind(kind, count, names...)
 }
 
-// gaveKind is gave with a word of its own, where the answer says less or other than the catalog expects.
+// gaveKind is gave with a kind of its own, if the answer contains less or other data than the catalog expects.
 func (a *answer) gaveKind(kind model.Disclosure, count int, names ...string) *answer {
 	if !a.ok() {
 		return a
@@ -122,7 +122,7 @@ func (a *answer) gaveKind(kind model.Disclosure, count int, names ...string) *an
 	return a
 }
 
-// more says that there was more, and that it was left.
+// more records that further data were available and not requested.
 func (a *answer) more(yes bool) {
 	if a.More = yes; yes {
 		a.t.limit(model.Limit{
@@ -132,8 +132,8 @@ func (a *answer) more(yes bool) {
 	}
 }
 
-// giveBack closes a handle where the end of the pipe does not. The Linux kernel's server keeps it, and refuses to open
-// another on a later pipe of the same number. [M] ksmbd-6.12
+// giveBack closes a handle if closing the pipe does not. The Linux kernel's server keeps it, and refuses to open
+// another on a later pipe with the same number. [M] ksmbd-6.12
 func (t *talk) giveBack(closing func() error) {
 	if t.lost != nil || t.system() != "ksmbd" {
 		return
@@ -143,5 +143,5 @@ func (t *talk) giveBack(closing func() error) {
 	}
 }
 
-// ends says that the calls which would have come behind this one could not be made, where it was refused.
+// ends records that the calls after a refused one could not be made.
 func (a *answer) ends() { a.Ends = a.denied() }

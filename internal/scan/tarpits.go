@@ -10,31 +10,31 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// tarpits remembers where addresses take connections and never say a word, again and again: each would cost the wait for
-// the first answer. It rules addresses out of ranges alone; a target that was named is always asked in full.
+// tarpits remembers where addresses accept connections and never answer: each would cost the wait for the first answer.
+// It skips only addresses of ranges; a named target is always asked completely.
 //
-// It counts by network: the near one of 256 addresses, and the wide one of 65,536 around it. In a network of nothing but
-// silence the near one is left after the first mute addresses; in the wide one around it every further address gets one
-// short question.
+// It counts by network: the near one of 256 addresses, and the wide one of 65,536 around it. In a near network where
+// nothing answers, the rest is skipped after the first mute addresses; in the wide one around it every further address
+// gets one short question.
 type tarpits struct {
 	mu       sync.Mutex
-	networks map[netip.Prefix]counts // a run has at most targets.MaxAddresses/256 near ones for each prefix named
+	networks map[netip.Prefix]counts // a run has at most targets.MaxAddresses/256 near ones for each named prefix
 }
 
-// counts are of the addresses of a network that took a connection.
+// counts are of the addresses of a network that accepted a connection.
 type counts struct{ mute, spoke int }
 
 const (
-	// muteLimit is from how many mute addresses on a network is one of tarpits: a subnet with so many real servers, all
-	// of them hung, and none that is well, is not seen.
+	// muteLimit is the number of mute addresses from which a network is a tarpit: a subnet with that many real servers,
+	// all of them hung and none healthy, is unlikely.
 	muteLimit = 16
-	// muteShare is how many mute addresses for each one that speaks make a network suspect all the same, so that a
-	// tarpit on its unused addresses does not slow down the scan of its servers.
+	// muteShare is the number of mute addresses for each answering one that makes a network suspect all the same, so that
+	// a tarpit on its unused addresses does not slow down the scan of its servers.
 	muteShare  = 4
 	near, wide = 8, 16 // bits of an address that vary in a network
 )
 
-// patience is how an address out of a range is asked.
+// patience is how an address of a range is asked.
 type patience int
 
 const (
@@ -51,7 +51,7 @@ func network(a netip.Addr, bits int) netip.Prefix {
 	return p
 }
 
-// patienceFor says how an address is asked, and why where that is not at all.
+// patienceFor returns how to ask an address, and, if it is not asked at all, why.
 func (s *tarpits) patienceFor(a netip.Addr) (patience, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +67,7 @@ func (s *tarpits) patienceFor(a netip.Addr) (patience, string) {
 	return inFull, ""
 }
 
-// note keeps what came of an address that took a connection.
+// note records the outcome of an address that accepted a connection.
 func (s *tarpits) note(a netip.Addr, spoke bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,13 +85,12 @@ func (s *tarpits) note(a netip.Addr, spoke bool) {
 	}
 }
 
-// left is the result of an address that was not asked.
+// left returns the result of an address that was not asked.
 func (h *host) left(why string) {
 	h.result.Verdict, h.result.Reason, h.result.Partial = model.VerdictNotTested, why, true
 }
 
-// askBriefly is the first question to an address in a network of silence: the wait for a connection is all that the
-// answer gets.
+// askBriefly asks the first question of an address in a silent network: the answer gets as long as the connection.
 func (h *host) askBriefly(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb.Conn, error) {
 	t := patient(h.o.Timeouts).WithDefaults()
 	t.Negotiate = min(t.Negotiate, t.Connect)

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// noted makes a catalog finding with what was seen.
+// noted returns a catalog finding with its evidence.
 func (h *host) noted(id string, who model.Identity, evidence string, looks ...model.Look) []model.Finding {
 	f := h.catalog.Finding(id)
 	if f == nil {
@@ -20,8 +20,8 @@ func (h *host) noted(id string, who model.Identity, evidence string, looks ...mo
 	return []model.Finding{out}
 }
 
-// weaknesses are what the posture and the logons alone show. They are worth knowing and expose nothing to a stranger by
-// themselves.
+// weaknesses returns the findings of the posture and the logons. They are worth knowing and expose nothing to a
+// stranger by themselves.
 func (h *host) weaknesses() []model.Finding {
 	var out []model.Finding
 	s := h.result.Server
@@ -45,7 +45,8 @@ func (h *host) weaknesses() []model.Finding {
 	return out
 }
 
-// taken is the finding that a server makes by taking a weak way in, and its evidence. SMB1 has one of its own.
+// taken returns the finding about a server that accepts a weak way to log on, and its evidence. SMB1 has one of its
+// own.
 func taken(way string) (id, says string) {
 	switch way {
 	case model.WayNTLMv1:
@@ -58,13 +59,13 @@ func taken(way string) (id, says string) {
 	return "", ""
 }
 
-// negotiated is the look at what a server tells every client.
+// negotiated returns the look at what a server tells every client.
 func (h *host) negotiated(asked, answer string) model.Look {
 	return model.Look{Asked: asked, Of: h.result.Address, Times: 1, First: h.result.Started, Last: h.result.Started, Answer: answer}
 }
 
-// entrance says who was let in without an account. A made-up name that is let in is worth a line even where IPC$ is closed
-// to it: whoever tries passwords sees every one succeed.
+// entrance returns who was let in without an account. A made-up name that is let in is reported even if IPC$ is closed
+// to it: every guessed password would seem to be right.
 func (h *host) entrance(r *model.IdentityResult) []model.Finding {
 	if r.Session.Outcome != model.Allowed || r.ClosedBy != "" {
 		return nil
@@ -83,7 +84,7 @@ func (h *host) entrance(r *model.IdentityResult) []model.Finding {
 	return nil
 }
 
-// flagged says what the server called the session.
+// flagged returns how the server marked the session.
 func flagged(r *model.IdentityResult) string {
 	switch {
 	case r.GuestFlag:
@@ -94,8 +95,8 @@ func flagged(r *model.IdentityResult) string {
 	return ""
 }
 
-// coercible finds interfaces that a stranger may bind and whose calls make a server log on elsewhere with its own account.
-// Samba's printer notifications come back without one, so it is not asked of Samba.
+// coercible finds interfaces that a stranger may bind and whose calls make a server log on elsewhere with its own
+// account. Samba's printer notifications connect without one, so Samba is exempt.
 func (h *host) coercible(r *model.IdentityResult) []model.Finding {
 	if !r.Identity.IsStranger() || h.result.Server.System == "samba" {
 		return nil
@@ -125,9 +126,9 @@ func (h *host) coercible(r *model.IdentityResult) []model.Finding {
 	return out
 }
 
-// encrypts tells whether the server takes encrypted sessions alone: it was seen to refuse another, or said so to a user. Samba
-// says so where it merely prefers them, too; there it is the refusal of the null session at logon that tells, which nothing
-// else makes it do. [M] samba-4.17.12
+// encrypts reports whether the server accepts only encrypted sessions: it refused another one, or said so to a user.
+// Samba also says so if it only prefers them; there the refusal of the null session at logon is the evidence, which has
+// no other cause. [M] samba-4.17.12
 func (h *host) encrypts(ladders []*ladder) bool {
 	switch h.result.Way(model.WayClear).Outcome {
 	case model.Allowed:

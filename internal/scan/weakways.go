@@ -14,36 +14,36 @@ import (
 	"ipcguard/internal/status"
 )
 
-// Weak ways in, on request; docs/scanning.md says what each answer proves. What needs no account is read from the posture.
-// What needs one begins after the account's own logon has succeeded, and none but the NTLMv1 logon can be refused as a
-// logon:
+// Weak ways to log on, on request; docs/scanning.md says what each answer proves. Those that need no account are taken
+// from the posture. Those that need one begin after the account's own logon has succeeded, and only the NTLMv1 logon
+// can be refused as a logon:
 //
 //	unsigned   strong logon ─► signed tree connect ─► open a pipe, unsigned
 //	clear      strong logon ─► tree connect and open a pipe, signed and in clear text
 //	ntlmv1     strong logon ─► lockout policy ─► NTLMv1 logon, once ─► strong logon
 //
-// A refused NTLMv1 logon counts as a wrong password, and the strong logon behind it sets the count back to nothing.
+// A refused NTLMv1 logon counts as a wrong password, and the strong logon after it resets the count.
 
-// WeakLogons asks for weak ways in to be probed, as Options.User.
+// WeakLogons enables the probes for weak ways to log on as Options.User.
 type WeakLogons struct {
-	// NTLMv1 makes the account's logon with an NTLMv1 answer; nil where there is no password, as with tickets.
+	// NTLMv1 makes the account's logon with an NTLMv1 response; nil if there is no password, as with tickets.
 	NTLMv1 func() smb.Authenticator
-	Domain string // that the account names; empty is the server's own
-	// Threshold is after how many wrong passwords the account is locked, 0 for never; nil asks the server.
+	Domain string // of the account; empty is the server's own
+	// Threshold is the number of wrong passwords that lock the account, 0 for never; nil asks the server.
 	Threshold *int
 }
 
-// minThreshold is the lowest threshold under which the one refused logon is risked: it leaves room for one more mistake of
-// somebody else's.
+// minThreshold is the lowest threshold at which the one refused logon is risked: it leaves room for one more mistake by
+// somebody else.
 const minThreshold = 3
 
-// oneTurn makes the logons that may be refused come one after the other, whatever the host: a count of wrong passwords is
-// the account's, and often its domain's.
+// oneTurn serializes the logons that may be refused, over all hosts: the count of wrong passwords belongs to the
+// account, and often to its domain.
 type oneTurn struct {
 	taken chan struct{} // holds one
 	lock  sync.Mutex
 	spent string            // why no further one may be sent in this run
-	asked map[string]string // servers by the names they give themselves, with the address that was asked
+	asked map[string]string // servers by their own names, with the address that was asked
 }
 
 func newTurn() *oneTurn { return &oneTurn{taken: make(chan struct{}, 1), asked: map[string]string{}} }
@@ -60,7 +60,7 @@ func (t *oneTurn) take(ctx context.Context) error {
 
 func (t *oneTurn) give() { <-t.taken }
 
-// may tells why a server must not be asked; empty is nothing. It then counts as asked.
+// may returns why a server must not be asked; empty if it may. It then counts as asked.
 func (t *oneTurn) may(server, address string) (why string) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
@@ -80,7 +80,7 @@ func (t *oneTurn) end(why string) {
 	t.spent = why
 }
 
-// weakWays tries the weak ways in. It comes last: a refused logon may bring a ban.
+// weakWays probes the weak ways. It comes last: a refused logon may cause a ban.
 func (h *host) weakWays(ctx context.Context) {
 	if h.o.Weak == nil {
 		return
@@ -100,7 +100,7 @@ func (h *host) weakWays(ctx context.Context) {
 	add(model.WayNTLMv1, func() model.WeakWay { return h.weakNTLMv1(ctx, m) })
 }
 
-// weakSMB1 is what the posture knows of SMB1, offered alone to the server.
+// weakSMB1 returns what the posture knows of SMB1 alone.
 func (h *host) weakSMB1() model.WeakWay {
 	w := model.WeakWay{Way: model.WaySMB1, Step: model.Step{Outcome: model.Denied, Detail: "the server takes no SMB1 where nothing else is offered"}}
 	s, smb1 := &h.result.Server, smb.SMB1.String()
@@ -117,7 +117,7 @@ func (h *host) weakSMB1() model.WeakWay {
 	return w
 }
 
-// unproved says why the ways that need an account cannot be tried; empty where they can.
+// unproved returns why the ways that need an account cannot be probed; empty if they can.
 func (h *host) unproved() string {
 	user := h.result.Of(model.User)
 	switch {
@@ -135,7 +135,8 @@ func (h *host) unproved() string {
 	return ""
 }
 
-// proof is a pipe that the user could open with all protection: where the same request without it is refused, that is why.
+// proof returns a pipe that the user could open with all protection: if the same request without it is refused, the
+// missing protection is the reason.
 func (h *host) proof() string {
 	for _, p := range h.result.Of(model.User).Pipes {
 		if p.Open.Outcome == model.Allowed {
@@ -156,8 +157,8 @@ func (h *host) weakClear(ctx context.Context, m *meter) model.WeakWay {
 	return h.unprotected(ctx, m, "a request in clear text", func(o *smb.Options) { o.Unencrypted = true })
 }
 
-// unprotected opens a pipe in a session of the account that leaves protection out. Where the connection ends instead of an
-// answer, twice, while the protected request goes through, that is the answer.
+// unprotected opens a pipe in a session of the account without the protection. If the connection ends instead of an
+// answer, twice, while the protected request succeeds, that is a refusal.
 func (h *host) unprotected(ctx context.Context, m *meter, what string, leave func(*smb.Options)) model.WeakWay {
 	o := h.options(m, h.same(), patient(h.o.Timeouts), h.o.Dial)
 	leave(&o)
@@ -181,7 +182,7 @@ func (h *host) unprotected(ctx context.Context, m *meter, what string, leave fun
 	return w
 }
 
-// openWith opens a pipe as the user. The error is that of the requests after the logon; a logon that fails leaves the
+// openWith opens a pipe as the user. The error is that of the requests after the logon; a failed logon leaves the
 // question open.
 func (h *host) openWith(ctx context.Context, o smb.Options, pipe string) (model.Step, error) {
 	open := func(err error) (model.Step, error) {
@@ -215,7 +216,7 @@ func (h *host) openWith(ctx context.Context, o smb.Options, pipe string) (model.
 	return layerStep(model.LayerOpen, err), err
 }
 
-// asUser is a look at what the server answers to the account.
+// asUser returns a look at the server's answer to the account.
 func (h *host) asUser(asked string, times int64, began time.Time, step model.Step, proved bool) model.Look {
 	answer := step.Status
 	if answer == "" {
@@ -226,9 +227,9 @@ func (h *host) asUser(asked string, times int64, began time.Time, step model.Ste
 	}
 }
 
-// weakNTLMv1 logs on with an NTLMv1 answer, once, between two logons of the account's own on the same connection.
+// weakNTLMv1 logs on with an NTLMv1 response, once, between two of the account's own logons on the same connection.
 func (h *host) weakNTLMv1(ctx context.Context, m *meter) model.WeakWay {
-	for _, s := range []*model.Scan{h.before, h.o.Earlier} { // an earlier answer stands: it may have been a refused logon
+	for _, s := range []*model.Scan{h.before, h.o.Earlier} { // the earlier answer counts: it may have been a refused logon
 		if s == nil {
 			continue
 		}
@@ -269,7 +270,7 @@ func (h *host) weakNTLMv1(ctx context.Context, m *meter) model.WeakWay {
 	return t.ntlmv1(ctx)
 }
 
-// trial is the NTLMv1 logon with the account's own before and behind it.
+// trial is the NTLMv1 logon with the account's own before and after it.
 type trial struct {
 	*host
 	options smb.Options
@@ -284,7 +285,7 @@ func (t *trial) close() {
 	}
 }
 
-// strong logs on as the account does, on the connection that there is, or a new one.
+// strong logs on as the account does, on the present connection or a new one.
 func (t *trial) strong(ctx context.Context) model.Step {
 	began := time.Now().UTC()
 	step, proved := t.logOn(ctx)
@@ -316,7 +317,7 @@ func (t *trial) logOn(ctx context.Context) (step model.Step, proved bool) {
 	return layerStep(model.LayerSession, nil), info.Signed || info.Encrypted
 }
 
-// ntlmv1 sends the weak answer, and judges it by the logon behind it.
+// ntlmv1 sends the weak response, and judges it by the logon after it.
 func (t *trial) ntlmv1(ctx context.Context) model.WeakWay {
 	began := time.Now().UTC()
 	s, err := t.conn.SessionSetup(ctx, t.o.Weak.NTLMv1())

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// span is a run of addresses of one family and zone, both ends included.
+// span is a range of addresses of one family and zone, including both ends.
 type span struct{ first, last netip.Addr }
 
 func single(a netip.Addr) span { return span{a, a} }
@@ -49,7 +49,7 @@ func (v intervals) add(s span) intervals {
 	return slices.Replace(v, i, j, s)
 }
 
-// missing is the part of s that v does not hold.
+// missing returns the part of s that v does not contain.
 func (v intervals) missing(s span) []span {
 	var out []span
 	for i := v.search(s.first); i < len(v) && v[i].first.Compare(s.last) <= 0; i++ {

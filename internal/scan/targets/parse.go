@@ -16,17 +16,17 @@ import (
 // maxLine bounds one line of a target file; the longest name with a port has 259 bytes.
 const maxLine = 64 << 10
 
-// maxSpecs and maxText bound what is named: each target takes some 400 bytes until it is scanned. A larger network has a
-// prefix.
+// maxSpecs and maxText bound the input: each target takes about 400 bytes until it is scanned. For a larger network use
+// a prefix.
 const (
 	maxSpecs = 1_000_000
 	maxText  = 64 << 20 // bytes
 )
 
-// maxReported bounds how many bad targets one error lists: a binary file given by mistake has thousands.
+// maxReported bounds the bad targets in one error: a binary file given by mistake has thousands.
 const maxReported = 20
 
-// spec is one target as typed: a name to resolve, or a run of addresses.
+// spec is one target as typed: a name to resolve, or a range of addresses.
 type spec struct {
 	text   string
 	where  string // "argument" or FILE:LINE
@@ -36,7 +36,7 @@ type spec struct {
 	port   uint16 // 0 where none was named
 }
 
-// readAll reads arguments, and the files they name.
+// readAll reads arguments, and the files that they name.
 func readAll(args []string, stdin io.Reader) ([]spec, error) {
 	r := &reader{stdin: stdin}
 	for _, arg := range args {
@@ -61,7 +61,7 @@ type reader struct {
 	errs  []error
 	bad   int
 	text  int  // bytes of all specs
-	full  bool // there are more than are read
+	full  bool // there are more than can be read
 }
 
 func (r *reader) fail(err error) {
@@ -119,13 +119,13 @@ func (r *reader) stream(name string, in io.Reader) {
 	}
 }
 
-// Check reads one target as typed, without resolving it, and tells whether it is a prefix or a range of addresses.
+// Check parses one target as typed, without resolving it, and reports whether it is a prefix or a range of addresses.
 func Check(text string) (ranged bool, err error) {
 	s, err := parse(text)
 	return s.ranged, err
 }
 
-// parse reads one target. What starts as an address must be one; anything else is a name.
+// parse parses one target. What starts as an address must be one; anything else is a name.
 func parse(text string) (spec, error) {
 	s := spec{text: text}
 	if strings.ContainsAny(text, "\\") || strings.Contains(text, "://") {
@@ -237,8 +237,8 @@ func parseRange(s spec, first netip.Addr, right string) (spec, error) {
 	return s, nil
 }
 
-// checkName accepts DNS and NetBIOS names: letters, digits, hyphen, underscore and dots, and whatever the resolver
-// may know in other scripts. What looks like a number alone is a mistyped address.
+// checkName accepts DNS and NetBIOS names: letters, digits, hyphen, underscore and dots, and whatever the resolver may
+// accept in other scripts. What looks like a number is a mistyped address.
 func checkName(host string) error {
 	switch {
 	case host == "":

@@ -10,12 +10,13 @@ import (
 )
 
 const (
-	// lookups is how many names are resolved at a time: enough to hide a slow resolver, few enough not to be dropped by
-	// one that limits its clients.
+	// lookups is the number of names resolved at a time: enough to hide a slow resolver, few enough for one that limits
+	// its clients.
 	lookups = 32
-	// lookupTimeout is twice the usual resolver's first time-out of 5 s less a second: one retry, then it is not there.
+	// lookupTimeout is twice the usual resolver's first timeout of 5 s minus a second: one retry, then the name does not
+	// exist.
 	lookupTimeout = 9 * time.Second
-	// maxNameAddresses bounds the addresses of one name; DNS over UDP seldom carries more.
+	// maxNameAddresses bounds the addresses of one name; DNS over UDP rarely carries more.
 	maxNameAddresses = 64
 )
 

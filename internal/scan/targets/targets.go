@@ -24,15 +24,15 @@ import (
 	"strings"
 )
 
-// MaxAddresses bounds one prefix or range: a whole IPv4 /8. More is a typing mistake far more often than a wish.
+// MaxAddresses bounds one prefix or range: a whole IPv4 /8. More is nearly always a typing mistake.
 const MaxAddresses = 1 << 24
 
 // Target is one address to scan.
 type Target struct {
-	Name    string         // as the user named it; the address itself where a prefix or a range was named
-	Addr    netip.AddrPort // invalid where Err is set
+	Name    string         // as the user named it; for a prefix or a range the address itself
+	Addr    netip.AddrPort // invalid if Err is set
 	Aliases []string       // other names of the same address in this run
-	Ranged  bool           // came out of a prefix or a range: nobody said that there is a host
+	Ranged  bool           // from a prefix or a range: there may be no host
 	Err     error          // the name does not resolve
 }
 
@@ -44,7 +44,7 @@ func (t Target) Host() string {
 	return t.Name
 }
 
-// HostName is Host where it is a name that the server may know as its own: no address, and not localhost.
+// HostName returns Host if it is a name that the server may know as its own: not an address, and not localhost.
 func (t Target) HostName() string {
 	host := t.Host()
 	if _, err := netip.ParseAddr(host); err == nil || strings.EqualFold(host, "localhost") {
@@ -53,16 +53,16 @@ func (t Target) HostName() string {
 	return host
 }
 
-// Options says how to read targets.
+// Options says how to parse targets.
 type Options struct {
-	Port    uint16    // where none is named; 0 means 445
-	Exclude []string  // same grammar; without a port it excludes the address on every port
-	Stdin   io.Reader // what - means
+	Port    uint16    // the default port; 0 means 445
+	Exclude []string  // same syntax; without a port it excludes the address on every port
+	Stdin   io.Reader // what - reads
 	// Lookup resolves a name; nil means the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	// Done tells addresses that need no scan any more, as from an earlier run.
+	// Done reports addresses that an earlier run has scanned.
 	Done []netip.AddrPort
-	// DoneNames tells names that were not resolved in an earlier run and shall not be tried again.
+	// DoneNames reports names that an earlier run could not resolve and that are not tried again.
 	DoneNames []string
 }
 
@@ -74,7 +74,7 @@ type List struct {
 	skipped map[string]bool     // names done in an earlier run
 }
 
-// piece is one run of addresses in one space, or one name that does not resolve.
+// piece is one range of addresses in one space, or one name that does not resolve.
 type piece struct {
 	name   string
 	where  space
@@ -83,13 +83,13 @@ type piece struct {
 	err    error
 }
 
-// space is where intervals may be compared: one port of one IPv6 zone.
+// space is where intervals are comparable: one port of one IPv6 zone.
 type space struct {
 	port uint16
 	zone string
 }
 
-// Parse reads targets. Every bad one is reported, each with its file and line, joined into one error.
+// Parse parses targets. It reports every bad one with its file and line, joined into one error.
 func Parse(ctx context.Context, args []string, o Options) (*List, error) {
 	if o.Port == 0 {
 		o.Port = 445
@@ -128,7 +128,7 @@ func Parse(ctx context.Context, args []string, o Options) (*List, error) {
 	return l, nil
 }
 
-// add takes one specification in: what is new in it becomes pieces, what is known becomes an alias.
+// add adds one specification: new addresses become pieces, known ones an alias.
 func (l *List) add(s spec, answer answer, port uint16, seen map[space]intervals, out exclusions) {
 	if s.port != 0 {
 		port = s.port
@@ -169,7 +169,8 @@ func (l *List) alias(a netip.AddrPort, name string) {
 	}
 }
 
-// Len is how many targets All will yield, those of an earlier run left out; it saturates at the largest int.
+// Len returns the number of targets that All yields, without those of an earlier run, or the largest int if there are
+// more.
 func (l *List) Len() int {
 	sum := new(big.Int)
 	for _, p := range l.pieces {
@@ -235,7 +236,7 @@ type exclusions struct {
 func (x *exclusions) add(s spec, answer answer) error {
 	spans := []span{s.span}
 	if s.host != "" {
-		// An exclusion that cannot be understood must not be passed over in silence: its host would be scanned.
+		// An exclusion that is not understood must be an error: otherwise its host would be scanned.
 		if answer.err != nil {
 			return fmt.Errorf("%s: excluded name %q: %w", s.where, s.text, answer.err)
 		}
