@@ -144,19 +144,24 @@ func opnumOf(i *dcerpc.Interface, name string) (uint16, error) {
 }
 
 // pipeName normalizes a pipe's name; empty is a name that is not allowed. Variants that servers accept, such as a
-// leading \pipe\, are refused: no client needs them. It folds the case of ASCII letters alone, as servers may fold
-// others differently.
+// leading \pipe\, are refused: no client needs them.
 func pipeName(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}, strings.TrimPrefix(s, `\`))
+	s = lower(strings.TrimPrefix(s, `\`))
 	if s == "" || strings.ContainsAny(s, "\\/:\x00") || strings.TrimSpace(s) != s {
 		return ""
 	}
 	return s
+}
+
+// lower folds the case of ASCII letters alone: servers fold others differently, and the Kelvin sign is a k only to
+// some.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // join adds the rules of another exception.

@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb/nbss"
@@ -65,7 +64,7 @@ func (l *logon) refusal(claim caller, renewed *session) (refusal, bool) {
 		return refusal{ReasonAnonymous, claim.basis}, true
 	case renewed != nil && (renewed.refused != "" || renewed.stranger()) && !claim.stranger():
 		return refusal{ReasonRenewal, "a stranger's session is renewed by another name"}, true
-	case renewed != nil && renewed.name != "" && claim.name != "" && !strings.EqualFold(renewed.name, claim.name):
+	case renewed != nil && renewed.name != "" && claim.name != "" && lower(renewed.name) != lower(claim.name):
 		return refusal{ReasonUnreadable, "a session is renewed by another name"}, true
 	}
 	return refusal{}, false

@@ -62,6 +62,37 @@ func TestRenewedStranger(t *testing.T) {
 	}
 }
 
+// TestRenewedName refuses a renewal by a name that is the user's to Unicode's case folding alone. Samba makes it a guest
+// and does not say so, as the control shows.
+func TestRenewedName(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces")
+	l := startLab(t, peer.Config{
+		Users: []string{"labadmin", "kims"}, Global: []string{"map to guest = bad user"},
+	}, Route{})
+	renew := func(address, name, password string) status.NTStatus {
+		w := dialWith(t, l.samba.Dial, address)
+		w.negotiate(smb2.Dialect210)
+		c := ntlm.NewUser("kims", "", peer.Password, ntlm.Options{})
+		if st, _ := w.setup(w.proof(c, w.begin(c, bare), nil)); st != status.Success {
+			t.Fatalf("the user: %v", st)
+		}
+		c = ntlm.NewUser(name, "", password, ntlm.Options{})
+		st, _ := w.setup(w.proof(c, w.begin(c, bare), nil))
+		return st
+	}
+	for _, name := range []string{"\u212Aims", "kim\u017F"} {
+		if st := renew(l.direct, name, "x"); st != status.Success {
+			t.Fatalf("the control failed: directly %q is %v", name, st)
+		}
+		if st := renew(l.through, name, "x"); st != status.AccessDenied {
+			t.Errorf("%q through the gateway: %v", name, st)
+		}
+	}
+	if st := renew(l.through, "KIMS", peer.Password); st != status.Success {
+		t.Errorf("the user in other letters: %v", st)
+	}
+}
+
 // piped returns a stranger's open pipe with two interfaces, one of them with only one call.
 func piped(t *testing.T) (*conversation, smb2.FileID, *open) {
 	t.Helper()
