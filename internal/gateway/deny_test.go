@@ -247,6 +247,11 @@ func TestRefusals(t *testing.T) {
 		p.denies(netip.MustParseAddr("198.51.100.7"), "s:445") != nil {
 		t.Error("it applies to the wrong clients")
 	}
+	p.Users = append(p.Users, Refusal{Servers: []string{"[2001:DB8:0::20]:445"}, Deny: []Denied{{Pipe: "samr"}}})
+	if one := netip.MustParseAddr("198.51.100.7"); p.denies(one, "[2001:db8::20]:445") == nil ||
+		p.denies(one, "[2001:db8::20]:139") != nil {
+		t.Error("it applies to the wrong servers")
+	}
 	for name, want := range map[string]string{
 		"winreg": "winreg", `\PIPE\WinReg`: "winreg", "winreg\x00x": "winreg", "winreg:s": "winreg",
 		"winreg.:s": "winreg", "winreg .::$DATA": "winreg", "winreg.\u00A0.": "winreg", `\\srv\IPC$\winreg`: "winreg",

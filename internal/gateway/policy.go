@@ -154,10 +154,18 @@ func seenAs(id model.Identity) model.Identity {
 // here reports whether an entry applies to a client and a server.
 func here(clients []netip.Prefix, servers []string, client netip.Addr, server string) bool {
 	client = nameable(client)
-	return (len(servers) == 0 || slices.ContainsFunc(servers, func(s string) bool {
-		return strings.EqualFold(s, server)
-	})) &&
+	return (len(servers) == 0 || slices.ContainsFunc(servers, func(s string) bool { return sameServer(s, server) })) &&
 		(len(clients) == 0 || slices.ContainsFunc(clients, func(p netip.Prefix) bool { return p.Contains(client) }))
+}
+
+// sameServer reports whether two names with ports are the same, or the same address in two forms.
+func sameServer(a, b string) bool {
+	one, err := netip.ParseAddrPort(a)
+	two, err2 := netip.ParseAddrPort(b)
+	if err == nil && err2 == nil {
+		return one.Port() == two.Port() && one.Addr().Unmap() == two.Addr().Unmap()
+	}
+	return strings.EqualFold(a, b)
 }
 
 // nameable returns an address in the form of a policy: without IPv4 inside IPv6, and without a zone, which no network
