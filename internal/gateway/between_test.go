@@ -12,6 +12,7 @@ import (
 type ends struct {
 	t              testing.TB
 	client, server net.Conn
+	way            *Way
 }
 
 // between runs a connection of a gateway until the test ends.
@@ -33,7 +34,7 @@ func between(t testing.TB, g *Gateway, route Route) *ends {
 		server.Close()
 		<-ended
 	})
-	return &ends{t, client, server}
+	return &ends{t, client, server, way}
 }
 
 // asks sends a frame of the client and returns the next that the server gets; nil if the connection ended.
