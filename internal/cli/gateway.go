@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"time"
 
@@ -298,6 +300,9 @@ func (r *gatewayRun) apply(ctx context.Context, config *gatewayConfig) error {
 	}
 	for address, at := range opened {
 		r.serve(ctx, address, at)
+	}
+	for _, server := range gateway.Strays(slices.Collect(maps.Values(config.Routes))) {
+		r.log.Warn("a policy names a server that no listener leads to", "server", server)
 	}
 	return nil
 }

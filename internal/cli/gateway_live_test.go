@@ -238,8 +238,10 @@ func TestGatewayReload(t *testing.T) {
 	if a := null.RPC(t, way, "srvinfo"); !a.OK() {
 		t.Errorf("after a listener that cannot be opened: %v", a)
 	}
+	write(policy, "users:\n- servers: [\"nas.example:445\"]\n  deny:\n  - pipe: winreg\n")
 	write(config, "[limits]\nlogon = \"30s\"\n"+listener)
 	g.signal(t, syscall.SIGHUP)
+	g.await(t, "a policy names a server that no listener leads to")
 	g.await(t, "the new limits apply after a restart")
 	if a := null.RPC(t, way, "srvinfo"); a.OK() {
 		t.Errorf("after a policy without exceptions: %v", a)

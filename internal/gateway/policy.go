@@ -158,6 +158,29 @@ func here(clients []netip.Prefix, servers []string, client netip.Addr, server st
 		(len(clients) == 0 || slices.ContainsFunc(clients, func(p netip.Prefix) bool { return p.Contains(client) }))
 }
 
+// Strays returns the servers that policies name and no listener leads to: what the policies say of them applies to
+// nothing. A transparent listener leads to every server.
+func Strays(routes []Route) []string {
+	var named []string
+	for i := range routes {
+		r := &routes[i]
+		if r.Transparent {
+			return nil
+		}
+		for _, e := range r.Policy.Strangers {
+			named = append(named, e.Servers...)
+		}
+		for _, u := range r.Policy.Users {
+			named = append(named, u.Servers...)
+		}
+	}
+	named = slices.DeleteFunc(named, func(s string) bool {
+		return slices.ContainsFunc(routes, func(r Route) bool { return sameServer(s, r.To) })
+	})
+	slices.Sort(named)
+	return slices.Compact(named)
+}
+
 // sameServer reports whether two names with ports are the same, or the same address in two forms.
 func sameServer(a, b string) bool {
 	one, err := netip.ParseAddrPort(a)

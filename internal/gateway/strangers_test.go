@@ -269,6 +269,21 @@ func TestWhere(t *testing.T) {
 	}
 }
 
+// TestStrays finds the servers of a policy that no listener leads to.
+func TestStrays(t *testing.T) {
+	p := Policy{
+		Strangers: []Exception{{Servers: []string{"nas.example:445", "192.0.2.9:445"}}},
+		Users:     []Refusal{{Servers: []string{"192.0.2.9:445", "NAS.example:139", "[::ffff:192.0.2.20]:445"}}},
+	}
+	routes := []Route{{To: "NAS.example:445", Policy: p}, {To: "192.0.2.20:445"}}
+	if got := Strays(routes); !slices.Equal(got, []string{"192.0.2.9:445", "NAS.example:139"}) {
+		t.Error(got)
+	}
+	if got := Strays(append(routes, Route{Transparent: true})); got != nil {
+		t.Errorf("behind a transparent gateway: %v", got)
+	}
+}
+
 // TestMadeUpUser: an exception for guests covers made-up users, and the other way round, because the server calls both
 // guests. The policy's own answer must be the same, since what-if and verify use it.
 func TestMadeUpUser(t *testing.T) {
