@@ -121,7 +121,7 @@ func (c *conn) pump(s *stream, step func() error) error {
 		}
 		c.report(no)
 		if no.reason == ReasonProtocol {
-			return s.through()
+			return s.through(c.observing)
 		}
 		if err := s.passRest(); err != nil {
 			return err

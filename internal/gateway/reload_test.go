@@ -9,6 +9,28 @@ import (
 	"ipcguard/internal/status"
 )
 
+// TestReloadBehindNoise enforces refusals on a connection that has sent what is no SMB while they were only counted: its
+// logons do not pass for ever.
+func TestReloadBehindNoise(t *testing.T) {
+	g := New(Options{Log: testLog(t)})
+	e := between(t, g, Route{To: "server:445", ObserveOnly: true})
+	noise := []byte{nbss.SessionRequest, 0, 0, 1, 'x'}
+	for range 2 {
+		if e.asks(noise) == nil {
+			t.Fatal("the control failed: it does not pass while refusals are only counted")
+		}
+	}
+	if err := e.way.Set(Route{To: "server:445"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.asks(nullFrames(t)); got != nil {
+		t.Errorf("a logon reaches the server: % X", got)
+	}
+	if n := g.Stats().Refused[ReasonProtocol]; n != 2 {
+		t.Errorf("%d refusals", n)
+	}
+}
+
 // TestReloadInLogon changes the policy while the server answers a null session that the policy allowed: the new policy
 // decides, and the client is told so.
 func TestReloadInLogon(t *testing.T) {

@@ -244,8 +244,8 @@ func (s *stream) deadline(t time.Time) error {
 // passRest forwards the rest of the frame.
 func (s *stream) passRest() error { return s.pass(s.left) }
 
-// through forwards everything until the other end closes.
-func (s *stream) through() error {
+// through forwards everything until the other end closes, or refusals are enforced: what comes then may be a logon.
+func (s *stream) through(observing func() bool) error {
 	s.r = s.w
 	if err := s.flush(); err != nil {
 		return err
@@ -253,11 +253,23 @@ func (s *stream) through() error {
 	if err := s.deadline(time.Time{}); err != nil {
 		return err
 	}
-	s.release()
-	if _, err := io.Copy(s.to.Conn, s.from); err != nil {
-		return err
+	if s.room == nil {
+		s.room = s.rooms.get()
 	}
-	return io.EOF
+	for {
+		n, err := s.from.Read(s.room[:])
+		if !observing() {
+			return refusal{ReasonProtocol, "data behind what is no SMB"}
+		}
+		if n > 0 {
+			if err := s.to.send(s.room[:n]); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // dropRest discards the rest of the frame.
