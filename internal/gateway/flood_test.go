@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"syscall"
 	"testing"
 	"time"
@@ -272,5 +273,44 @@ func TestKeepAliveIsEmpty(t *testing.T) {
 	b, _ := io.ReadAll(back)
 	if len(b) > nbss.HeaderLen || g.Stats().Refused[ReasonProtocol] != 1 {
 		t.Errorf("the server got %d bytes: % X; refused: %v", len(b), b, g.Stats().Refused)
+	}
+}
+
+// TestListenerDialled refuses a client that dials a transparent listener itself: the gateway does not connect to itself
+// until it has no more connections.
+func TestListenerDialled(t *testing.T) {
+	for _, address := range []string{"127.21.3.9:0", "0.0.0.0:0"} {
+		l, err := Listen(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := New(Options{Log: testLog(t), Limits: Limits{PerClient: 8}})
+		serve(t, g, l, Route{Transparent: true})
+		port := uint16(l.Addr().(*net.TCPAddr).Port)
+		at := netip.AddrPortFrom(netip.MustParseAddr("127.21.3.9"), port)
+		nc, err := net.Dial("tcp", at.String())
+		if err == nil {
+			defer nc.Close()
+			if err := nc.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			_, err = nc.Read(make([]byte, 1))
+		}
+		if !errors.Is(err, syscall.ECONNRESET) { // perhaps before Dial looks
+			t.Errorf("%s: %v", address, err)
+		}
+		if s := g.Stats(); s.Connections != 1 || s.Refused[ReasonServer] != 1 {
+			t.Errorf("%s: %+v", address, s)
+		}
+		if !isOwn(at, l.Addr()) {
+			t.Errorf("%s: %v is not its own", address, at)
+		}
+		for _, other := range []netip.AddrPort{
+			netip.AddrPortFrom(at.Addr(), port-1), netip.AddrPortFrom(netip.MustParseAddr("192.0.2.20"), port),
+		} {
+			if isOwn(other, l.Addr()) {
+				t.Errorf("%s: %v is its own", address, other)
+			}
+		}
 	}
 }

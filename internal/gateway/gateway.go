@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,7 +105,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener, way *Way) error {
 		nc, err := l.Accept()
 		switch {
 		case err == nil:
-			g.take(ctx, nc, way)
+			g.take(ctx, nc, way, l.Addr())
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, net.ErrClosed):
@@ -121,8 +122,8 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener, way *Way) error {
 	}
 }
 
-// take starts a connection if the limits allow it.
-func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
+// take starts a connection of a listener if the limits allow it.
+func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way, listener net.Addr) {
 	client := addressOf(nc.RemoteAddr())
 	if !g.connections.take(client, g.Limits) {
 		g.stats.refused(ReasonClients)
@@ -136,14 +137,14 @@ func (g *Gateway) take(ctx context.Context, nc net.Conn, way *Way) {
 	g.wait.Go(func() {
 		defer g.stats.closed()
 		defer g.connections.leave(client)
-		g.lead(ctx, nc, way)
+		g.lead(ctx, nc, way, listener)
 	})
 }
 
 // lead connects to the server and runs the connection. If the server cannot be reached, the client sees a reset, as
 // without a gateway.
-func (g *Gateway) lead(ctx context.Context, nc net.Conn, way *Way) {
-	back, to, err := g.connect(ctx, nc, way.Route())
+func (g *Gateway) lead(ctx context.Context, nc net.Conn, way *Way, listener net.Addr) {
+	back, to, err := g.connect(ctx, nc, way.Route(), listener)
 	if err != nil {
 		g.stats.refused(ReasonServer)
 		g.log(slog.LevelError, "the server cannot be reached", "server", to, "client", addressOf(nc.RemoteAddr()),
@@ -162,7 +163,9 @@ func (g *Gateway) lead(ctx context.Context, nc net.Conn, way *Way) {
 }
 
 // connect connects to a client's server and returns the server's name.
-func (g *Gateway) connect(ctx context.Context, nc net.Conn, r *Route) (back net.Conn, to string, err error) {
+func (g *Gateway) connect(
+	ctx context.Context, nc net.Conn, r *Route, listener net.Addr,
+) (back net.Conn, to string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, g.Limits.Dial)
 	defer cancel()
 	if !r.Transparent {
@@ -174,8 +177,28 @@ func (g *Gateway) connect(ctx context.Context, nc net.Conn, r *Route) (back net.
 		return nil, "", errors.New("gateway: a transparent connection that is not TCP")
 	}
 	server := netip.AddrPortFrom(addressOf(meant), uint16(meant.Port))
+	if isOwn(server, listener) {
+		return nil, server.String(), errors.New("gateway: a transparent listener was dialled itself, and not a server")
+	}
 	back, err = dialTransparent(ctx, addressOf(nc.RemoteAddr()), server)
 	return back, server.String(), err
+}
+
+// isOwn reports whether an address is that of a listener: the gateway would connect to itself, and that connection
+// again, until a limit ends it.
+func isOwn(a netip.AddrPort, listener net.Addr) bool {
+	own, ok := listener.(*net.TCPAddr)
+	if !ok || own.Port != int(a.Port()) {
+		return false
+	}
+	if !own.IP.IsUnspecified() {
+		return addressOf(own) == a.Addr()
+	}
+	all, err := net.InterfaceAddrs()
+	return err != nil || a.Addr().IsLoopback() || slices.ContainsFunc(all, func(n net.Addr) bool {
+		p, err := netip.ParsePrefix(n.String())
+		return err == nil && p.Addr().Unmap() == a.Addr().WithZone("")
+	})
 }
 
 // reset closes a connection with a TCP reset.
