@@ -217,6 +217,56 @@ func TestPipeTricks(t *testing.T) {
 			b := packet(w.t, dcerpc.TypeRequest, dcerpc.FlagLast, &dcerpc.Request{Opnum: 15, Stub: make([]byte, 8)})
 			return []status.NTStatus{first, w.write(id, a), w.write(id, b)}
 		}, []status.NTStatus{ok, ok, no}},
+		{"a call of an object", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			first := w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc"))
+			b := packet(w.t, dcerpc.TypeRequest, whole|dcerpc.FlagObject,
+				&dcerpc.Request{Opnum: 15, Object: new(dcerpc.UUID), Stub: make([]byte, 8)})
+			return []status.NTStatus{first, w.write(id, b)}
+		}, []status.NTStatus{ok, no}},
+		{"two calls whose fragments take turns", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			first := w.transceive(id, bindTo(w.t, dcerpc.TypeBind, "lsarpc"))
+			fragment := func(call byte, opnum uint16, flags dcerpc.Flags) []byte {
+				b := packet(w.t, dcerpc.TypeRequest, flags|dcerpc.FlagMultiplex,
+					&dcerpc.Request{Opnum: opnum, Stub: make([]byte, 8)})
+				b[12] = call
+				return b
+			}
+			return []status.NTStatus{
+				first, w.write(id, fragment(2, 0, dcerpc.FlagFirst)), w.write(id, fragment(3, 15, dcerpc.FlagFirst)),
+				w.write(id, fragment(2, 0, dcerpc.FlagLast)),
+			}
+		}, []status.NTStatus{ok, ok, no, no}},
+		{"the features of a bind beside the interface", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			features, err := dcerpc.ParseUUID("6cb71c2c-9812-4540-0300-000000000000") // [MS-RPCE] 2.2.2.14
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			lsarpc := interfaceNamed(w.t, "lsarpc")
+			b := packet(w.t, dcerpc.TypeBind, whole, &dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280, Contexts: []dcerpc.Context{
+				{ID: 0, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}},
+				{ID: 1, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{{UUID: features, Major: 1}}},
+			}})
+			call := func(context uint16) []byte {
+				return packet(w.t, dcerpc.TypeRequest, whole,
+					&dcerpc.Request{ContextID: context, Opnum: 15, Stub: make([]byte, 8)})
+			}
+			return []status.NTStatus{w.transceive(id, b), w.write(id, call(1)), w.write(id, call(0)), w.write(id, call(2))}
+		}, []status.NTStatus{ok, no, no, no}},
+		{"controls of the pipe", func(w *ipc) (out []status.NTStatus) {
+			_, id := w.open("lsarpc")
+			const peek, wait, state, write = smb2.FSCTLPipePeek, smb2.FSCTLPipeWait, 0x00110008, 0x00119FF8
+			for _, code := range []uint32{peek, wait, state, write} {
+				st, _ := w.ask(w.message(smb2.IOCTL, &smb2.IOCTLRequest{
+					CtlCode: code, FileID: id, Input: bindTo(w.t, dcerpc.TypeBind, "samr"), MaxOutputResponse: 64,
+					Flags: smb2.IsFSCTL,
+				}, w.in))
+				out = append(out, st)
+			}
+			return out
+		}, []status.NTStatus{no, no, no, no}},
 		{"no RPC at all", func(w *ipc) []status.NTStatus {
 			_, id := w.open("srvsvc")
 			return []status.NTStatus{w.write(id, []byte("something else altogether"))}
