@@ -2,5 +2,5 @@
 
 package scan
 
-// OpenFiles returns 0: Windows has no such limit on sockets.
+// OpenFiles returns the default: Windows has no such limit on sockets.
 func OpenFiles() int { return defaultFiles }

@@ -94,7 +94,7 @@ func guidKind(g [16]byte, name string) string {
 	return ""
 }
 
-// padded reports whether a GUID is a name padded with zeros.
+// padded returns a name in the sixteen bytes of a GUID, padded with zeros.
 func padded(name string) string {
 	var b [16]byte
 	copy(b[:], name)

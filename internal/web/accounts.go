@@ -14,7 +14,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// accounts are who may come in.
+// accounts lists who may log in.
 type accounts struct {
 	Rows   []accountRow
 	Heads  []head
@@ -36,7 +36,7 @@ var roleOptions = []option{
 	{Value: string(store.RoleAdmin), Label: "admin: accounts, credentials, channels, sites too"},
 }
 
-// rolesOf are an account's roles in words.
+// rolesOf returns an account's roles in words.
 func rolesOf(u *store.User) string {
 	var all []string
 	if u.Role != "" {
@@ -94,7 +94,7 @@ func (v *visit) showAccounts(f *form, status int) error {
 	return v.renderStatus(status, "accounts", "Accounts", d)
 }
 
-// roleNames are the roles as a list is chosen from; the first is none.
+// roleNames are the roles of a list to choose from; the first is none.
 var roleNames = []store.Role{"", store.RoleViewer, store.RoleOperator, store.RoleAdmin}
 
 func chosenOf(roles []store.Role, chosen store.Role) []option {
@@ -145,7 +145,7 @@ func (v *visit) showRoles(f *form, status int) error {
 		return err
 	}
 	everywhere := u.Role
-	if f.Has("role") { // what was chosen and refused
+	if f.Has("role") { // the refused choice
 		everywhere = store.Role(f.Get("role"))
 	}
 	d := oneAccount{User: u, Form: f, Said: rolesOf(&u), Roles: chosenOf(roleNames, everywhere)}
@@ -169,7 +169,7 @@ func (v *visit) showRoles(f *form, status int) error {
 	return v.renderStatus(status, "roles", "Account "+brief(u.Name), d)
 }
 
-// siteRoles reads the roles at single sites from a form.
+// siteRoles parses the roles at single sites of a form.
 func (f *form) siteRoles() []store.SiteRole {
 	var out []store.SiteRole
 	for _, name := range slices.Sorted(maps.Keys(f.Values)) {
@@ -197,7 +197,7 @@ func deleteTokenOf(v *visit) error {
 	return v.done("/accounts/"+strconv.FormatInt(id, 10), "The token is worth nothing any more.")
 }
 
-// refuse shows what access says against an act.
+// refuse shows why an act was refused.
 func (f *form) refuse(err error, passwordField string) bool {
 	var rule *access.RuleError
 	switch {
@@ -227,7 +227,7 @@ func addAccount(v *visit) error {
 	if f.ok() {
 		var sites []store.SiteRole
 		if at := f.Get("site"); at != "" {
-			id, _ := strconv.ParseInt(at, 10, 64) // what is no number is no site
+			id, _ := strconv.ParseInt(at, 10, 64) // not a number, so not a site
 			sites, role = []store.SiteRole{{SiteID: id, Role: role}}, ""
 		}
 		_, err := v.access.AddUser(v.ctx(), v.who(), f.Get("name"), role, password, sites...)
@@ -284,15 +284,15 @@ func changeAccount(v *visit) error {
 	return v.done("/accounts", said)
 }
 
-// account is one's own: tokens, password, second factors.
+// account is the reader's own: tokens, password, second factors.
 type account struct {
 	Form, TokenForm, SecondForm *form
 	Fields                      map[string]field
 	Tokens                      []tokenRow
-	Secret                      string   // of a token that was just made
-	Recovery                    []string // codes that were just made
-	Provided                    string   // the provider that the account logs in at; empty is none
-	Fresh                       bool     // it did minutes ago
+	Secret                      string   // of a new token
+	Recovery                    []string // new codes
+	Provided                    string   // the provider at which the account logs in; empty is none
+	Fresh                       bool     // it logged in minutes ago
 	Codes                       bool     // logins ask for one-time codes
 	Passkeys                    []store.Passkey
 	CanPasskeys                 bool
@@ -307,7 +307,7 @@ type tokenRow struct {
 
 func accountPage(v *visit) error { return v.showAccount(shownAccount{}, http.StatusOK) }
 
-// shownAccount is what a page of one's own account shows beside what is kept.
+// shownAccount is what the page of one's own account shows beside the stored account.
 type shownAccount struct {
 	password, token, second *form
 	secret                  string
@@ -407,7 +407,7 @@ func addToken(v *visit) error {
 		secret, _, err := v.access.NewToken(v.ctx(), v.who(), proof, t.Get("name"), scope, until)
 		switch {
 		case err == nil:
-			// No redirect here: the secret would have to be kept somewhere meanwhile. Reloading finds the name taken.
+			// No redirect here: the secret would have to be stored in between. Reloading reports that the name exists.
 			return v.showAccount(shownAccount{secret: secret}, http.StatusCreated)
 		case errors.Is(err, store.ErrConflict):
 			t.wrong("name", "You have a token of this name.")
@@ -431,7 +431,7 @@ func deleteToken(v *visit) error {
 	return v.done("/account#tokens", "The token is worth nothing any more.")
 }
 
-// actsPage is the audit log.
+// actsPage shows the audit log.
 func actsPage(v *visit) error {
 	columns := []column{{"id", "when", "", true}, {"who", "who", "", false}, {"from", "from", "", false}, {"action", "what", "", false}, {"subject", "about", "", false}, {"detail", "more", "", false}}
 	page := v.pageOf("-id", columns)

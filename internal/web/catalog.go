@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// The catalog as pages: every entry with its sources, as "ipcguard explain" tells it.
+// The catalog as pages: every entry with its sources, like "ipcguard explain".
 
 type catalogIndex struct {
 	Text   string
@@ -122,7 +122,7 @@ type topicView struct {
 	Product         *productView
 	Verdict         string
 	Cited           []string
-	Hosts           string // where the fleet's hosts with it are listed
+	Hosts           string // the list of the fleet's hosts that have it
 }
 
 type pipeTable struct{ Where, Answer string }
@@ -216,7 +216,7 @@ func topicPage(v *visit) error {
 	return v.render("topic", id, d)
 }
 
-// entry finds one entry by kind and id.
+// entry finds one entry by kind and ID.
 func (s *Server) entry(kind, id string) (catalog.Topic, bool) {
 	t, _, ok := s.catalog.Topic(id)
 	if ok {
@@ -224,7 +224,7 @@ func (s *Server) entry(kind, id string) (catalog.Topic, bool) {
 			return t, true
 		}
 	}
-	// another entry goes by the same name and comes first
+	// an earlier entry has the same name
 	own := catalog.Topic{Name: id}
 	switch kind {
 	case "setting":

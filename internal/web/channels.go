@@ -57,23 +57,23 @@ func channelsPage(v *visit) error {
 	return v.render("channels", "Notifications", d)
 }
 
-// channel is the form of one. What it sends to is chosen first, since each kind has fields of its own.
+// channel is the form of one. The kind is chosen first, because each has fields of its own.
 type channel struct {
 	Form       *form
 	Channel    store.Channel
 	Kind       string
 	Shape      string // of a webhook
-	Acts       bool   // it may be sent the audit log
+	Acts       bool   // it may receive the audit log
 	Signed     bool   // its receiver checks a signature
 	Fields     map[string]field
 	Parts      []field // of the kind
 	Kinds      []option
 	Deliveries []store.Delivery
-	Coming     []time.Time // of a digest that is saved
+	Coming     []time.Time // of a saved digest
 	Zone       string
 }
 
-// channelText are the fields of each kind that are texts, with the name that they have in its settings.
+// channelText are the text fields of each kind, with their names in its settings.
 var channelFields = map[string][]struct{ name, label, hint string }{
 	notify.KindWebhook: {{"ca", "Authority", "PEM of the authority to trust instead of the system's; empty is the system's"}},
 	notify.KindEmail: {
@@ -154,7 +154,7 @@ func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 		"digest": f.Field("digest", "As a digest", "every hour, every day at 07:00, every weekday at 07:00, or a cron line. Empty is at once: a message for each host and run"),
 		"quiet":  f.Field("quiet", "Quiet hours", "22:00-07:00; Sat,Sun. What happens then is told when they end. Empty is never"),
 		"zone":   f.Field("zone", "Time zone", "Of the digest, the quiet hours and the times in messages: Europe/Berlin; empty is UTC"),
-		// the secrets: what is stored is never shown
+		// the secrets: stored ones are never shown
 		"url":      f.Field("url", "Address", "https://… ; it is sealed, and never shown again. Empty keeps what is stored"),
 		"key":      f.Field("key", "Key of the signature", "16 characters at least; empty keeps what is stored"),
 		"password": f.Field("password", "Password", "Empty keeps what is stored, unless the server, its security, its certificate or the user changes"),
@@ -186,7 +186,7 @@ func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 	return v.renderStatus(status, "channel", title, d)
 }
 
-// channelConfig gathers a kind's settings from the form.
+// channelConfig collects a kind's settings from the form.
 func channelConfig(kind string, f *form) map[string]any {
 	out := map[string]any{}
 	for _, x := range channelFields[kind] {

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// clients is how clients come in, over all hosts that the reader may see.
+// clients shows how clients log on, over all hosts that the reader may see.
 type clients struct {
 	Query   url.Values
 	Filter  clientsFilter
@@ -24,7 +24,7 @@ type clientsFilter struct {
 	Logons []option
 }
 
-// clientRow is one way of one client, with the list of the hosts behind it.
+// clientRow is one way to log on of one client, with a link to its hosts.
 type clientRow struct {
 	store.ClientLogon
 	Kind, How, URL string

@@ -8,7 +8,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// compare holds two dates against each other.
+// compare compares two dates.
 type compare struct {
 	From, To string
 	Wrong    string

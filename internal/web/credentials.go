@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// credentials can be written and never read: the page shows their names alone.
+// credentials can be written and never read: the page shows only their names.
 type credentials struct {
 	Rows   []store.Credential
 	Heads  []head

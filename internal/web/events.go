@@ -5,7 +5,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// events is what changed, the newest first.
+// events shows what changed, the newest first.
 type events struct {
 	Rows            []store.Event
 	Pager           pager

@@ -78,7 +78,7 @@ func (v *visit) showException(f *form, status int) error {
 		}
 		h, err := v.store.Host(v.ctx(), id)
 		if errors.Is(err, store.ErrNotFound) {
-			continue // it is gone, and the form says so
+			continue // it no longer exists, and the form says so
 		}
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func saveException(v *visit) error {
 	switch {
 	case f.refused(err):
 		if f.Problem == "" {
-			f.Problem = f.Wrong["host_id"] + f.Wrong["host_ids"] // these have no field of their own on the page
+			f.Problem = f.Wrong["host_id"] + f.Wrong["host_ids"] // these have no field on the page
 		}
 		return v.showException(f, statusOf(err))
 	case err != nil:

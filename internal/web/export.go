@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// exportsOf are the files that a view can be taken along as: the same filter, all of its lines.
+// exportsOf returns links to the files of a view: the same filter, all rows.
 func exportsOf(name string, q url.Values) []export {
 	x, _ := view.Find(name)
 	var out []export
@@ -44,12 +44,12 @@ func exportView(v *visit) error {
 	return v.send(x.File(format), view.Media(format), func(w io.Writer) error { return x.Write(w, source, format, q) })
 }
 
-// exportTargets writes all targets as CSV, as they can be imported again.
+// exportTargets writes all targets as CSV that can be imported again.
 func exportTargets(v *visit) error {
 	return v.send("ipcguard-targets.csv", view.Media(view.CSV), func(w io.Writer) error { return fleet.ExportTargets(v.ctx(), v.store, w) })
 }
 
-// send answers with a file that is written as it is read. Half of one must not pass for a whole one.
+// send answers with a file that is written while it is read. A partial one must not look complete.
 func (v *visit) send(name, kind string, write func(io.Writer) error) error {
 	h := v.w.Header()
 	h.Set("Content-Type", kind)

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// findings lists what is open by kind, and every single one behind a kind.
+// findings lists the open findings by kind, and those of one kind.
 type findings struct {
 	Query   url.Values
 	Words   []string
@@ -20,7 +20,7 @@ type findings struct {
 	ByKind  []head // of the kinds
 	Pager   pager
 	Exports []export
-	One     *findingKind // where one kind is asked for
+	One     *findingKind // if one kind was requested
 	Filter  choices
 }
 
@@ -74,7 +74,7 @@ func findingsPage(v *visit) error {
 	return v.render("findings", "Findings", d)
 }
 
-// findingKinds puts the worst first.
+// findingKinds sorts the worst first.
 func (v *visit) findingKinds(counts []store.FindingCount, hosts int) []findingKind {
 	var out []findingKind
 	for _, c := range counts {
@@ -92,7 +92,7 @@ func (v *visit) findingKinds(counts []store.FindingCount, hosts int) []findingKi
 	return out
 }
 
-// findingKind is one kind of finding with what the catalog says of it.
+// findingKind shows one kind of finding with the catalog's text.
 func (v *visit) findingKind(c store.FindingCount, hosts int) findingKind {
 	k := findingKind{ID: c.Finding, Title: v.findingTitle(c.Finding), Severity: c.Severity, Hosts: c.Hosts, Excepted: c.Excepted, Meter: meter{c.Hosts, hosts}}
 	k.URL = v.with("finding", c.Finding, "offset", "", "page", "")

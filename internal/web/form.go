@@ -15,11 +15,11 @@ import (
 	"ipcguard/internal/fleet/acts"
 )
 
-// form is what somebody typed in, with what is wrong with it. A page shows both again until it is right.
+// form is a submitted form with its errors. A page shows both again until it is correct.
 type form struct {
 	url.Values
 	Wrong   map[string]string // by field
-	Problem string            // of the whole
+	Problem string            // about the form as a whole
 }
 
 func newForm(v url.Values) *form {
@@ -29,7 +29,7 @@ func newForm(v url.Values) *form {
 	return &form{Values: v, Wrong: map[string]string{}}
 }
 
-// ok tells whether nothing is wrong.
+// ok reports whether there are no errors.
 func (f *form) ok() bool { return len(f.Wrong) == 0 && f.Problem == "" }
 
 func (f *form) wrong(name, why string) {
@@ -38,8 +38,8 @@ func (f *form) wrong(name, why string) {
 	}
 }
 
-// refused takes over what an act says against the form, and tells whether that is what the error was. Fields that are
-// called otherwise on the page stand in names, as pairs.
+// refused adds a refusal of an act to the form's errors, and reports whether the error was one. names has pairs of the
+// act's and the page's names of fields.
 func (f *form) refused(err error, names ...string) bool {
 	var r *acts.Refusal
 	if !errors.As(err, &r) {
@@ -58,7 +58,7 @@ func (f *form) refused(err error, names ...string) bool {
 	return true
 }
 
-// statusOf is how a refusal is answered.
+// statusOf returns the HTTP status of a refusal.
 func statusOf(err error) int {
 	var r *acts.Refusal
 	if errors.As(err, &r) {
@@ -72,19 +72,19 @@ func statusOf(err error) int {
 	return http.StatusUnprocessableEntity
 }
 
-// maxNote bounds a field of a form that is read apart, in bytes.
+// maxNote bounds a form field that is read separately, in bytes.
 const maxNote = 64 << 10
 
-// yes reads a box.
+// yes parses a check box.
 func (f *form) yes(name string) bool { return f.Get(name) != "" }
 
-// on is yes for what may be left out elsewhere.
+// on is yes for a field that may be omitted.
 func (f *form) on(name string) *bool {
 	on := f.yes(name)
 	return &on
 }
 
-// id reads a number that names something; 0 where there is none, -1 where it is no number.
+// id parses the number of an object; 0 if empty, -1 if it is not a number.
 func (f *form) id(name string) int64 {
 	s := f.Get(name)
 	if s == "" {
@@ -97,7 +97,7 @@ func (f *form) id(name string) int64 {
 	return n
 }
 
-// number reads a number; empty is 0, and what is none is a number that nothing takes.
+// number parses a number; empty is 0, and anything else an invalid number.
 func (f *form) number(name string) float64 {
 	s := strings.TrimSpace(f.Get(name))
 	if s == "" {
@@ -110,7 +110,7 @@ func (f *form) number(name string) float64 {
 	return n
 }
 
-// whole is number for whole ones.
+// whole is number for integers.
 func (f *form) whole(name string) int {
 	n := f.number(name)
 	if n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
@@ -119,7 +119,7 @@ func (f *form) whole(name string) int {
 	return int(n)
 }
 
-// date reads a day, whose end in UTC is meant; what is no day is no time.
+// date parses a day and returns its end in UTC; anything else is the zero time.
 func (f *form) date(name string) time.Time {
 	t, err := time.Parse(time.DateOnly, strings.TrimSpace(f.Get(name)))
 	if err != nil {
@@ -128,12 +128,12 @@ func (f *form) date(name string) time.Time {
 	return t.Add(24*time.Hour - time.Second)
 }
 
-// tags reads a list of tags, apart by commas or blanks.
+// tags parses a list of tags, separated by commas or blanks.
 func (f *form) tags(name string) []string {
 	return strings.FieldsFunc(f.Get(name), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
-// ids reads every ticked box of a name.
+// ids parses every checked box with a name.
 func (f *form) ids(name string) []int64 {
 	var out []int64
 	for _, s := range f.Values[name] {
@@ -144,7 +144,7 @@ func (f *form) ids(name string) []int64 {
 	return out
 }
 
-// first is one of the things that are wrong.
+// first returns one of the errors.
 func (f *form) first() string {
 	if f.Problem != "" {
 		return f.Problem
@@ -167,12 +167,12 @@ type option struct {
 	Chosen       bool
 }
 
-// Field makes an input for templates.
+// Field returns an input for templates.
 func (f *form) Field(name, label, hint string) field {
 	return field{Name: name, Label: label, Hint: hint, Value: f.Get(name), Wrong: f.Wrong[name], Checked: f.yes(name)}
 }
 
-// Choose makes a list for templates.
+// Choose returns a list for templates.
 func (f *form) Choose(name, label, hint string, options []option) field {
 	out := f.Field(name, label, hint)
 	for _, o := range options {

@@ -8,23 +8,24 @@ import (
 	"strings"
 )
 
-// policy is the content security policy: this origin's own files, no inline script or style, no frames, no plug-ins.
+// policy is the content security policy: only this origin's own files, no inline script or style, no frames, no
+// plug-ins.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 // Bounds of a request's body.
 const (
-	maxForm   = 1 << 20   // a form with a thousand ticked hosts is 30 KiB, a note 10
-	maxUpload = 256 << 20 // a CSV file with a million targets is some 100 MiB
+	maxForm   = 1 << 20   // a form with a thousand checked hosts has 30 KiB, a note 10
+	maxUpload = 256 << 20 // a CSV file with a million targets has about 100 MiB
 )
 
-// uploads are the paths that take large files. Their size is bounded by maxUpload, that of all others by maxForm.
+// uploads reports the paths that accept large files, up to maxUpload; all others accept up to maxForm.
 func uploads(path string) bool {
 	return path == "/targets/import" || path == "/import" || strings.HasPrefix(path, "/hosts/") && strings.HasSuffix(path, "/journal")
 }
 
-// guard stands before every handler: it sets the headers, refuses what another site's page sends, bounds the body, and
-// turns a panic into an answer and a line in the log.
+// guard precedes every handler: it sets the headers, refuses requests of other sites' pages, bounds the body, and
+// answers and logs a panic.
 func (s *Server) guard(next http.Handler) http.Handler {
 	same := http.NewCrossOriginProtection()
 	same.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,12 +37,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "same-origin") // with no-referrer a browser would send the origin of a form as null
+		h.Set("Referrer-Policy", "same-origin") // with no-referrer a browser would send a form's origin as null
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
-		if s.outsideHTTPS(r) { // this host alone: what stands beside it in its domain is not ours to say
+		if s.outsideHTTPS(r) { // only this host: other hosts of its domain are not ours
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		limit := int64(maxForm)

@@ -16,7 +16,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// host is everything that is known of one machine.
+// host shows everything known of one host.
 type host struct {
 	store.Host
 	Names     []store.HostName
@@ -40,10 +40,10 @@ type host struct {
 	MayReplan bool
 	Form      *form
 
-	ScanSays, AuditSays, PlanSays string // the sentence that each result comes to
+	ScanSays, AuditSays, PlanSays string // each result's summary
 
-	Audited bool // a run audits it: one of its targets says where
-	Stale   bool // it has changed since it was audited
+	Audited bool // a run can audit it: one of its targets says how
+	Stale   bool // it has changed since its audit
 }
 
 type namedCell struct {
@@ -51,15 +51,15 @@ type namedCell struct {
 	What model.Disclosure
 }
 
-// hostKindRow is all open findings of one kind on a host: scan, audit and each identity are its evidence.
+// hostKindRow is all open findings of one kind on a host, with the evidence of scan, audit and each identity.
 type hostKindRow struct {
 	ID, Title, Meaning string
-	Fixes              []string // for this system alone
+	Fixes              []string // for this system only
 	Severity           model.Severity
 	Who                []model.Identity
 	Settings           []string
 	Since              time.Time
-	Excepted           int // how many of Rows an exception covers
+	Excepted           int // the number of excepted rows
 	Rows               []findingRow
 }
 
@@ -70,7 +70,7 @@ type findingRow struct {
 	Reason string
 }
 
-// How much of each list a host's page shows; the lists themselves have pages of their own.
+// The number of rows that a host's page shows of each list; the complete lists have pages of their own.
 const (
 	mostEvents  = 20
 	mostResults = 10
@@ -157,8 +157,8 @@ func (v *visit) showHost(h store.Host, f *form, status int) error {
 	return v.renderStatus(status, "host", brief(h.Name), d)
 }
 
-// document reads a stored document into what it holds. A host without one, or with one of a later program that cannot be
-// read, has none; the time is zero then.
+// document decodes a stored document. If there is none, or it is from a later version and cannot be decoded, the time
+// is zero.
 func (v *visit) document(ctx context.Context, hostID int64, kind string, into any) (time.Time, error) {
 	b, at, err := v.store.Document(ctx, hostID, kind)
 	switch {
@@ -174,7 +174,7 @@ func (v *visit) document(ctx context.Context, hostID int64, kind string, into an
 	return at, nil
 }
 
-// findingsOf lists what is open on a host by kind, the gravest first, with the exceptions that cover it.
+// findingsOf lists the open findings of a host by kind, the most severe first, with their exceptions.
 func (v *visit) findingsOf(h store.Host) ([]hostKindRow, error) {
 	all, err := v.store.HostFindings(v.ctx(), h.ID)
 	if err != nil {
@@ -185,7 +185,7 @@ func (v *visit) findingsOf(h store.Host) ([]hostKindRow, error) {
 		return nil, err
 	}
 	var out []hostKindRow
-	at := map[string]int{} // in out, by kind
+	at := map[string]int{} // index in out, by kind
 	for _, f := range all {
 		if !f.Ended.IsZero() {
 			continue
@@ -208,7 +208,7 @@ func (v *visit) findingsOf(h store.Host) ([]hostKindRow, error) {
 	return out, nil
 }
 
-// addFinding adds one to those of its kind. The gravest of them gives the kind its name.
+// addFinding adds a finding to its kind, which has the name of its most severe one.
 func (v *visit) addFinding(k *hostKindRow, f findingRow, system string) {
 	c := v.catalog.Finding(f.Finding)
 	if f.Severity.Rank() > k.Severity.Rank() || k.Title == "" {
@@ -233,14 +233,14 @@ func (v *visit) addFinding(k *hostKindRow, f findingRow, system string) {
 	k.Rows = append(k.Rows, f)
 }
 
-// addOnce adds what is not empty and not there yet.
+// addOnce appends what is neither empty nor present yet.
 func addOnce[T ~string](list *[]T, s T) {
 	if s != "" && !slices.Contains(*list, s) {
 		*list = append(*list, s)
 	}
 }
 
-// retireHost takes the host out of the fleet, and removeHost forgets it.
+// retireHost removes the host from the fleet, and removeHost deletes it.
 func retireHost(v *visit) error {
 	return v.remove(v.acts.RetireHost, "/hosts/"+v.r.PathValue("id"), "The host is retired: it counts no more, and its targets are switched off.")
 }
@@ -249,7 +249,7 @@ func removeHost(v *visit) error {
 	return v.remove(v.acts.RemoveHost, "/hosts", "The host, its history and the targets that led to it are gone.")
 }
 
-// removeResult takes one of the host's results back. With the only one the host is gone.
+// removeResult deletes one of the host's results. Without any result the host is deleted, too.
 func removeResult(v *visit) error {
 	result, err := strconv.ParseInt(v.r.PathValue("result"), 10, 64)
 	if err != nil {
@@ -272,7 +272,7 @@ func removeResult(v *visit) error {
 	return v.done("/hosts/"+v.r.PathValue("id")+"#history", said)
 }
 
-// scanHost starts a run over one host.
+// scanHost starts a run for one host.
 func scanHost(v *visit) error {
 	h, err := v.hostOf()
 	if err != nil {
@@ -285,7 +285,7 @@ func scanHost(v *visit) error {
 	return v.start(acts.NewRun{Kind: kind, Selector: store.Selector{Hosts: []int64{h.ID}}}, "/hosts/"+strconv.FormatInt(h.ID, 10))
 }
 
-// start starts a run, and leads to it; where it is refused, back with the reason.
+// start starts a run and redirects to it; if it is refused, back with the reason.
 func (v *visit) start(in acts.NewRun, back string) error {
 	f := newForm(nil)
 	run, err := v.acts.StartRun(v.ctx(), v.who(), in)
@@ -298,7 +298,7 @@ func (v *visit) start(in acts.NewRun, back string) error {
 	return v.done("/runs/"+strconv.FormatInt(run.ID, 10), "The run begins.")
 }
 
-// number is the one in the path.
+// number returns the number in the path.
 func (v *visit) number() (int64, error) {
 	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
 	if err != nil {
@@ -307,7 +307,7 @@ func (v *visit) number() (int64, error) {
 	return id, nil
 }
 
-// remove does away with what the path names, and returns to a list with a word: what was done, or why it was not.
+// remove deletes the object of the path, and redirects to a list with a message: what was done, or why not.
 func (v *visit) remove(away func(context.Context, access.Who, int64) error, to, said string) error {
 	id, err := v.number()
 	if err != nil {

@@ -16,13 +16,13 @@ type auditView struct {
 	*model.Audit
 	At       time.Time
 	Settings []settingView
-	Hidden   int // settings that were never read, or do not apply
+	Hidden   int // settings that were not read, or do not apply
 	Access   []accessView
 }
 
 type settingView struct {
 	model.Setting
-	Known bool // the catalog has a page on it
+	Known bool // the catalog has a page about it
 }
 
 type accessView struct {
@@ -31,7 +31,7 @@ type accessView struct {
 	Given, Open   []string
 }
 
-// audit is the document itself; nil where there is none.
+// audit returns the document; nil if there is none.
 func (a *auditView) audit() *model.Audit {
 	if a == nil {
 		return nil
@@ -84,21 +84,21 @@ func (v *visit) auditOf(hostID int64) (*auditView, error) {
 	return d, nil
 }
 
-// useView is who really uses a host's IPC$.
+// useView shows who really uses a host's IPC$.
 type useView struct {
 	At       time.Time
 	Coverage model.Coverage
 	Uses     []model.Use
 	More     int
-	Says     []string // what all of them come to
+	Says     []string // the total of all of them
 	Logons   []model.Logon
-	Stronger int // how many more there are, none of them weaker
+	Stronger int // the number of omitted ones, none of them weaker
 }
 
-// mostUses is how many rows of use a page shows: strangers first, then what happens most.
+// mostUses is the number of uses that a page shows: strangers first, then the most frequent.
 const mostUses = 200
 
-// mostLogons is how many ways to log on a page shows, the weakest first.
+// mostLogons is the number of ways to log on that a page shows, the weakest first.
 const mostLogons = 100
 
 func (v *visit) useOf(hostID int64) (*useView, error) {
@@ -125,7 +125,7 @@ func (v *visit) useOf(hostID int64) (*useView, error) {
 	return &useView{at, o.Coverage, o.Uses[:n], len(o.Uses) - n, says, logons[:shown], len(logons) - shown}, nil
 }
 
-// journalView is what was applied on a host, as "ipcguard history --format json" told it.
+// journalView is what was applied on a host, from "ipcguard history --format json".
 type journalView struct {
 	At      time.Time
 	Applies []applyView
@@ -159,14 +159,14 @@ type recordChange struct {
 	Diff  string `json:"diff"` // of a file: lines that begin with - and +
 }
 
-// written is one setting that an apply wrote, with its name where the catalog knows it.
+// written is one setting that an apply wrote, by its name in the catalog if it has one.
 type written struct {
 	Setting  string
 	Known    bool
 	From, To string
 }
 
-// mostApplies is how many of a journal's entries a page shows, the newest.
+// mostApplies is the number of a journal's entries that a page shows, the newest.
 const mostApplies = 30
 
 func (v *visit) journalOf(hostID int64) (*journalView, error) {
@@ -190,11 +190,11 @@ func (v *visit) journalOf(hostID int64) (*journalView, error) {
 	return d, nil
 }
 
-// mostWritten is how many settings a page shows of one apply.
+// mostWritten is the number of settings that a page shows of one apply.
 const mostWritten = 20
 
-// writtenBy names the settings of an apply's changes: a registry value and a parameter are settings themselves, and in a
-// configuration file each line that changed is one.
+// writtenBy names the settings of an apply's changes: a registry value or a parameter is a setting, and in a
+// configuration file each changed line is one.
 func (v *visit) writtenBy(changes []recordChange) []written {
 	var out []written
 	for _, c := range changes {
@@ -206,10 +206,10 @@ func (v *visit) writtenBy(changes []recordChange) []written {
 			lines := parameters(c.Diff)
 			for i := range lines {
 				if lines[i] = v.writtenTo(lines[i].Setting, lines[i].From, lines[i].To); !lines[i].Known {
-					lines[i].From, lines[i].To = "", "" // of the rest of a configuration only operators see what it says
+					lines[i].From, lines[i].To = "", "" // only operators see the rest of a configuration
 				}
 			}
-			if lines == nil { // its owner or mode, or a file that came or went
+			if lines == nil { // its owner or mode, or a file that was created or deleted
 				lines = []written{{Setting: c.Where, From: c.From, To: c.To}}
 			}
 			out = append(out, lines...)
@@ -228,7 +228,7 @@ func (v *visit) writtenTo(setting, from, to string) written {
 	return w
 }
 
-// valueAt is the setting that a registry value is; what is none keeps the name of its place.
+// valueAt returns the setting of a registry value; other values keep their path.
 func (v *visit) valueAt(where string) string {
 	for i := range v.catalog.Settings {
 		if s := &v.catalog.Settings[i]; strings.EqualFold(s.Where, where) {
@@ -238,7 +238,7 @@ func (v *visit) valueAt(where string) string {
 	return where
 }
 
-// untyped leaves the type of a registry value out: REG_DWORD 1 is 1. Of bytes it says that they are.
+// untyped removes the type from a registry value: REG_DWORD 1 is 1. Bytes keep theirs.
 func untyped(s string) string {
 	kind, value, ok := strings.Cut(s, " ")
 	switch {
@@ -250,8 +250,8 @@ func untyped(s string) string {
 	return value
 }
 
-// parameters reads the lines of a file's difference that set a parameter of smb.conf. One that was there before and is
-// there after is one row.
+// parameters parses the lines of a file's difference that set a parameter of smb.conf. A parameter that is removed and
+// added is one row.
 func parameters(diff string) []written {
 	var out []written
 	for line := range strings.Lines(diff) {
@@ -277,7 +277,7 @@ func parameters(diff string) []written {
 	return out
 }
 
-// readJournal reads a list of applies, or one.
+// readJournal parses a list of applies, or one.
 func readJournal(b []byte) ([]applyView, error) {
 	var list []applyView
 	if json.Unmarshal(b, &list) != nil {
@@ -290,13 +290,13 @@ func readJournal(b []byte) ([]applyView, error) {
 	return slices.DeleteFunc(list, func(a applyView) bool { return a.ID == "" }), nil
 }
 
-// spanRow is a stretch of time in which nothing changed, and what was other than in the stretch before.
+// spanRow is a period without changes, and what differs from the previous one.
 type spanRow struct {
 	store.Span
 	Changed []string
 }
 
-// spansOf lists the last of them, and lays out what scans saw day by day.
+// spansOf lists the latest periods, and shows the scans' verdicts by day.
 func (v *visit) spansOf(hostID int64) ([]spanRow, *days, error) {
 	var out []spanRow
 	var byDay *days
@@ -320,10 +320,10 @@ func (v *visit) spansOf(hostID int64) ([]spanRow, *days, error) {
 	return out[:min(len(out), mostSpans)], byDay, nil
 }
 
-// mostDifferences bounds what is said of one step.
+// mostDifferences bounds the listed differences of one step.
 const mostDifferences = 12
 
-// differences says in words what is other in two snapshots.
+// differences describes what differs between two snapshots.
 func differences(a, b *store.Snapshot) []string {
 	switch {
 	case a.Verdict == "":
@@ -338,7 +338,7 @@ func differences(a, b *store.Snapshot) []string {
 	}
 	was, is := cellsOf(a.Cells), cellsOf(b.Cells)
 	for i, kind := range model.Disclosures() {
-		// What was never asked, or not answered, is no change worth a line; what opens or shuts is.
+		// A question that was not asked, or not answered, is not a change; what opens or closes is.
 		if was[i].Mark != is[i].Mark && (was[i].Mark == "open" || is[i].Mark == "open") && a.Cells != "" && b.Cells != "" {
 			say(words(kind) + ": " + was[i].Mark + " → " + is[i].Mark)
 		}
@@ -382,7 +382,7 @@ func orNone(s string) string {
 	return s
 }
 
-// keys are those of both, sorted.
+// keys returns the sorted keys of both.
 func keys(a, b map[string]string) []string {
 	var out []string
 	for k := range a {

@@ -32,7 +32,7 @@ type hostsFilter struct {
 	Settings                                                                  []string // of the catalog
 }
 
-// ageOptions are the ages in days that lists are filtered by.
+// ageOptions returns the ages in days by which lists can be filtered.
 func ageOptions(chosen string) []option {
 	out := options(chosen, "any time", []string{"1", "7", "30", "90", "365"})
 	for i := range out[1:] {
@@ -41,14 +41,16 @@ func ageOptions(chosen string) []option {
 	return out
 }
 
-// cellHead is the head of one kind of data: it sorts by who gives it, and its number chooses the hosts that do.
+// cellHead is the head of one kind of data: it sorts by who gets it, and its number links to the hosts that disclose
+// it.
 type cellHead struct {
 	head
 	Hosts int
 	Only  string
 }
 
-// hostColumns are the columns beside what strangers get, and moreHostColumns what else hosts are sorted by.
+// hostColumns returns the columns before what strangers get, and moreHostColumns the other keys by which hosts can be
+// sorted.
 func hostColumns() []column {
 	return []column{{"name", "Host", "host", false}, {"verdict", "Verdict", "", true}, {"severity", "Worst", "", true}, {"logon", "Weakest logon", "logon", true}, {"site", "Site", "", false}, {"owner", "Owner, tags", "", false}, {"last_seen", "Last seen", "", true}}
 }
@@ -63,11 +65,11 @@ var moreHostColumns = func() []column {
 
 type hostRow struct {
 	store.Host
-	Shown template.HTML // what strangers get: a cell of the table for each kind
+	Shown template.HTML // what strangers get: a cell for each kind of data
 }
 
-// hostRows are hosts as a matrix shows them. named has the cells name their kind, for a telephone. Hosts that look alike share their
-// cells, which are written once: a template takes as long for them as for the rest of the page.
+// hostRows returns hosts as rows of a matrix. With named, the cells contain their kind, for small screens. Equal hosts
+// share their cells, which are rendered once: a template takes as long for them as for the rest of the page.
 func hostRows(list []store.Host, named bool) []hostRow {
 	out, known := make([]hostRow, len(list)), map[store.Cells]template.HTML{}
 	for i, h := range list {
@@ -81,7 +83,7 @@ func hostRows(list []store.Host, named bool) []hostRow {
 	return out
 }
 
-// cellsHTML writes a host's cells. Nothing in it comes from outside: letters choose among words of ours.
+// cellsHTML renders a host's cells. It contains nothing from outside: letters select words of ours.
 func cellsHTML(c store.Cells, named bool) template.HTML {
 	var b strings.Builder
 	for i, x := range cellsOf(c) {
@@ -98,10 +100,10 @@ func cellsHTML(c store.Cells, named bool) template.HTML {
 	return template.HTML(b.String())
 }
 
-// cell is what strangers get of one kind, in a word, a class, and in full for those who do not see it.
+// cell is what strangers get of one kind, as a word, a class, and a text for screen readers.
 type cell struct{ Mark, Class, Long string }
 
-// cellsOf spreads a host's cells.
+// cellsOf returns a host's cells.
 func cellsOf(c store.Cells) []cell {
 	kinds := model.Disclosures()
 	out := make([]cell, len(kinds))
@@ -170,7 +172,7 @@ func hostsPage(v *visit) error {
 	return v.render("hosts", "Hosts", d)
 }
 
-// actOnHosts does one thing to the ticked hosts, or to all that the filter takes.
+// actOnHosts does one thing to the checked hosts, or to all that match the filter.
 func actOnHosts(v *visit) error {
 	f := newForm(v.r.PostForm)
 	back := "/hosts"

@@ -8,12 +8,12 @@ import (
 	"ipcguard/internal/fleet"
 )
 
-// importResults takes what was made elsewhere: by scan, audit or observe with --format json.
+// importResults imports results of scan, audit or observe with --format json.
 type importResults struct {
 	Form   *form
 	Kind   field
 	Report *fleet.Imported
-	Look   bool // nothing was taken: it is a preview
+	Look   bool // nothing was imported: it is a preview
 	Kept   keptFiles
 }
 
@@ -30,10 +30,10 @@ func (v *visit) showImport(d importResults, status int) error {
 	return v.renderStatus(status, "import", "Import results", d)
 }
 
-// mostFiles bounds the files of one import: a person picks those of a rack or two, and programs use the API.
+// mostFiles bounds the files of one import: a person selects a few dozen, and programs use the API.
 const mostFiles = 200
 
-// takeResults takes the results of one file or of several.
+// takeResults imports the results of one file or of several.
 func takeResults(v *visit) error {
 	f := newForm(nil)
 	reader, err := v.r.MultipartReader()
@@ -60,7 +60,7 @@ func takeResults(v *visit) error {
 		}
 		switch all := d.Report; {
 		case f.refused(err):
-			if all != nil { // those before it are kept, and said
+			if all != nil { // the previous ones are kept, and reported
 				f.Wrong["file"] = brief(file.name) + ": " + f.Wrong["file"]
 			}
 			return v.showImport(d, statusOf(err))
@@ -83,7 +83,7 @@ func takeResults(v *visit) error {
 	return v.showImport(d, http.StatusOK)
 }
 
-// takeJournal takes what was applied on one host: the output of history --format json there.
+// takeJournal imports what was applied on one host: the output of history --format json there.
 func takeJournal(v *visit) error {
 	h, err := v.hostOf()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// ladder is how far each identity comes: a column for each, a row for each layer. Below it stand the pipes.
+// ladder shows how far each identity comes: a column for each, a row for each layer. The pipes are below it.
 type ladder struct {
 	Server     model.Server
 	Identities []identityView
@@ -31,14 +31,14 @@ type pipeView struct {
 	Calls []callView
 }
 
-// callView is one line of a pipe: an interface that does not bind, or a call.
+// callView is one line of a pipe: an interface that is refused, or a call.
 type callView struct {
 	Interface string
 	Bind      model.Step
 	Call      *model.CallResult
 }
 
-// Bounds of what a page shows of one scan. The catalog has some thirty pipes with a handful of calls each.
+// Bounds of a scan's page. The catalog has about thirty pipes with a few calls each.
 const (
 	mostPipes = 200
 	mostCalls = 200
@@ -104,7 +104,7 @@ func stepCell(s model.Step) rungCell {
 	}
 	class := class(s.Outcome)
 	if s.Outcome == model.Allowed {
-		class = "limited" // coming in is no exposure by itself
+		class = "limited" // a session alone is not an exposure
 	}
 	return rungCell{words(s.Outcome), class, s.Status}
 }

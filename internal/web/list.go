@@ -13,23 +13,23 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// A list is asked for by URL: offset or page, size, sort and its filters. So it can be kept, sent and printed.
+// A list is defined by its URL: offset or page, size, sort and its filters. So it can be saved, sent and printed.
 
-// rows is how many lines one page of a list has where nobody says how many, and sizes what they may say.
+// rows is the default number of rows of a page, and sizes the others.
 const rows = 100
 
 var sizes = []int{25, 50, rows, 250, 500}
 
-// column is one column of a list. One with a key sorts the list; down is that its first order is the highest first.
+// column is one column of a list. One with a key can sort the list; down means that it sorts the highest first.
 type column struct {
 	key, label, class string
 	down              bool
 }
 
-// byParam is the parameter that says how a page's first list is sorted.
+// byParam is the parameter with the order of a page's first list.
 const byParam = "sort"
 
-// sorted is the order that a list is asked for in: by one of its columns, or as it stands where nobody asks or asks for another.
+// sorted returns the requested order of a list: by one of its columns, or the default.
 func (v *visit) sorted(param, standard string, columns []column) string {
 	s := v.r.URL.Query().Get(param)
 	if slices.ContainsFunc(columns, func(c column) bool { return c.key != "" && c.key == strings.TrimPrefix(s, "-") }) {
@@ -38,7 +38,7 @@ func (v *visit) sorted(param, standard string, columns []column) string {
 	return standard
 }
 
-// pageOf reads which part of a list is asked for, and in which order.
+// pageOf parses which part of a list is requested, and in which order.
 func (v *visit) pageOf(standard string, columns []column) store.Page {
 	q := v.r.URL.Query()
 	p := store.Page{Size: rows, Sort: v.sorted(byParam, standard, columns)}
@@ -54,7 +54,7 @@ func (v *visit) pageOf(standard string, columns []column) store.Page {
 	return p
 }
 
-// arrange sorts a list that is whole. by compares two lines for each key of a column; lines that are alike stay as they stood.
+// arrange sorts a complete list. by has a comparison for each key of a column; equal rows keep their order.
 func arrange[T any](list []T, sort string, by map[string]func(a, b T) int) {
 	key, down := strings.CutPrefix(sort, "-")
 	compare := by[key]
@@ -69,7 +69,7 @@ func arrange[T any](list []T, sort string, by map[string]func(a, b T) int) {
 	})
 }
 
-// by compares what a line has in a column.
+// by compares rows by a column's value.
 func by[T any, V cmp.Ordered](of func(T) V) func(a, b T) int {
 	return func(a, b T) int { return cmp.Compare(of(a), of(b)) }
 }
@@ -79,7 +79,7 @@ func byTime[T any](of func(T) time.Time) func(a, b T) int {
 	return func(a, b T) int { return of(a).Compare(of(b)) }
 }
 
-// with is this page's URL with some parameters changed; empty values are left out.
+// with returns this page's URL with some parameters changed; empty values are removed.
 func (v *visit) with(pairs ...string) string {
 	q := v.r.URL.Query()
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -96,14 +96,14 @@ func (v *visit) with(pairs ...string) string {
 	return v.r.URL.Path + "?" + q.Encode()
 }
 
-// pager leads through a list.
+// pager links to the other pages of a list.
 type pager struct {
 	From, To, Total         int
 	First, Prev, Next, Last string
 	Page, Pages             int
 	Sizes                   []option
 	Path                    string
-	Keep                    []option // what of the URL stays where somebody jumps
+	Keep                    []option // the URL's parameters for a jump
 }
 
 func (v *visit) pager(p store.Page, shown, total int) pager {
@@ -135,7 +135,8 @@ func (v *visit) pager(p store.Page, shown, total int) pager {
 // head is the head of a column; with a URL it sorts.
 type head struct{ Label, URL, Sorted, Class string }
 
-// heads are the columns of a list, each with the link that sorts by it: the other way round where the list is sorted by it already.
+// heads returns the columns of a list, each with the link that sorts by it, in reverse if the list is sorted by it
+// already.
 func (v *visit) heads(param, sort string, columns []column) []head {
 	out := make([]head, len(columns))
 	for i, c := range columns {
@@ -170,7 +171,7 @@ func (v *visit) head(param, sort string, c column) head {
 // export is a link to a view as a file.
 type export struct{ Label, URL string }
 
-// filterQuery keeps of a query what chooses hosts.
+// filterQuery keeps the part of a query that selects hosts.
 func filterQuery(q url.Values) url.Values {
 	out := url.Values{}
 	for _, p := range view.HostFilter {
@@ -182,7 +183,7 @@ func filterQuery(q url.Values) url.Values {
 	return out
 }
 
-// filterWords says in words what a filter takes.
+// filterWords describes a filter.
 func filterWords(q url.Values) []string {
 	var out []string
 	for _, p := range view.HostFilter {
@@ -204,7 +205,7 @@ func filterWords(q url.Values) []string {
 			out = append(out, "with "+logonWords(q))
 		case n == "client" && q.Get("logon") == "":
 			out = append(out, "that let "+brief(s)+" in")
-		case n == "client": // the logon's words name it
+		case n == "client": // part of the logon's words
 		case n == "excepted":
 			out = append(out, "with an exception")
 		case n == "discloses":
@@ -216,7 +217,7 @@ func filterWords(q url.Values) []string {
 	return out
 }
 
-// logonWords says which logons a filter takes.
+// logonWords describes a filter's logons.
 func logonWords(q url.Values) string {
 	s := brief(q.Get("logon"))
 	if client := q.Get("client"); client != "" {
@@ -230,7 +231,7 @@ type choices struct {
 	Sites, Tags, Owners []option
 }
 
-// choices reads what hosts can be filtered by. Long lists are cut: who has more tags types one into the URL.
+// choices reads the values by which hosts can be filtered. Long lists are cut: further tags can be typed into the URL.
 func (v *visit) choices(q url.Values) (choices, error) {
 	var c choices
 	sites, err := v.store.Sites(v.ctx())
@@ -255,10 +256,10 @@ func (v *visit) choices(q url.Values) (choices, error) {
 	return c, nil
 }
 
-// mostOptions bounds a list to choose from: a browser shows no more with any use.
+// mostOptions bounds a list to choose from: longer ones are of no use in a browser.
 const mostOptions = 500
 
-// wordOptions is options for values of ours, which are words with dashes.
+// wordOptions is options for identifiers of ours, with dashes.
 func wordOptions(chosen, none string, values []string) []option {
 	out := options(chosen, none, values)
 	for i := range out {
@@ -267,7 +268,8 @@ func wordOptions(chosen, none string, values []string) []option {
 	return out
 }
 
-// options makes a list to choose from, with a first line for no choice. What is chosen is in it even where it is gone.
+// options returns a list to choose from, with a first line for no choice. It contains the current choice even if that
+// no longer exists.
 func options(chosen, none string, values []string) []option {
 	out := []option{{Value: "", Label: none, Chosen: chosen == ""}}
 	found := chosen == ""
@@ -284,7 +286,7 @@ func options(chosen, none string, values []string) []option {
 	return out
 }
 
-// texts turns a list of any kind of text into one of strings.
+// texts converts a list of any string type to one of strings.
 func texts[T ~string](list ...T) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
@@ -293,7 +295,7 @@ func texts[T ~string](list ...T) []string {
 	return out
 }
 
-// sorted sorts texts and keeps each once.
+// sorted sorts texts and removes duplicates.
 func sorted(list []string) []string {
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -12,13 +12,13 @@ import (
 	"ipcguard/internal/store"
 )
 
-// login is the only page that a stranger sees.
+// login is the only page that strangers see.
 type login struct {
 	Form     *form
-	Setup    bool   // there is no account at all
-	Provider string // where people log in, too; empty is nowhere
+	Setup    bool   // there is no account yet
+	Provider string // a provider for logins; empty is none
 	Passkeys bool
-	Ended    string // where the provider's own session is ended, after a logout
+	Ended    string // where the provider's own session is ended after a logout
 }
 
 func loginPage(v *visit) error {
@@ -44,7 +44,7 @@ func (v *visit) showLogin(f *form, status int) error {
 	return v.renderStatus(status, "login", "Log in", d)
 }
 
-// notIn says why nobody was let in, and how that is answered; what is no refusal stays an error.
+// notIn returns why a login was refused, with its status; other errors are returned as they are.
 func (f *form) notIn(err error) (status int, other error) {
 	var throttled *access.ThrottledError
 	switch {
@@ -89,10 +89,10 @@ func logIn(v *visit) error {
 	return v.let(entry, time.Time{}, f.Get("to"))
 }
 
-// deviceCookie is by which a device is known on which an account has logged in.
+// deviceCookie identifies a device on which an account has logged in.
 const deviceCookie = "ipcguard-device"
 
-// let begins the session of somebody who is let in.
+// let begins a session.
 func (v *visit) let(entry access.Entry, fresh time.Time, to string) error {
 	if err := v.enter(&entry.User, fresh); err != nil {
 		return err
@@ -103,10 +103,10 @@ func (v *visit) let(entry access.Entry, fresh time.Time, to string) error {
 	return v.done(to, "")
 }
 
-// secondWait is how long somebody whose password fitted has for the second factor.
+// secondWait is the time for the second factor after the password.
 const secondWait = 10 * time.Minute
 
-// askSecond remembers whose password fitted. That is no session yet.
+// askSecond remembers whose password was correct. That is not a session yet.
 func (v *visit) askSecond(u *store.User, to string) error {
 	ctx := v.ctx()
 	if err := v.sessions.RenewToken(ctx); err != nil {
@@ -120,14 +120,14 @@ func (v *visit) askSecond(u *store.User, to string) error {
 	return nil
 }
 
-// asked is the account that has to show a second factor, 0 where there is none.
+// asked returns the account that must show a second factor, 0 if there is none.
 func (v *visit) asked() (int64, error) {
 	ctx := v.ctx()
 	id := v.sessions.GetInt64(ctx, keySecond)
 	if id == 0 || v.now().Sub(time.Unix(v.sessions.GetInt64(ctx, keyAsked), 0)) > secondWait {
 		return 0, nil
 	}
-	_, err := v.access.Resume(ctx, id, v.sessions.GetString(ctx, keyStamp), v.from()) // the password may be another by now
+	_, err := v.access.Resume(ctx, id, v.sessions.GetString(ctx, keyStamp), v.from()) // the password may have changed
 	if errors.Is(err, access.ErrCredentials) {
 		return 0, nil
 	}
@@ -180,7 +180,7 @@ func showSecondFactor(v *visit) error {
 	return v.let(entry, time.Time{}, v.sessions.GetString(v.ctx(), keyTo))
 }
 
-// ceremony answers a script of the page: what the browser is asked for.
+// ceremony answers a script of the page: what to ask the browser for.
 func (v *visit) ceremony(c access.Ceremony, err error) error {
 	if err != nil {
 		f := newForm(nil)
@@ -216,20 +216,20 @@ func passkeyLogin(v *visit) error {
 	return v.let(entry, time.Time{}, f.Get("to"))
 }
 
-// newFormWith keeps of a form where it leads to and what is wrong.
+// newFormWith keeps a form's destination and errors.
 func newFormWith(f *form) *form {
 	kept := newForm(url.Values{"to": {f.Get("to")}})
 	kept.Problem = f.Problem
 	return kept
 }
 
-// flowCookie keeps a login at the provider, until its answer comes.
+// flowCookie holds a login at the provider until its answer arrives.
 const (
 	flowCookie = "ipcguard-login"
 	flowWait   = 10 * time.Minute
 )
 
-// toProvider leads to the provider. It is a link and no form: the policy of the page lets forms lead nowhere else.
+// toProvider redirects to the provider. It is a link and not a form: the page's policy forbids forms to other origins.
 func toProvider(v *visit) error {
 	p := v.options.Provider
 	if p == nil {
@@ -254,7 +254,7 @@ func toProvider(v *visit) error {
 	return nil
 }
 
-// fromProvider takes the provider's answer.
+// fromProvider handles the provider's answer.
 func fromProvider(v *visit) error {
 	p := v.options.Provider
 	if p == nil {
@@ -281,7 +281,7 @@ func fromProvider(v *visit) error {
 	return v.let(entry, fresh, flow.To)
 }
 
-// notLet shows the login with what was wrong.
+// notLet shows the login page with the reason of a refusal.
 func (v *visit) notLet(err error) error {
 	f := newForm(nil)
 	status, err := f.notIn(err)
@@ -303,7 +303,7 @@ func (v *visit) notLet(err error) error {
 func logOut(v *visit) error {
 	to := "/login"
 	if v.user.ID != 0 {
-		if err := v.access.Act(v.ctx(), v.who(), "logout", v.user.Name, ""); err != nil { // nobody is kept in for that
+		if err := v.access.Act(v.ctx(), v.who(), "logout", v.user.Name, ""); err != nil { // a logout must not fail because of it
 			v.log.Error("the audit log cannot be written", "action", "logout", "error", err)
 		}
 		if v.user.Subject != "" {

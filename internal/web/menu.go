@@ -19,7 +19,7 @@ type (
 	}
 )
 
-// menu lists the pages by what somebody comes for.
+// menu lists the pages by purpose.
 var menu = []menuGroup{
 	{"Look", []menuItem{
 		{Path: "/", Title: "Overview"},
@@ -49,7 +49,7 @@ var menu = []menuGroup{
 	}},
 }
 
-// menuFor keeps what somebody may see, and marks where the reader is.
+// menuFor returns the entries that the account may see, with the current one marked.
 func menuFor(who access.Who, here string) []menuGroup {
 	var out []menuGroup
 	for _, g := range menu {

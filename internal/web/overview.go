@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// overview is the first page: how it stands, where it goes, what changed, who works.
+// overview is the first page: the state, the trend, what changed, who works.
 type overview struct {
 	Site    string
 	Sites   []option
@@ -21,38 +21,38 @@ type overview struct {
 	Tiles   []tile
 	Trend   *trend
 	Since   time.Time
-	Told    []hostChange // what changed, a line a host
+	Told    []hostChange // what changed, one line a host
 	Changed int
 	Hosts   []openHost // the worst, as are the next two
 	BySite  []standing
 	ByOwner []standing
 	Given   []givenCount
-	First   []firstChange // the settings that fix most
+	First   []firstChange // the settings that close most
 	openRuns
 	Workers []workerRow
 	Empty   bool
 
-	Unaudited bool         // none of Hosts was audited yet
-	Stale     []store.Host // of Told, those that changed since they were audited
+	Unaudited bool         // none of Hosts has an audit yet
+	Stale     []store.Host // the hosts of Told that changed since their audit
 
 	Problems []fleet.Problem // of the fleet itself
 }
 
-// mostFirst is how many changes the first page puts before all else, what somebody may do today; mostNotice how many of
-// those who would notice stand beside one. The catalog has the rest.
+// mostFirst is the number of changes that the page recommends first; mostNotice the number of affected parties beside
+// each. The catalog has the rest.
 const (
 	mostFirst  = 3
 	mostNotice = 4
 )
 
-// firstChange is a setting that fixes much, and who would notice it.
+// firstChange is a setting that closes much, and who would notice the change.
 type firstChange struct {
 	settingRow
 	Notice []string
-	More   int // of them for whom there is no room
+	More   int // the number of omitted ones
 }
 
-// whoNotices names those for whom a wanted value of a setting breaks something, by the catalog.
+// whoNotices returns whom a wanted value of a setting breaks, according to the catalog.
 func whoNotices(s *catalog.Setting) []string {
 	var out []string
 	if s == nil {
@@ -86,7 +86,7 @@ func overviewPage(v *visit) error {
 	}
 	d.Sites = options(d.Site, "every site", names)
 	filter := store.HostFilter{Site: d.Site}
-	standings, err := v.store.Standings(ctx, filter) // who counts these counts all
+	standings, err := v.store.Standings(ctx, filter) // whoever counts these counts all
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func overviewPage(v *visit) error {
 	if events, d.Changed, err = v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since}, store.Page{Size: mostRead, Sort: "-at"}); err != nil {
 		return err
 	}
-	if d.Changed > len(events) { // many small changes hide no grave one that came before them
+	if d.Changed > len(events) { // an earlier severe one must not be hidden by many small changes
 		grave, _, err := v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since, Least: model.High}, store.Page{Size: mostRead, Sort: "-at"})
 		if err != nil {
 			return err
@@ -157,7 +157,7 @@ func overviewPage(v *visit) error {
 	return v.render("overview", "Overview", d)
 }
 
-// staleOf are the hosts that changed since they were audited: what a plan of theirs starts from is over.
+// staleOf returns the hosts that changed since their audit: plans from it are outdated.
 func (v *visit) staleOf(list []hostChange) ([]store.Host, error) {
 	var ids []int64
 	for _, t := range list {
@@ -172,11 +172,11 @@ func (v *visit) staleOf(list []hostChange) ([]store.Host, error) {
 	return slices.DeleteFunc(hosts, func(h store.Host) bool { return !stale(h) }), err
 }
 
-// stale tells whether a host has changed since it was audited.
+// stale reports whether a host has changed since its audit.
 func stale(h store.Host) bool { return !h.LastAudit.IsZero() && h.LastChanged.After(h.LastAudit) }
 
-// problems are what is wrong with the fleet itself, at a site or at all: those of the visitor's sites, and those of the server for whoever
-// sees the whole fleet.
+// problems returns what is wrong with the fleet itself: at the sites of the account, and with the server for accounts
+// that see the whole fleet.
 func (v *visit) problems(sites []string, at string) ([]fleet.Problem, error) {
 	all, err := fleet.Problems(v.ctx(), v.Server.store)
 	return slices.DeleteFunc(all, func(p fleet.Problem) bool {
@@ -187,10 +187,10 @@ func (v *visit) problems(sites []string, at string) ([]fleet.Problem, error) {
 	}), err
 }
 
-// mostRuns bounds the runs that are listed as under way.
+// mostRuns bounds the listed active runs.
 const mostRuns = 50
 
-// openRuns are the runs that wait or run, the newest first, and how many more there are.
+// openRuns returns the waiting and active runs, the newest first, and the number of further ones.
 type openRuns struct {
 	Runs     []store.Run
 	MoreRuns int
@@ -203,7 +203,7 @@ func (v *visit) runsUnderWay() (openRuns, error) {
 	return openRuns{all[:n], len(all) - n}, err
 }
 
-// openRunRows are the rows of the runs under way as they move.
+// openRunRows sends the rows of the active runs for a refresh.
 func openRunRows(v *visit) error {
 	d, err := v.runsUnderWay()
 	if err != nil {
@@ -212,7 +212,7 @@ func openRunRows(v *visit) error {
 	return v.moved("/", len(d.Runs) > 0, "overview", "open-runs", d)
 }
 
-// sawAll makes "since your last visit" begin now.
+// sawAll resets "since your last visit".
 func sawAll(v *visit) error {
 	v.sessions.Put(v.ctx(), keySince, v.now().Unix())
 	return v.done("/", "From here on, changes are counted anew.")

@@ -15,17 +15,17 @@ import (
 	"ipcguard/internal/store"
 )
 
-// planView is the plan that was made last for a host, and the command lines that apply it.
+// planView is the latest plan for a host, and the command lines that apply it.
 type planView struct {
 	*model.Plan
 	At      time.Time
-	Old     bool          // the host was scanned or audited after the plan was made
+	Old     bool          // the host has a newer scan or audit than the plan
 	Export  bool          // there are changes that apply never makes
-	Command []commandList // none where there is nothing to apply
+	Command []commandList // none if there is nothing to apply
 	File    string
 }
 
-// plan is the document itself; nil where there is none.
+// plan returns the document; nil if there is none.
 func (p *planView) plan() *model.Plan {
 	if p == nil {
 		return nil
@@ -51,7 +51,8 @@ func (v *visit) planOf(h store.Host, audit *auditView) (*planView, error) {
 
 var unsafeInFile = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
 
-// planFile is what a plan is called when it is saved. Of a host's name only what is safe in a shell and a file system stays.
+// planFile returns the file name of a plan. It keeps only the characters of a host's name that are safe in a shell and
+// a file system.
 func planFile(h store.Host) string {
 	name := strings.Trim(unsafeInFile.ReplaceAllString(clipTo(60, h.Name), "-"), "-.")
 	if name == "" {
@@ -60,21 +61,22 @@ func planFile(h store.Host) string {
 	return "plan-" + name + ".json"
 }
 
-// commandList is a place to work from, and the lines to type there.
+// commandList is where to work, and the lines to type there.
 type commandList struct {
 	From  string
 	Lines []string
 }
 
-// What of a path and an address is written into a command: they are others' words, and nothing that a shell reads is in these.
+// The characters of a path and an address that a command may contain: they are untrusted, and none of these is special
+// to a shell.
 var (
 	plainPath    = regexp.MustCompile(`^/[A-Za-z0-9._/+-]+$`)
 	plainAddress = regexp.MustCompile(`^[][A-Za-z0-9.:-]+$`)
 )
 
-// commands are the lines that make a plan's changes: where the host is Samba on the host itself, where it is Windows there
-// or from afar. Each names its target, so that it means the same wherever it is typed, and asks for a way back. None are
-// given for a system that apply does not write.
+// commands returns the lines that make a plan's changes: for Samba on the host itself, for Windows there or from
+// another machine. Each names its target, so that it means the same everywhere, and sets a rollback. There are none for
+// a system that apply does not support.
 func commands(p *model.Plan, h store.Host, audit *auditView, file string) []commandList {
 	list := func(from, target, more string) commandList {
 		apply := "ipcguard apply " + file + " --target " + target + more
@@ -103,7 +105,7 @@ func commands(p *model.Plan, h store.Host, audit *auditView, file string) []comm
 	return nil
 }
 
-// makePlan plans from what is stored of a host.
+// makePlan makes a plan from a host's stored documents.
 func makePlan(v *visit) error {
 	h, err := v.hostOf()
 	if err != nil {
@@ -121,7 +123,7 @@ func makePlan(v *visit) error {
 	return v.done(v.r.URL.Path[:len(v.r.URL.Path)-len("/plan")]+"#apply", "The plan is made.")
 }
 
-// planDownload gives the plan as apply takes it.
+// planDownload sends the plan as apply reads it.
 func planDownload(v *visit) error {
 	h, err := v.hostOf()
 	if err != nil {
@@ -145,11 +147,11 @@ func (v *visit) attach(name, kind string, b []byte) error {
 	if kind == "application/json" {
 		w = model.JSONWriter{Writer: w}
 	}
-	_, _ = w.Write(b) // a reader who went away
+	_, _ = w.Write(b) // the client is gone
 	return nil
 }
 
-// hostDocument gives a stored document as it is.
+// hostDocument sends a stored document unchanged.
 func hostDocument(v *visit) error {
 	h, err := v.hostOf()
 	if err != nil {
@@ -161,7 +163,7 @@ func hostDocument(v *visit) error {
 	default:
 		return errNotFound
 	}
-	if kind == "journal" && !v.may(store.RoleOperator) { // it holds whole configuration files, as they were
+	if kind == "journal" && !v.may(store.RoleOperator) { // it contains whole configuration files
 		return errForbidden
 	}
 	b, _, err := v.store.Document(v.ctx(), h.ID, kind)

@@ -28,7 +28,7 @@ var templateFiles embed.FS
 //go:embed static
 var staticFiles embed.FS
 
-// frame is what every page stands in.
+// frame is the layout's data of every page.
 type frame struct {
 	Title   string
 	Here    string // the path whose entry in the menu is marked
@@ -39,8 +39,8 @@ type frame struct {
 	Whole   bool   // administers the whole fleet
 	Roles   string // the account's, in words
 	Theme   string // light, dark or empty for the system's own
-	Back    string // where the switch of the theme returns to
-	Text    string // that is searched for
+	Back    string // where the theme switch returns to
+	Text    string // the search text
 	Notice  string // of the last act
 	Views   views  // of a list
 	Version string
@@ -105,7 +105,7 @@ func (s *Server) funcs() template.FuncMap {
 	}
 }
 
-// joined writes a list of texts of any kind.
+// joined joins a list of any string type.
 func joined(v any, between string) string {
 	var out []string
 	switch l := v.(type) {
@@ -125,7 +125,7 @@ func joined(v any, between string) string {
 
 func valueText(v model.Value) string { return clip(v.String()) }
 
-// bareText is a value without its type.
+// bareText returns a value without its type.
 func bareText(v model.Value) string {
 	if !v.Present {
 		return "absent"
@@ -133,7 +133,7 @@ func bareText(v model.Value) string {
 	return brief(model.Text(v.Data))
 }
 
-// section is the part of a configuration that a setting stands in, where it is not the one for all.
+// section returns the section of a setting in a configuration file, if it is not the global one.
 func section(where string) string {
 	if end := strings.IndexByte(where, ']'); strings.HasPrefix(where, "[") && end > 0 && !strings.EqualFold(where[:end+1], "[global]") {
 		return where[:end+1]
@@ -153,7 +153,7 @@ func sentence(s string) string {
 	return s
 }
 
-// source spells out a citation of the catalog: "D KB3034016 place" with the document's title.
+// source formats a citation of the catalog: "D KB3034016 section" with the document's title.
 func (s *Server) source(cited string) string {
 	tag, rest, _ := strings.Cut(cited, " ")
 	key, place, _ := strings.Cut(rest, " ")
@@ -187,7 +187,7 @@ func (s *Server) settingTitle(id string) string {
 	return ""
 }
 
-// topicPath is the catalog's page of an entry.
+// topicPath returns the catalog's page of an entry.
 func topicPath(kind, id string) string { return view.TopicPath(kind, id) }
 
 // render writes a page.
@@ -217,7 +217,7 @@ func (v *visit) renderStatus(status int, name, title string, data any) error {
 	return v.write(status, name, "layout.html", f)
 }
 
-// fragment writes one named part of a page's template, for htmx.
+// fragment renders one named part of a page's template, for htmx.
 func (v *visit) fragment(status int, name, part string, data any) error {
 	return v.write(status, name, part, frame{Operate: v.may(store.RoleOperator), Admin: v.may(store.RoleAdmin), Now: v.now().UTC(), Data: data})
 }
@@ -233,11 +233,11 @@ func (v *visit) write(status int, name, part string, f frame) error {
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(clean(b.Bytes())) // a reader who went away
+	_, _ = v.w.Write(clean(b.Bytes())) // the client is gone
 	return nil
 }
 
-// problem is an error with words for the person who looks, and the status that says it to programs.
+// problem is an error with a message for people, and its status.
 type problem struct {
 	status int
 	text   string
@@ -250,7 +250,7 @@ var (
 	errForbidden = problem{http.StatusForbidden, "Your role does not allow this."}
 )
 
-// explain turns an error into what the page says.
+// explain returns the page's problem for an error.
 func explain(err error) problem {
 	var p problem
 	var tooLarge *http.MaxBytesError
@@ -275,7 +275,7 @@ func explain(err error) problem {
 	return problem{http.StatusInternalServerError, "Something went wrong on this server. Its log says more."}
 }
 
-// fail answers with the page that says what is wrong.
+// fail answers with the error page.
 func (v *visit) fail(err error) {
 	p := explain(err)
 	if p.status >= http.StatusInternalServerError {
@@ -288,12 +288,12 @@ func (v *visit) fail(err error) {
 	}
 }
 
-// plainProblem is fail where there is no session.
+// plainProblem is fail without a session.
 func (s *Server) plainProblem(w http.ResponseWriter, _ *http.Request, status int, text string) {
 	http.Error(w, text, status)
 }
 
-// catalogOf loads what is known.
+// catalogOf loads the catalog.
 func catalogOf() *catalog.Catalog {
 	c, _ := catalog.Load() // the built-in catalog never fails
 	return c

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// reportView is the whole on paper: how it stands, where it goes, what is worst, what is accepted.
+// reportView is the printed report: the state, the trend, the worst, and what is accepted.
 type reportView struct {
 	Query      url.Values
 	Words      []string
@@ -25,10 +25,10 @@ type reportView struct {
 	Filter     choices
 }
 
-// mostReported is how many hosts a report lists, the worst first. More belong into a file.
+// mostReported is the number of hosts in a report, the worst first. Longer lists belong in a file.
 const mostReported = 500
 
-// worstFirst orders hosts whose findings weigh the same: what is not known may be as bad as what is.
+// worstFirst orders hosts with equal findings: unknown may be as bad as known.
 var worstFirst = []model.Verdict{model.Exposed, model.Limited, model.VerdictInconclusive, "", model.Unreachable, model.Closed}
 
 func reportPage(v *visit) error {
@@ -49,7 +49,7 @@ func reportPage(v *visit) error {
 		return err
 	}
 	d.Settings.Rows = v.settingRows(settings, d.Counts.Hosts, d.Query)
-	for _, c := range settingColumns { // paper sorts nothing
+	for _, c := range settingColumns { // a printed list cannot be sorted
 		d.Settings.Heads = append(d.Settings.Heads, head{Label: c.label, Class: c.class})
 	}
 	kinds, err := v.store.FindingCounts(ctx, filter)

@@ -23,14 +23,14 @@ type rollouts struct {
 	Heads []head
 }
 
-// rolloutRow is a rollout with how far it is.
+// rolloutRow is a rollout with its progress.
 type rolloutRow struct {
 	store.Rollout
 	Closed, Left int
 	Meter        meter
 }
 
-// leftOf is how many hosts are neither closed nor gone.
+// leftOf returns the number of hosts that are neither closed nor gone.
 func leftOf(states map[store.RolloutState]int) int {
 	left := 0
 	for state, n := range states {
@@ -70,7 +70,7 @@ type newRollout struct {
 	Form   *form
 	Hosts  []int64
 	Query  string
-	Words  []string // which hosts the query takes
+	Words  []string // the hosts that the query selects
 	Count  int
 	Fields map[string]field
 }
@@ -83,7 +83,7 @@ func newRolloutPage(v *visit) error {
 	return v.showNewRollout(f, http.StatusOK)
 }
 
-// rolloutName is what a rollout is called where nobody says: what it changes, or where.
+// rolloutName returns the default name of a rollout: what it changes, or where.
 func rolloutName(f *form) string {
 	if s := f.Get("setting"); s != "" {
 		return s
@@ -141,7 +141,7 @@ func startRollout(v *visit) error {
 	switch {
 	case f.refused(err):
 		if f.Problem == "" {
-			f.Problem = f.Wrong["hosts"] // they have no field of their own on the page
+			f.Problem = f.Wrong["hosts"] // they have no field on the page
 		}
 		return v.showNewRollout(f, statusOf(err))
 	case err != nil:
@@ -155,11 +155,11 @@ func rolloutPath(id int64) string { return "/rollouts/" + strconv.FormatInt(id, 
 // rollout is one plan for many hosts.
 type rollout struct {
 	store.Rollout
-	Words      []string // which hosts were chosen
+	Words      []string // how the hosts were selected
 	Live       bool     // it is being planned
 	Done       int
 	Percent    int
-	Rounded    int // to tens: what is read out changes no oftener
+	Rounded    int // rounded to tens, so that screen readers announce it less often
 	Unaudited  int
 	Tiles      []rolloutTile
 	Groups     []groupRow
@@ -173,7 +173,7 @@ type rollout struct {
 	Pager      pager
 }
 
-// rolloutTile is how many hosts stand where, with the link to them.
+// rolloutTile is the number of hosts in a state, with the link to them.
 type rolloutTile struct {
 	Class, Word, URL string
 	Hosts            int
@@ -192,7 +192,7 @@ type rolloutHostRow struct {
 	Word, Class string
 }
 
-// stateWords are the states of a host in words, with their class, in the order in which they are shown.
+// stateWords are the states of a host in words, with their class, in display order.
 var stateWords = []struct {
 	state       store.RolloutState
 	word, class string
@@ -232,7 +232,7 @@ func (v *visit) rolloutOf() (*rollout, error) {
 	return d, nil
 }
 
-// mostGroups and mostStops are how much of a rollout one page shows: the rest is in its files.
+// mostGroups and mostStops bound what one page shows of a rollout: the rest is in its files.
 const (
 	mostGroups = 12
 	mostStops  = 12
@@ -282,7 +282,7 @@ func rolloutPage(v *visit) error {
 		{"", "why", "", false},
 	}
 	page := v.pageOf("host", columns)
-	if !q.Has("size") { // there is much above them
+	if !q.Has("size") { // the page above it is long
 		page.Size = 25
 	}
 	d.Heads = v.heads(byParam, page.Sort, columns)
@@ -326,7 +326,7 @@ func (v *visit) platform(system, product, role string) string {
 	return brief(name)
 }
 
-// rolloutProgress is the part of a rollout's page that moves.
+// rolloutProgress sends the part of a rollout's page that changes.
 func rolloutProgress(v *visit) error {
 	d, err := v.rolloutOf()
 	if err != nil {
@@ -335,7 +335,7 @@ func rolloutProgress(v *visit) error {
 	return v.moved(rolloutPath(d.ID), d.Live, "rollout", "moved", d)
 }
 
-// handedOver is a rollout whole, and what its files are called.
+// handedOver sends all files of a rollout, and their names.
 func (v *visit) handedOver() (*handover.Rollout, string, error) {
 	id, err := v.number()
 	if err != nil {
@@ -365,7 +365,7 @@ func rolloutTickets(v *visit) error {
 	return v.send(name+"-"+shape+".csv", view.Media(view.CSV), func(w io.Writer) error { return r.WriteTickets(w, shape) })
 }
 
-// auditRollout audits the hosts that nobody has audited; a plan starts from an audit.
+// auditRollout audits the hosts without an audit; a plan needs one.
 func auditRollout(v *visit) error {
 	d, err := v.rolloutOf()
 	if err != nil {

@@ -6,24 +6,24 @@ import (
 	"ipcguard/internal/store"
 )
 
-// route is one line of the table of everything that is served.
+// route is one entry of the table of everything that is served.
 type route struct {
 	method, path string
-	needs        store.Role // who may, everywhere or at a site; empty is everybody, strangers too
-	whole        bool       // it takes the role everywhere: what it is about belongs to no site
+	needs        store.Role // the role, everywhere or at a site; empty is everybody, including strangers
+	whole        bool       // the role is needed everywhere: its subject belongs to no site
 	do           func(*visit) error
-	polled       bool // asked for by the page itself: it does not keep a session awake
-	upload       bool // it reads its form itself
+	polled       bool // requested by the page itself: it does not extend a session
+	upload       bool // it parses its form itself
 }
 
-// here is the entry of the menu that a path belongs to.
+// here returns the menu entry of a path.
 func (r route) here() string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(r.path, "/"), "/")
 	return "/" + strings.TrimSuffix(first, "{$}")
 }
 
-// routes lists every path with who may take it. Looking is for viewers, acting for operators, and accounts, secrets and
-// sites are for administrators.
+// routes lists every path with its role. Viewers read, operators act; accounts, secrets and sites are for
+// administrators.
 func routes() []route {
 	const (
 		anyone  = store.Role("")

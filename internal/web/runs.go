@@ -18,8 +18,8 @@ type runs struct {
 	Rows  []store.Run
 	Pager pager
 	Heads []head
-	Live  bool   // a run of the list is under way
-	Again string // where its rows are asked for again
+	Live  bool   // a run of the list is active
+	Again string // the path that refreshes its rows
 }
 
 func runsPage(v *visit) error {
@@ -30,7 +30,7 @@ func runsPage(v *visit) error {
 	return v.render("runs", "Runs", d)
 }
 
-// runRows are the rows of the list as they move.
+// runRows sends the rows of the list for a refresh.
 func runRows(v *visit) error {
 	d, err := v.runList()
 	if err != nil {
@@ -49,10 +49,10 @@ func (v *visit) runList() (runs, error) {
 	return d, err
 }
 
-// live tells whether a run is under way.
+// live reports whether a run is active.
 func live(state store.RunState) bool { return state == store.RunRunning || state == store.RunWaiting }
 
-// newRun is the form that starts a run by hand.
+// newRun is the form that starts a run.
 type newRun struct {
 	Form                *form
 	Site, Tag, Owner    field
@@ -104,17 +104,17 @@ type run struct {
 	Live     bool
 	What     string
 	Percent  int
-	Rounded  int // to tens: what is read out changes no oftener
+	Rounded  int // rounded to tens, so that screen readers announce it less often
 	Rate     string
 	Left     string
 	Waiting  int // of Total, what has not ended
-	Other    int // what ended otherwise than with a verdict or a failure
+	Other    int // what ended neither with a verdict nor with a failure
 	Units    []store.Unit
 	Filter   string
 	Pager    pager
 	Heads    []head
 	States   []stateLink
-	Again    string // where what moves is asked for again
+	Again    string // the path that refreshes what changes
 	Events   []store.Event
 	Schedule string
 }
@@ -145,7 +145,7 @@ func (v *visit) runOf() (*run, error) {
 	d.Waiting = max(0, r.Total-r.Done)
 	d.Other = max(0, r.Done-r.Exposed-r.Limited-r.Closed-r.Unknown-r.Failed)
 	if until := r.LastResult; !r.Started.IsZero() && until.After(r.Started) && ended > 0 {
-		took := max(until.Sub(r.Started), time.Second) // less tells nothing
+		took := max(until.Sub(r.Started), time.Second) // a shorter time is not meaningful
 		d.Rate = strconv.FormatFloat(float64(ended)/took.Seconds(), 'f', 1, 64) + " a second"
 		if d.Live && ended < r.Total {
 			d.Left = span(time.Duration(float64(took) / float64(ended) * float64(r.Total-ended)))
@@ -173,7 +173,7 @@ func runPage(v *visit) error {
 	return v.render("run", string(d.Kind)+" "+strconv.FormatInt(d.ID, 10), d)
 }
 
-// unitsOf reads the part of a run's targets that is asked for.
+// unitsOf parses which part of a run's targets is requested.
 func (v *visit) unitsOf(d *run) error {
 	state := store.UnitState(view.Known(v.r.URL.Query().Get("state"), texts(store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped)...))
 	columns := []column{{"spec", "target", "", false}, {"state", "state", "", false}, {"worker", "worker", "", false}, {"attempt", "tries", "num", true}, {"ended", "ended", "", true}, {"reason", "why", "", false}}
@@ -191,10 +191,10 @@ func (v *visit) unitsOf(d *run) error {
 	return nil
 }
 
-// stopPolling is htmx's own status: what is shown is final.
+// stopPolling is htmx's own status: the content is final.
 const stopPolling = 286
 
-// runProgress is the part of a run's page that moves.
+// runProgress sends the part of a run's page that changes.
 func runProgress(v *visit) error {
 	d, err := v.runOf()
 	if err != nil {
@@ -206,7 +206,7 @@ func runProgress(v *visit) error {
 	return v.moved("/runs/"+url.PathEscape(v.r.PathValue("id")), d.Live, "run", "moved", d)
 }
 
-// moved answers a page that asks for a part of it again, as long as it is live. Who opens it by hand is led to the page.
+// moved answers a page's refresh of a part while it is live. A person who opens it is redirected to the page.
 func (v *visit) moved(page string, live bool, name, part string, d any) error {
 	if v.r.Header.Get("HX-Request") == "" {
 		http.Redirect(v.w, v.r, page, http.StatusSeeOther)

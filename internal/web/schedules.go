@@ -47,10 +47,10 @@ func schedulesPage(v *visit) error {
 	return v.render("schedules", "Schedules", d)
 }
 
-// howMany due times a form shows.
+// howMany is the number of due times that a form shows.
 const howMany = 5
 
-// coming are the next due times of a cron line in a zone; none where it is no schedule. zone is its name in words.
+// coming returns the next due times of a cron line in a zone; none if it is not valid. zone is its name in words.
 func coming(line, zone string, now time.Time) (next []time.Time, name string) {
 	s, err := when.ParseSchedule(line, zone)
 	if line == "" || err != nil {
@@ -59,7 +59,7 @@ func coming(line, zone string, now time.Time) (next []time.Time, name string) {
 	return s.Coming(now, howMany), cmp.Or(zone, "UTC")
 }
 
-// nextTimes are the next times that a form's schedule is due, or what is wrong with it.
+// nextTimes are the next due times of a form's schedule, or what is wrong with it.
 type nextTimes struct {
 	Coming []dueTime
 	Zone   string
@@ -68,10 +68,10 @@ type nextTimes struct {
 
 type dueTime struct {
 	At    time.Time
-	Waits time.Time // until when, where the window is shut then
+	Waits time.Time // the end of the wait, if the window is closed then
 }
 
-// nextOf reads a form's schedule as saving would.
+// nextOf parses a form's schedule as saving would.
 func nextOf(f *form, now time.Time) nextTimes {
 	if strings.TrimSpace(f.Get("cron")) == "" {
 		return nextTimes{}
@@ -97,7 +97,7 @@ func nextOf(f *form, now time.Time) nextTimes {
 	return d
 }
 
-// nextPage is the part of a schedule's form that says when it is due.
+// nextPage sends the part of a schedule's form that shows when it is due.
 func nextPage(v *visit) error {
 	return v.fragment(http.StatusOK, "schedule", "next", nextOf(newForm(v.r.URL.Query()), v.now()))
 }

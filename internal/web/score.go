@@ -8,15 +8,15 @@ import (
 	"ipcguard/internal/store"
 )
 
-// scoreOf is the score of a day; so it rises when a host becomes better, and falls when one becomes worse or is lost from sight.
+// scoreOf returns the score of a day; it rises if a host improves, and falls if one becomes worse or is no longer seen.
 func scoreOf(p store.TrendPoint) (n int, ok bool) {
 	return store.Counts{Exposed: p.Exposed, Limited: p.Limited, Closed: p.Closed, Unknown: p.Unknown}.Score()
 }
 
-// score is the score now, how it came to be, and where it was.
+// score is the score now, its parts, and its history.
 type score struct {
 	Now    int
-	Before []scoreBefore // a week and a month ago, where there were hosts
+	Before []scoreBefore // a week and a month ago, if there were hosts
 	Bars   []bar         // week by week
 	Said   string        // the bars in words
 	Width  int
@@ -25,17 +25,17 @@ type score struct {
 type scoreBefore struct {
 	When string
 	Was  int
-	By   int    // how far it moved since
-	Why  string // which hosts moved it
+	By   int    // the change since then
+	Why  string // the hosts that changed it
 }
 
-// The history is a bar for each week.
+// The history has a bar for each week.
 const (
 	scoreBar    = 8
 	scoreHeight = 40
 )
 
-// newScore is nil where no host is known. points are of each day, the last of them today.
+// newScore is nil if no host is known. points are those of each day, the last of today.
 func newScore(points []store.TrendPoint) *score {
 	if len(points) == 0 {
 		return nil
@@ -69,7 +69,7 @@ func newScore(points []store.TrendPoint) *score {
 	return s
 }
 
-// dayBefore is the point of a day before the last.
+// dayBefore returns the point of a day before the last.
 func dayBefore(points []store.TrendPoint, days int) (store.TrendPoint, bool) {
 	if i := len(points) - 1 - days; i >= 0 {
 		return points[i], true
@@ -77,7 +77,7 @@ func dayBefore(points []store.TrendPoint, days int) (store.TrendPoint, bool) {
 	return store.TrendPoint{}, false
 }
 
-// moved says which counts changed between two days.
+// moved returns which counts changed between two days.
 func moved(then, now store.TrendPoint) string {
 	var out []string
 	for _, c := range []struct {
@@ -97,7 +97,7 @@ func moved(then, now store.TrendPoint) string {
 	return strings.Join(out, ", ")
 }
 
-// tile is how many hosts have a verdict, and how many more or fewer than before.
+// tile is the number of hosts with a verdict, and its change.
 type tile struct {
 	Class, Word, URL string
 	Hosts            int
@@ -125,7 +125,7 @@ func tilesOf(c store.Counts, points []store.TrendPoint, site string) []tile {
 	}
 }
 
-// signed writes +3, −3 or ±0.
+// signed formats +3, −3 or ±0.
 func signed(n int) string {
 	switch {
 	case n > 0:
@@ -136,7 +136,8 @@ func signed(n int) string {
 	return "±0"
 }
 
-// standing is a site or an owner: how many of its hosts are exposed, and for how long the one that stayed so longest is unchanged.
+// standing is a site or an owner: the number of its exposed hosts, and how long the longest-exposed one has been
+// unchanged.
 type standing struct {
 	Name, URL      string
 	Exposed, Hosts int
@@ -144,10 +145,10 @@ type standing struct {
 	Meter          meter
 }
 
-// mostWorst bounds each list of the worst: what somebody takes on in a week.
+// mostWorst bounds each list of the worst: as many as somebody can work on in a week.
 const mostWorst = 5
 
-// worst adds standings up by a name, and gives those with the most exposed hosts. Those without any are not among them.
+// worst sums standings by name, and returns those with the most exposed hosts. Those without any are omitted.
 func worst(all []store.Standing, name func(store.Standing) string, path func(string) string) []standing {
 	sums, order := map[string]*standing{}, []standing{}
 	for _, s := range all {
@@ -176,13 +177,13 @@ func worst(all []store.Standing, name func(store.Standing) string, path func(str
 	return order[:min(len(order), mostWorst)]
 }
 
-// openHost is one of the worst hosts, and since when its oldest finding is open.
+// openHost is one of the worst hosts, and the time since when its oldest finding is open.
 type openHost struct {
 	store.Host
 	Since time.Time
 }
 
-// worstHosts are the exposed ones with the worst findings.
+// worstHosts returns the exposed hosts with the worst findings.
 func (v *visit) worstHosts(site string) ([]openHost, error) {
 	list, _, err := v.store.Hosts(v.ctx(), store.HostFilter{Site: site, Verdict: "exposed"}, store.Page{Size: mostWorst, Sort: "-severity", Uncounted: true})
 	if err != nil || len(list) == 0 {
@@ -213,9 +214,9 @@ const (
 	mostRead  = 150
 )
 
-// oneEach joins events, the newest first, to a line for each host: its worst event, the newest of several, and how many more there are,
-// which is a least number where these are not all of them. Of a host that became closed it says so: what was before that is over. The
-// worst hosts stand first.
+// oneEach joins events, newest first, to one line for each host: its worst event, the newest of several, and the number
+// of further ones, which is a minimum if events is incomplete. If a host became closed, that replaces its earlier
+// events. The worst hosts come first.
 func oneEach(events []store.Event, all int) []hostChange {
 	var out []hostChange
 	at, n, closed := map[string]int{}, map[string]int{}, map[string]bool{}

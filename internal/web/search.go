@@ -6,7 +6,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// search is what a text is found in, by kind.
+// search shows the matches of a text, by kind.
 type search struct {
 	Text   string
 	Groups []view.FoundGroup
@@ -22,7 +22,7 @@ func searchPage(v *visit) error {
 	return v.render("search", "Search", d)
 }
 
-// searched is the text in the box at the head of a page.
+// searched returns the text of the search box.
 func (v *visit) searched() string {
 	if v.r.URL.Path != "/search" {
 		return ""

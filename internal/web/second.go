@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// codes is the set-up of one-time codes: a secret that is shown, and kept once a code of it came back.
+// codes is the setup of one-time codes: a secret is shown, and saved once a code of it was entered.
 type codes struct {
 	Form   *form
 	Image  template.URL
@@ -21,7 +21,7 @@ type codes struct {
 	Kept   string // the secret, signed, until then
 }
 
-// codesWait is how long somebody has to bring a code back.
+// codesWait is the time to enter a code.
 const codesWait = 15 * time.Minute
 
 func codesPage(v *visit) error {
@@ -67,12 +67,12 @@ func setCodes(v *visit) error {
 	return v.showCodes(f, made, http.StatusUnprocessableEntity)
 }
 
-// afterSecond shows recovery codes, this once.
+// afterSecond shows recovery codes, only now.
 func (v *visit) afterSecond(recovery []string) error {
 	return v.showAccount(shownAccount{recovery: recovery}, http.StatusCreated)
 }
 
-// changeSecond takes a second factor away, or makes recovery codes anew.
+// changeSecond removes a second factor, or makes new recovery codes.
 func changeSecond(v *visit) error {
 	f := newForm(v.r.PostForm)
 	password, do := f.Get("password"), f.Get("do")
@@ -103,7 +103,7 @@ func changeSecond(v *visit) error {
 	return v.done("/account#second", said)
 }
 
-// refusedSecond shows the account again, with what was wrong about a second factor.
+// refusedSecond shows the account again, with the error about a second factor.
 func (v *visit) refusedSecond(f *form, err error) error {
 	switch {
 	case errors.Is(err, access.ErrCredentials):

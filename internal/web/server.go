@@ -24,13 +24,13 @@ import (
 // Options of the pages.
 type Options struct {
 	Version  string
-	Secure   bool             // the outside is HTTPS: cookies are sent over nothing else. A proxy may say so of a request, see proxy.HTTPS
-	Provider *access.Provider // where people may log in, too; nil is none
+	Secure   bool             // clients use HTTPS; a proxy may say so for a request, see proxy.HTTPS
+	Provider *access.Provider // a provider for logins; nil is none
 	Clock    func() time.Time
 	Log      *slog.Logger
 }
 
-// Server answers every request of the page.
+// Server serves every request of the pages.
 type Server struct {
 	acts          *acts.Acts
 	store         store.Reader
@@ -42,7 +42,7 @@ type Server struct {
 	pages         map[string]*template.Template
 }
 
-// New makes the handler of the whole page.
+// New returns the handler of all pages.
 func New(does *acts.Acts, st store.Reader, sessions scs.CtxStore, a *access.Access, o Options) (http.Handler, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -68,7 +68,7 @@ func New(does *acts.Acts, st store.Reader, sessions scs.CtxStore, a *access.Acce
 
 func (s *Server) now() time.Time { return s.options.Clock() }
 
-// handle is one line of the table: it finds who asks, and refuses whom the role does not take.
+// handle serves one route: it identifies the caller and checks the role.
 func (s *Server) handle(r route) http.Handler {
 	page := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		v := &visit{Server: s, store: s.store, w: w, r: req, here: r.here(), sessions: s.plain, secure: s.outsideHTTPS(req)}
@@ -89,7 +89,7 @@ func (s *Server) handle(r route) http.Handler {
 	})
 }
 
-// outsideHTTPS tells whether the browser came over HTTPS, be it to a proxy.
+// outsideHTTPS reports whether the client used HTTPS, to this server or to a proxy.
 func (s *Server) outsideHTTPS(r *http.Request) bool { return s.options.Secure || proxy.HTTPS(r) }
 
 func (v *visit) serve(r route) error {
@@ -111,7 +111,7 @@ func (v *visit) serve(r route) error {
 	return r.do(v)
 }
 
-// toLogin sends a stranger to the login, and from there back to where a look was wanted.
+// toLogin redirects a stranger to the login, and from there back to the requested page.
 func (v *visit) toLogin(r route) error {
 	if r.polled || v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
 		return problem{http.StatusUnauthorized, "Log in first. Nothing was done."}
@@ -131,7 +131,7 @@ func explainForm(err error) error {
 	return problem{http.StatusBadRequest, "This form is not whole."}
 }
 
-// static serves the page's own files. They change with the program alone.
+// static serves the pages' own files. They change only with the program.
 func (s *Server) static() http.Handler {
 	files := http.FileServerFS(staticFiles)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -144,8 +144,8 @@ func (s *Server) static() http.Handler {
 	})
 }
 
-// healthy says that the process answers, ready that its database does too, and which kinds of problem the fleet itself has: with them it
-// serves on. Neither says more to strangers.
+// healthy reports that the process answers, ready that its database does too, and what kinds of problem the fleet has,
+// with which it still serves. Neither says more to strangers.
 func healthy(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
 
 // readyWithin bounds how long a load balancer waits for the answer.
@@ -164,7 +164,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 		return
 	}
-	var kinds []string // and not of whom: nobody logged in
+	var kinds []string // and not whose: nobody logged in
 	for _, p := range problems {
 		kinds = append(kinds, string(p.Kind))
 	}

@@ -15,29 +15,29 @@ import (
 	"ipcguard/internal/web/limit"
 )
 
-// Sessions end twelve hours after the login whatever happens, and one hour after the last page that somebody looked at.
-// What a page asks for by itself does not count as looking.
+// Sessions end twelve hours after the login, and one hour after the last page that somebody viewed. Requests by the
+// page itself do not count.
 const (
 	sessionLife = 12 * time.Hour
 	sessionIdle = time.Hour
-	touchEvery  = time.Minute // how exactly the last page is remembered: each costs a write
+	touchEvery  = time.Minute // the precision of the last page's time: each update is a write
 	visitEvery  = 10 * time.Minute
 )
 
-// What a session holds.
+// The keys of a session's values.
 const (
 	keyUser   = "user"   // the account's id
-	keyStamp  = "stamp"  // of the password: another one ends all sessions
+	keyStamp  = "stamp"  // of the password: a new one ends all sessions
 	keySeen   = "seen"   // Unix seconds of the last page
 	keySince  = "since"  // Unix seconds: what "since your last visit" counts from
-	keyNotice = "notice" // told on the next page
-	keyFresh  = "fresh"  // Unix seconds: when a provider was asked who it is
-	keySecond = "second" // the account whose password fitted, and that has to show a second factor
+	keyNotice = "notice" // shown on the next page
+	keyFresh  = "fresh"  // Unix seconds: when a provider was asked for the identity
+	keySecond = "second" // the account whose password was correct, and that must show a second factor
 	keyAsked  = "asked"  // Unix seconds: since when
-	keyTo     = "to"     // where the login leads to
+	keyTo     = "to"     // the destination after the login
 )
 
-// newSessions keeps sessions in the store, by a cookie that goes over nothing but HTTPS where the outside is HTTPS.
+// newSessions stores sessions in the store, with a cookie that is sent only over HTTPS if clients use it.
 func (s *Server) newSessions(kept scs.CtxStore, secure bool) *scs.SessionManager {
 	m := scs.New()
 	m.Store = kept
@@ -56,24 +56,24 @@ func (s *Server) newSessions(kept scs.CtxStore, secure bool) *scs.SessionManager
 	return m
 }
 
-// visit is one request, by an account or, where user is zero, by nobody known.
+// visit is one request, by an account or, if user is zero, by an unknown caller.
 type visit struct {
 	*Server
 	w    http.ResponseWriter
 	r    *http.Request
 	user store.User
 	whom access.Who // the account with its roles; nobody until it is known
-	// store is what the account may see. It hides the server's own, which sees all.
+	// store is what the account may see. It hides the server's own, which sees everything.
 	store    store.Reader
 	sessions *scs.SessionManager
 	secure   bool   // the outside is HTTPS
-	site     int64  // of the host, target or site that the page is about; 0 is several
-	here     string // which entry of the menu is marked
+	site     int64  // of the host, target or site of the page; 0 is several
+	here     string // the marked menu entry
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
-// may tells whether the account's role holds another: at the site that the page is about, or else at any.
+// may reports whether the account has a role or a higher one: at the page's site, or else at any.
 func (v *visit) may(needs store.Role) bool {
 	if v.site != 0 {
 		return v.whom.At(v.site, needs)
@@ -81,7 +81,7 @@ func (v *visit) may(needs store.Role) bool {
 	return v.whom.Somewhere(needs)
 }
 
-// from is the address that the request comes from.
+// from returns the client's address.
 func (v *visit) from() string {
 	host, _, err := net.SplitHostPort(v.r.RemoteAddr)
 	if err != nil {
@@ -90,7 +90,8 @@ func (v *visit) from() string {
 	return host
 }
 
-// know finds who a session belongs to, and ends it where it may not go on. It leaves the user zero where there is none.
+// know finds the account of a session, and ends a session that is no longer valid. It leaves the user zero if there is
+// none.
 func (v *visit) know(touches bool) error {
 	ctx, now := v.ctx(), v.now()
 	id := v.sessions.GetInt64(ctx, keyUser)
@@ -119,17 +120,17 @@ func (v *visit) know(touches bool) error {
 	return nil
 }
 
-// known is whose visit it is from now on.
+// known sets the account of the visit.
 func (v *visit) known(who access.Who) {
 	v.user, v.whom = who.User, who
 	v.store = access.Sight(v.Server.store, who)
 }
 
-// who is the account as access knows it.
+// who returns the account for package access.
 func (v *visit) who() access.Who { return v.whom }
 
-// enter begins a session: a new token, so that one from before the login is worth nothing. fresh is when a provider was asked
-// who it is, zero for other logins.
+// enter begins a session with a new token, so that an earlier one is worthless. fresh is when a provider was asked for
+// the identity, zero for other logins.
 func (v *visit) enter(u *store.User, fresh time.Time) error {
 	ctx, now := v.ctx(), v.now()
 	v.sessions.Remove(ctx, keySecond)
@@ -138,7 +139,7 @@ func (v *visit) enter(u *store.User, fresh time.Time) error {
 	}
 	since := u.LastVisit
 	if since.IsZero() {
-		since = now.AddDate(0, 0, -7) // a newcomer is shown the last week
+		since = now.AddDate(0, 0, -7) // a new account sees the last week
 	}
 	v.sessions.Put(ctx, keyUser, u.ID)
 	v.sessions.Put(ctx, keyStamp, access.Stamp(u))
@@ -154,10 +155,10 @@ func (v *visit) enter(u *store.User, fresh time.Time) error {
 	return v.access.Visited(ctx, u.ID, now)
 }
 
-// since is when the account was here before this session.
+// since returns the time of the account's previous visit.
 func (v *visit) since() time.Time { return time.Unix(v.sessions.GetInt64(v.ctx(), keySince), 0).UTC() }
 
-// done answers an act that was done: a word on the page that the reader returns to.
+// done answers a completed act: a message on the page that the reader returns to.
 func (v *visit) done(to, notice string) error {
 	if notice != "" {
 		v.sessions.Put(v.ctx(), keyNotice, notice)
@@ -174,8 +175,8 @@ func local(path string) string {
 	return path
 }
 
-// cookieName is what a cookie is called. The prefix has browsers keep it to this host, to HTTPS and to the whole site, so that
-// neither another host of the domain nor somebody on the wire can set it.
+// cookieName returns the name of a cookie. Its prefix makes browsers restrict it to this host, to HTTPS and to the
+// whole site, so that neither another host of the domain nor an attacker on the network can set it.
 func cookieName(name string, secure bool) string {
 	if secure {
 		return "__Host-" + name
@@ -183,7 +184,7 @@ func cookieName(name string, secure bool) string {
 	return name
 }
 
-// cookie reads one of ours, setCookie writes one; a life of 0 ends it.
+// cookie reads one of ours, setCookie writes one; a lifetime of 0 deletes it.
 func (v *visit) cookie(name string) string {
 	c, err := v.r.Cookie(cookieName(name, v.secure))
 	if err != nil {
@@ -202,7 +203,7 @@ func (v *visit) setCookie(name, value string, life time.Duration) {
 	http.SetCookie(v.w, c)
 }
 
-// theme is light, dark or, where nothing was chosen, empty.
+// theme returns light, dark or, by default, empty.
 func (v *visit) theme() string {
 	if c := v.cookie("theme"); c == "light" || c == "dark" {
 		return c
@@ -210,7 +211,7 @@ func (v *visit) theme() string {
 	return ""
 }
 
-// chooseTheme keeps the choice for a year.
+// chooseTheme stores the choice for a year.
 func chooseTheme(v *visit) error {
 	life := 365 * 24 * time.Hour
 	chosen := v.r.PostFormValue("theme")

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// settingRow is one setting and how many hosts it would fix: one policy fixes 214 hosts.
+// settingRow is one setting and the number of hosts that it would fix.
 type settingRow struct {
 	store.SettingCount
 	Title, URL string
@@ -34,7 +34,7 @@ type settingTable struct {
 
 var settingColumns = []column{{"setting", "one setting", "", false}, {"severity", "worst", "", true}, {"hosts", "hosts", "num", true}, {"", "share of all", "", false}}
 
-// settingOne is one setting with the hosts behind it.
+// settingOne is one setting with its hosts.
 type settingOne struct {
 	*catalog.Setting
 	Count settingRow
@@ -43,7 +43,7 @@ type settingOne struct {
 	Pager pager
 }
 
-// settingRows puts the settings that fix most first: those of the worst findings before others.
+// settingRows sorts the settings that fix most first, by the worst findings before others.
 func (v *visit) settingRows(counts []store.SettingCount, hosts int, q url.Values) []settingRow {
 	out := make([]settingRow, 0, len(counts))
 	for _, c := range counts {

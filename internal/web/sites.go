@@ -11,14 +11,14 @@ import (
 	"ipcguard/internal/store"
 )
 
-// sites lists the parts of the network and who scans them.
+// sites lists the parts of the network and their workers.
 type sites struct {
 	Sites    []siteRow
 	Workers  []workerRow
 	Enrolled []store.Enrolled
 	Form     *form
 	Fields   map[string]field
-	Code     *acts.JoinCode // that was just made
+	Code     *acts.JoinCode // a new one
 
 	SiteHeads, WorkerHeads, EnrolledHeads []head
 }
@@ -32,10 +32,10 @@ type siteRow struct {
 type workerRow struct {
 	store.Worker
 	Silent bool   // for so long that its hosts are given to others
-	Older  string // what comes of it, where it is of a version before
+	Older  string // the consequence if it has an earlier version
 }
 
-// silentAfter is when a worker counts as silent on a page: three of its heartbeats.
+// silentAfter is the time after which a page calls a worker silent: three of its heartbeats.
 const silentAfter = 3 * heartbeat
 
 func (v *visit) workerRows() ([]workerRow, error) {
@@ -47,7 +47,7 @@ func (v *visit) workerRows() ([]workerRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	afar := map[string]bool{} // by name: what they speak with the server, and which jobs servers share, are counted apart
+	afar := map[string]bool{} // by name; the protocol and the jobs have versions of their own
 	for _, e := range enrolled {
 		afar[e.Name] = true
 	}
@@ -140,7 +140,7 @@ type site struct {
 	Fields map[string]field
 }
 
-// addWorker shows a join code, once: it is kept nowhere.
+// addWorker shows a join code, once: it is not stored.
 func addWorker(v *visit) error {
 	f := newForm(v.r.PostForm)
 	code, err := v.acts.AddWorker(v.ctx(), v.who(), acts.NewWorker{Site: f.Get("site"), Name: f.Get("name")})
@@ -222,5 +222,5 @@ func deleteSite(v *visit) error {
 	return v.remove(v.acts.DeleteSite, "/sites", "The site was removed.")
 }
 
-// heartbeat is how often a worker reports.
+// heartbeat is the interval of a worker's heartbeats.
 const heartbeat = 10 * time.Second

@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// The trend is a bar for each week: closed at the bottom, what is not known above it, then limited, exposed on top.
-// Its shapes carry classes alone, so that the content security policy and both themes hold for them too.
+// The trend is a bar for each week: closed at the bottom, then unknown, limited, and exposed on top. Its shapes only
+// have classes, as the content security policy and both themes require.
 const (
 	trendWidth  = 720
 	trendHeight = 190
@@ -38,12 +38,12 @@ type trend struct {
 	Points                     []store.TrendPoint
 }
 
-// weekly keeps the last point of each week, the last weeks of them: a trend is looked at from afar.
+// weekly keeps the last point of each week, for the last weeks.
 func weekly(points []store.TrendPoint, weeks int) []store.TrendPoint {
 	var out []store.TrendPoint
 	for _, p := range points {
 		if len(out) == 0 && p.Exposed+p.Limited+p.Closed+p.Unknown == 0 {
-			continue // nobody had looked yet
+			continue // there was no scan yet
 		}
 		year, week := p.Day.ISOWeek()
 		if n := len(out); n > 0 {
@@ -57,7 +57,7 @@ func weekly(points []store.TrendPoint, weeks int) []store.TrendPoint {
 	return out[max(0, len(out)-weeks):]
 }
 
-// newTrend lays the points out.
+// newTrend computes the points' positions.
 func newTrend(points []store.TrendPoint) *trend {
 	if len(points) == 0 {
 		return nil
@@ -95,7 +95,7 @@ func newTrend(points []store.TrendPoint) *trend {
 	return t
 }
 
-// scale picks lines at 1, 2 or 5 times a power of ten, five at most.
+// scale returns grid lines at 1, 2 or 5 times a power of ten, at most five.
 func scale(most int) (step, top int) {
 	step = 1
 	for i := 0; most > step*4; i++ {
@@ -108,10 +108,10 @@ func scale(most int) (step, top int) {
 	return step, (most + step - 1) / step * step
 }
 
-// meter is a share of a whole as one bar.
+// meter is a share of a total as one bar.
 type meter struct{ Part, Whole int }
 
-// Width is the part's width of 100.
+// Width returns the part's width of 100.
 func (m meter) Width() int {
 	if m.Whole <= 0 {
 		return 0
@@ -123,19 +123,19 @@ func (m meter) Width() int {
 	return min(w, 100)
 }
 
-// weeksBack is how far the overview's trend goes.
+// weeksBack is the length of the overview's trend.
 const weeksBack = 52
 
 func trendFrom(now time.Time) time.Time { return now.AddDate(0, 0, -7*weeksBack) }
 
-// The bar of a host's history has a cell for each of the last days. How high a cell stands says the same as its colour.
+// A bar of a host's history has a cell for each of the last days. The height of a cell says the same as its colour.
 const (
 	daysBack  = 91 // 13 weeks
 	dayWidth  = 8
 	dayHeight = 32
 )
 
-// days is the history of one host, a cell a day: the worst verdict that held on it.
+// days is the history of one host, a cell a day: the worst verdict of the day.
 type days struct {
 	Width, Height int
 	Cells         []bar
@@ -143,7 +143,7 @@ type days struct {
 	Says          string // the same in words
 }
 
-// newDays lays out spans of scans up to now; nil where no scan is that old.
+// newDays computes the cells from periods of scans; nil if no scan is that old.
 func newDays(spans []store.Span, now time.Time) *days {
 	today := now.UTC().Truncate(24 * time.Hour)
 	d := &days{Width: daysBack * dayWidth, Height: dayHeight, From: today.AddDate(0, 0, 1-daysBack)}
@@ -181,7 +181,7 @@ func dayWords(class string) string {
 	return class
 }
 
-// worstOn is the class of the worst verdict that held on some moment of a day; empty where none did.
+// worstOn returns the class of a day's worst verdict; empty if there was none.
 func worstOn(spans []store.Span, day time.Time) string {
 	order := []string{"", "unknown", "closed", "limited", "exposed"}
 	worst := 0

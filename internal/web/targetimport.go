@@ -7,11 +7,11 @@ import (
 	"ipcguard/internal/fleet"
 )
 
-// targetImport takes a CSV file of targets, and says what became of each row that could not be taken.
+// targetImport imports a CSV file of targets, and reports each row that was refused.
 type targetImport struct {
 	Form   *form
 	Report *fleet.ImportReport
-	Look   bool // nothing was taken: it is a preview
+	Look   bool // nothing was imported: it is a preview
 	Kept   keptFiles
 }
 

@@ -94,7 +94,7 @@ func (v *visit) showTarget(t store.Target, f *form, status int) error {
 	for _, c := range credentials {
 		keys = append(keys, option{Value: strconv.FormatInt(c.ID, 10), Label: c.Name + " (" + c.Account + ")"})
 	}
-	if t.Credential != 0 && len(credentials) == 0 { // whoever may not see credentials leaves it as it is
+	if t.Credential != 0 && len(credentials) == 0 { // whoever may not see credentials leaves it unchanged
 		keys = append(keys, option{Value: strconv.FormatInt(t.Credential, 10), Label: "the one that it has"})
 	}
 	var levels []option
@@ -120,10 +120,10 @@ func (v *visit) showTarget(t store.Target, f *form, status int) error {
 	return v.renderStatus(status, "target", title, d)
 }
 
-// targetHint shows how targets are written.
+// targetHint shows the syntax of targets.
 const targetHint = "srv1.example, 10.0.0.5, 10.0.0.5:1445, [2001:db8::5]. Discovery makes targets of what answers in a range: 10.0.0.0/24 or 10.0.0.1-10.0.0.99"
 
-// siteOptions are all sites to choose from.
+// siteOptions returns all sites to choose from.
 func (v *visit) siteOptions() ([]option, error) {
 	sites, err := v.store.Sites(v.ctx())
 	if err != nil {
@@ -136,10 +136,10 @@ func (v *visit) siteOptions() ([]option, error) {
 	return out, nil
 }
 
-// mostAdded bounds the targets of one form, each of which is an act of its own: more of them are a file.
+// mostAdded bounds the targets of one form, each of which is an act of its own: for more, import a file.
 const mostAdded = 100
 
-// addTargets adds the targets of a form, one a line. Those that are refused stay in the form.
+// addTargets adds the targets of a form, one a line. Refused ones stay in the form.
 func addTargets(v *visit) error {
 	f := newForm(v.r.PostForm)
 	specs := slices.DeleteFunc(strings.Split(f.Get("spec"), "\n"), func(s string) bool { return strings.TrimSpace(s) == "" })
@@ -148,7 +148,7 @@ func addTargets(v *visit) error {
 		f.wrong("spec", "These are more than "+strconv.Itoa(mostAdded)+": import them as a file.")
 		return v.showTarget(store.Target{}, f, http.StatusUnprocessableEntity)
 	case len(specs) == 0:
-		specs = []string{""} // which is refused as such
+		specs = []string{""} // which is refused
 	}
 	var left []string
 	status := 0
@@ -181,7 +181,7 @@ func addTargets(v *visit) error {
 	return v.showTarget(store.Target{}, f, status)
 }
 
-// targetIn is the target of a form.
+// targetIn returns the target of a form.
 func targetIn(f *form, spec string) acts.TargetChange {
 	return acts.TargetChange{
 		Spec: spec, Site: f.Get("site"), Tags: f.tags("tags"), Owner: f.Get("owner"), Criticality: store.Criticality(f.Get("criticality")),

@@ -10,8 +10,9 @@ import (
 	"ipcguard/internal/model"
 )
 
-// clean replaces what hides or turns the text around it: control characters but line ends and tabs, format characters
-// such as the marks of direction, and bytes that are no UTF-8. It works on a whole page, so that no field is forgotten.
+// clean replaces characters that hide or reverse the text around them: control characters except line ends and tabs,
+// format characters such as direction marks, and bytes that are not UTF-8. It works on a whole page, so that no field
+// is forgotten.
 func clean(page []byte) []byte {
 	bad := -1
 	for i, c := range page {
@@ -48,10 +49,11 @@ func clean(page []byte) []byte {
 	return out
 }
 
-// longest is how much of one value a page shows: a host name has 255 characters at most, an evidence line is a sentence.
+// longest is the number of characters that a page shows of one value: a host name has at most 255, an evidence line is
+// a sentence.
 const longest = 400
 
-// clip shortens what is longer than anything honest.
+// clip shortens a text that is longer than any legitimate one.
 func clip(s string) string { return clipTo(longest, s) }
 
 // brief is clip for cells of dense tables.
@@ -71,10 +73,10 @@ func clipTo(n int, s string) string {
 	return s
 }
 
-// words makes an identifier readable: became-exposed is "became exposed".
+// words makes an identifier readable: became-exposed becomes "became exposed".
 func words(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "-", " ") }
 
-// class makes a value from outside safe as one of the style's classes.
+// class makes a value from outside safe as a CSS class.
 func class(s any) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r == '-' {
@@ -84,7 +86,7 @@ func class(s any) string {
 	}, fmt.Sprint(s))
 }
 
-// number writes 12345 as 12,345.
+// number formats 12345 as 12,345.
 func number(n any) string {
 	s := fmt.Sprint(n)
 	if _, err := strconv.ParseInt(s, 10, 64); err != nil || len(s) <= 4 {
@@ -100,7 +102,7 @@ func number(n any) string {
 	return b.String()
 }
 
-// short writes a number in at most four characters, rounded down: 999, 1.2k, 12k.
+// short formats a number in at most four characters, rounded down: 999, 1.2k, 12k.
 func short(n int) string {
 	switch {
 	case n < 1000:
@@ -113,7 +115,7 @@ func short(n int) string {
 	return strconv.Itoa(n/1_000_000) + "M"
 }
 
-// plural is "1 host" or "2 hosts".
+// plural returns "1 host" or "2 hosts".
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -121,11 +123,11 @@ func plural(n int, one, many string) string {
 	return number(n) + " " + many
 }
 
-// day and moment write times as pages do: in UTC, which the foot of every page says.
+// day and moment format times in UTC, as every page's footer says.
 func day(t time.Time) string    { return t.UTC().Format("2006-01-02") }
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
-// ago says how long something is past, in the one unit that matters.
+// ago returns how long something is past, in the largest suitable unit.
 func ago(now, t time.Time) string {
 	d := now.Sub(t)
 	switch {

@@ -9,14 +9,14 @@ import (
 	"net/http"
 )
 
-// maxKept bounds the files that a preview keeps, packed and in bytes: the page carries them back to the import. Some ten
-// thousand targets or a hundred scans fit; whoever has more chooses the files again.
+// maxKept bounds the files that a preview keeps, compressed, in bytes: the page sends them back for the import. About
+// ten thousand targets or a hundred scans fit; with more, the files must be selected again.
 const maxKept = 1 << 20
 
-// keptField is the field that holds it, as base64: a page's text is cleaned of control characters.
+// keptField is the form field with them, as base64: control characters are removed from a page's text.
 const keptField = "kept"
 
-// preview is a file that is read for a preview, and kept as far as it fits.
+// preview is a file that is read for a preview, and kept if it fits.
 type preview struct {
 	io.Reader
 	packed bytes.Buffer
@@ -30,7 +30,7 @@ func newPreview(file io.Reader) *preview {
 	return p
 }
 
-// Write keeps a part of the file that was read.
+// Write keeps a part of the file.
 func (p *preview) Write(b []byte) (int, error) {
 	if p.packed.Len() <= maxKept {
 		return p.packer.Write(b)
@@ -38,7 +38,7 @@ func (p *preview) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// kept reads what is left of the file, and returns all of it for keptField; empty is that it is too large.
+// kept reads the rest of the file, and returns all of it for keptField; empty if it is too large.
 func (p *preview) kept() (string, error) {
 	if _, err := io.Copy(io.Discard, p.Reader); err != nil {
 		return "", err
@@ -52,7 +52,7 @@ func (p *preview) kept() (string, error) {
 	return base64.URLEncoding.EncodeToString(p.packed.Bytes()), nil
 }
 
-// unkept opens a kept file. It unpacks to no more than an upload may have.
+// unkept opens a kept file. It expands to at most the size of an upload.
 func unkept(kept io.Reader) (io.Reader, error) {
 	packed, err := io.ReadAll(io.LimitReader(base64.NewDecoder(base64.URLEncoding, kept), maxKept+1))
 	if err == nil && len(packed) <= maxKept {
@@ -64,14 +64,14 @@ func unkept(kept io.Reader) (io.Reader, error) {
 	return nil, problem{http.StatusUnprocessableEntity, "The file of the preview did not come back: choose it again."}
 }
 
-// keptFiles are the files of one preview, for the import that may follow. Together they have the bound of one.
+// keptFiles are the files of one preview, for a following import. Together they have the bound of one.
 type keptFiles struct {
 	Files []string
 	size  int
 	full  bool
 }
 
-// read has a file looked at, and keeps it.
+// read previews a file, and keeps it.
 func (k *keptFiles) read(file io.Reader, look func(io.Reader) error) error {
 	p := newPreview(file)
 	if err := look(p); err != nil {
@@ -81,12 +81,12 @@ func (k *keptFiles) read(file io.Reader, look func(io.Reader) error) error {
 	k.size += len(kept)
 	k.full = k.full || kept == "" || k.size > base64.URLEncoding.EncodedLen(maxKept)
 	if k.Files = append(k.Files, kept); k.full {
-		k.Files = nil // all or none: who imports them is not to wonder which
+		k.Files = nil // all or none: nobody should have to wonder which
 	}
 	return err
 }
 
-// looks tells whether a file is only to be looked at.
+// looks reports whether a file is only previewed.
 func (v *visit) looks() bool { return v.r.URL.Query().Get("look") != "" }
 
 // file is a file of a form: a new one, or one that a preview kept.
@@ -95,8 +95,8 @@ type file struct {
 	name string
 }
 
-// upload opens the file of a form without keeping it in memory: parts come as they arrive. Fields before the file are
-// read into the form.
+// upload opens the file of a form without holding it in memory: parts are read as they arrive. Fields before the file
+// are added to the form.
 func (v *visit) upload(f *form) (*file, error) {
 	reader, err := v.r.MultipartReader()
 	if err != nil {
@@ -112,7 +112,7 @@ func (v *visit) upload(f *form) (*file, error) {
 // mostFields bounds the fields before a file: a form has few.
 const mostFields = 20
 
-// nextFile is the next file of a form, or nil; the fields before it are read into the form.
+// nextFile returns the next file of a form, or nil; the fields before it are added to the form.
 func nextFile(reader *multipart.Reader, f *form) (*file, error) {
 	for range mostFields {
 		part, err := reader.NextPart()

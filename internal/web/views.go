@@ -6,10 +6,11 @@ import (
 	"ipcguard/internal/fleet/acts"
 )
 
-// views are the lists that an account keeps under a name, of one page; the page's own URL can be sent to others as it is.
+// views are the lists of one page that an account saves under a name; the page's own URL can be sent to others as it
+// is.
 type views struct {
 	Saved       []savedView
-	Path, Query string // as the page is now
+	Path, Query string // the current page
 }
 
 type savedView struct {
@@ -57,7 +58,7 @@ func saveView(v *visit) error {
 	return v.done(pathWith(saved.Path, saved.Query), "The view is saved as “"+brief(saved.Name)+"”.")
 }
 
-// deleteView removes a view, and returns to its page.
+// deleteView deletes a view, and redirects to its page.
 func deleteView(v *visit) error {
 	id, err := v.number()
 	if err != nil {
@@ -73,7 +74,7 @@ func deleteView(v *visit) error {
 	return v.done(saved.Path, "The view is removed.")
 }
 
-// listURL is a page's path with a filter.
+// listURL returns a page's path with a filter.
 func listURL(path string, pairs ...string) string {
 	q := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {

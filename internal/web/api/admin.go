@@ -32,7 +32,7 @@ func addWorker(c *call) (any, error) {
 
 func revokeWorker(c *call) (any, error) { return remove(c, c.acts.RevokeWorker) }
 
-// channelOut is a channel without its secrets, its settings as JSON.
+// channelOut is a channel without its secrets, with its settings as JSON.
 type channelOut struct {
 	ID       int64             `json:"id"`
 	Name     string            `json:"name"`
@@ -85,7 +85,7 @@ func saveChannel(c *call) (any, error) {
 
 func deleteChannel(c *call) (any, error) { return remove(c, c.acts.DeleteChannel) }
 
-// tested says how a test went.
+// tested is the outcome of a test.
 type tested struct {
 	Sent   bool   `json:"sent"`
 	Detail string `json:"detail,omitempty"`
@@ -127,19 +127,19 @@ func deleteCredential(c *call) (any, error) { return remove(c, c.acts.DeleteCred
 // userBody is a new account.
 type userBody struct {
 	Name     string           `json:"name"`
-	Role     store.Role       `json:"role,omitempty"`  // everywhere; none where it is left out, and then sites has one
+	Role     store.Role       `json:"role,omitempty"`  // everywhere; if empty, sites must not be
 	Sites    []store.SiteRole `json:"sites,omitempty"` // roles at single sites, by the site's number
 	Password string           `json:"password"`
 }
 
-// userChange is what an administrator changes of an account; what is left out stays.
+// userChange is an administrator's change of an account; omitted fields stay.
 type userChange struct {
 	Role     store.Role        `json:"role,omitempty"`
-	Sites    *[]store.SiteRole `json:"sites,omitempty"` // roles at single sites, by the site's number; with them an empty role is none everywhere
+	Sites    *[]store.SiteRole `json:"sites,omitempty"` // by the site's number; an empty role is none everywhere
 	Disabled *bool             `json:"disabled,omitempty"`
 }
 
-// passwordBody is a new password, and for one's own the present one.
+// passwordBody is a new password, and for one's own also the present one.
 type passwordBody struct {
 	Old      string `json:"old,omitempty"`
 	Password string `json:"password"`
@@ -199,7 +199,7 @@ func setPassword(c *call) (any, error) {
 	return nil, c.access.SetPassword(c.ctx(), c.who, id, b.Old, b.Password)
 }
 
-// tokenBody is a token as somebody wants it.
+// tokenBody is a token to be created.
 type tokenBody struct {
 	Name     string      `json:"name"`
 	Scope    store.Scope `json:"scope"`
@@ -207,7 +207,7 @@ type tokenBody struct {
 	Password string      `json:"password"` // the account's own
 }
 
-// newToken is a token with its secret, this once.
+// newToken is a token with its secret, shown only now.
 type newToken struct {
 	store.Token
 	Secret string `json:"secret"`

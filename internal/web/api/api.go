@@ -1,16 +1,16 @@
-// Package api is what the pages do, for programs: /api/v1, JSON over HTTP, described by an OpenAPI 3.1 document.
+// Package api offers programs what the pages do: /api/v1, JSON over HTTP, described by an OpenAPI 3.1 document.
 //
 //	request ─► who? (bearer token, or the page's session and the same origin) ─► role ─► query, body ─► handler ─► JSON
 //
-// The rules of the room:
+// The rules of this package:
 //
-//   - routes.go is one table: every path with its role, its query, its body and its answer. What is served, what is refused
-//     and what the OpenAPI document says all come from it.
-//   - Nothing is answered to strangers. What somebody may not do is refused before anything is read or looked up.
-//   - What is sent is bounded and read strictly: a mistyped parameter or field is an error, never a default.
-//   - What went wrong is told as RFC 9457 wants it, in words that hold no secret; what is our own fault is logged, not told.
-//   - It decodes and renders. What changes something is an act of fleet/acts, or of fleet/access for accounts.
-//   - Secrets go in and never come out, but a new token, once.
+//   - routes.go is one table: every path with its role, its query, its body and its answer. Routing, access control and
+//     the OpenAPI document all use it.
+//   - Strangers get no answer. What a caller may not do is refused before anything is read.
+//   - Input is bounded and parsed strictly: a mistyped parameter or field is an error, never a default.
+//   - Errors follow RFC 9457 and contain no secret; our own faults are logged and not disclosed.
+//   - It decodes and encodes. Changes are acts of fleet/acts, or of fleet/access for accounts.
+//   - Secrets are accepted and never returned, except a new token, once.
 package api
 
 import (
@@ -36,20 +36,20 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// Prefix is where the API lies.
+// Prefix is the path of the API.
 const Prefix = "/api/v1"
 
 // Options of the API.
 type Options struct {
 	Version  string                                               // of this program
-	Identify func(r *http.Request) (who access.Who, session bool) // who has a session of the page; nil is nobody
-	Poll     time.Duration                                        // between two looks at a run that is followed; 0 is a second
-	Alive    time.Duration                                        // between two signs of life of a stream; 0 is aliveEvery
+	Identify func(r *http.Request) (who access.Who, session bool) // returns who has a session of the page; nil is nobody
+	Poll     time.Duration                                        // between two reads of a followed run; 0 is a second
+	Alive    time.Duration                                        // between two keep-alives of a stream; 0 is aliveEvery
 	Clock    func() time.Time
 	Log      *slog.Logger
 }
 
-// API answers below [Prefix].
+// API serves the paths below [Prefix].
 type API struct {
 	Options
 	acts    *acts.Acts
@@ -60,7 +60,7 @@ type API struct {
 	doc     []byte
 }
 
-// New makes the handler of everything below [Prefix].
+// New returns the handler of the paths below [Prefix].
 func New(does *acts.Acts, st store.Reader, a *access.Access, o Options) (http.Handler, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -91,7 +91,7 @@ func New(does *acts.Acts, st store.Reader, a *access.Access, o Options) (http.Ha
 	return api.guard(mux), nil
 }
 
-// guard bounds and names every answer, and turns a panic into one.
+// guard sets headers, bounds the body, and answers a panic with an error.
 func (a *API) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -113,7 +113,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 	})
 }
 
-// unknown answers for paths and methods that are not in the table; to strangers as everything else.
+// unknown answers paths and methods that are not in the table; strangers get the same answer as for every other path.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request, table []route) {
 	if _, err := a.who(r); err != nil {
 		writeProblem(w, a.explain(r, err))
@@ -134,8 +134,8 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request, table []route) {
 	writeProblem(w, &problem{Status: http.StatusNotFound})
 }
 
-// who finds out whose request this is: by its bearer token, else by the page's session, which counts for what this
-// origin's own pages send.
+// who returns the caller: by its bearer token, else by the page's session, which counts only for requests from the
+// page's own origin.
 func (a *API) who(r *http.Request) (access.Who, error) {
 	from := r.RemoteAddr
 	if host, _, err := net.SplitHostPort(from); err == nil {
@@ -162,12 +162,12 @@ func (a *API) who(r *http.Request) (access.Who, error) {
 	return who, nil
 }
 
-// handle is one line of the table.
+// handle serves one route.
 func (a *API) handle(t route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{API: a, w: w, r: r, route: &t}
 		if err := c.serve(); err != nil {
-			if c.streaming { // half of an answer must not pass for a whole one
+			if c.streaming { // a partial answer must not look complete
 				a.Log.Error("an answer ended early", "path", r.URL.Path, "error", err)
 				panic(http.ErrAbortHandler)
 			}
@@ -207,7 +207,7 @@ func (c *call) serve() error {
 // maxBody bounds a body in bytes: the largest, a channel with certificates, has 100 KiB.
 const maxBody = 1 << 20
 
-// answer sends a value as JSON, with a tag by which a program that has it already is told so.
+// answer sends a value as JSON, with an ETag for programs that have it already.
 func (c *call) answer(out any) error {
 	if c.route.out == nil {
 		c.w.WriteHeader(http.StatusNoContent)
@@ -246,6 +246,6 @@ func (c *call) answer(out any) error {
 		}
 	}
 	c.w.WriteHeader(status)
-	_, _ = model.JSONWriter{Writer: c.w}.Write(body) // who has gone is told nothing
+	_, _ = model.JSONWriter{Writer: c.w}.Write(body) // a client that is gone gets no answer
 	return nil
 }

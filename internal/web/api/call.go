@@ -19,15 +19,15 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// call is one request of somebody who may make it.
+// call is one request of an authorized caller.
 type call struct {
 	*API
 	w         http.ResponseWriter
 	r         *http.Request
 	route     *route
 	who       access.Who
-	store     store.Reader // what they may see; it hides the API's own, which sees all
-	query     url.Values   // as the table allows: known names, once each, of their kind
+	store     store.Reader // what the caller may see; it hides the API's own, which sees everything
+	query     url.Values   // checked against the table: known names, once each, with valid values
 	streaming bool         // the answer has begun
 }
 
@@ -35,7 +35,7 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 
 func (c *call) now() time.Time { return c.Clock().UTC() }
 
-// readQuery holds the query against the table.
+// readQuery checks the query against the table.
 func (c *call) readQuery() error {
 	q, err := readQuery(c.r.URL.RawQuery, c.route.query)
 	c.query = q
@@ -79,13 +79,13 @@ func readQuery(raw string, params []view.Param) (url.Values, error) {
 }
 
 func (c *call) number(name string) int64 {
-	n, _ := strconv.ParseInt(c.query.Get(name), 10, 64) // checked by readQuery; none is 0
+	n, _ := strconv.ParseInt(c.query.Get(name), 10, 64) // checked by readQuery; absent is 0
 	return n
 }
 
 func (c *call) yes(name string) bool { return c.query.Get(name) == "true" }
 
-// id is the number in the path.
+// id returns the number in the path.
 func (c *call) id() (int64, error) {
 	n, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
 	if err != nil || n <= 0 {
@@ -94,7 +94,7 @@ func (c *call) id() (int64, error) {
 	return n, nil
 }
 
-// pageSize is what a list gives where nothing else is asked for.
+// pageSize is the default size of a list.
 const pageSize = 100
 
 func (c *call) page() store.Page {
@@ -105,7 +105,7 @@ func (c *call) page() store.Page {
 	return p
 }
 
-// body reads a JSON body strictly.
+// body parses a JSON body strictly.
 func body[T any](c *call) (T, error) {
 	var v T
 	kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))

@@ -12,7 +12,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// exportFilter is every parameter that some view takes. Which of them are needed is the view's to say.
+// exportFilter returns every parameter of some view. Each view uses its own.
 func exportFilter() []view.Param {
 	var out []view.Param
 	for _, v := range view.Views() {
@@ -59,7 +59,7 @@ func (c *call) attach(name, kind string, write func(io.Writer) error) error {
 	return write(patient{c.w, http.NewResponseController(c.w)})
 }
 
-// patient gives whoever takes a long file half a minute for each part of it, whatever the server's own limit is.
+// patient gives a client half a minute for each part of a long file, whatever the server's own limit is.
 type patient struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -67,7 +67,7 @@ type patient struct {
 
 // Write writes a part.
 func (p patient) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(time.Now().Add(30 * time.Second)) // not every server can
+	_ = p.control.SetWriteDeadline(time.Now().Add(30 * time.Second)) // not every server supports it
 	return p.ResponseWriter.Write(b)
 }
 

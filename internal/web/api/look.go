@@ -11,12 +11,12 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// me is who asks.
+// me is the caller.
 type me struct {
 	ID    int64            `json:"id"`
 	Name  string           `json:"name"`
-	Role  store.Role       `json:"role"`            // what this request may do everywhere: less than the account's by a token's scope
-	Sites []store.SiteRole `json:"sites,omitempty"` // and at single sites, where that is more
+	Role  store.Role       `json:"role"`            // for this request: a token's scope may permit less
+	Sites []store.SiteRole `json:"sites,omitempty"` // and at single sites, if that is more
 	Scope store.Scope      `json:"scope,omitempty"` // of the token
 	Via   string           `json:"via"`
 }
@@ -34,11 +34,11 @@ func whoIsIt(c *call) (any, error) {
 
 func document(c *call) (any, error) { return json.RawMessage(c.doc), nil }
 
-// overview is the first thing that somebody wants to know.
+// overview is a summary of the fleet.
 type overview struct {
 	Counts    store.Counts             `json:"counts"`
-	Score     *int                     `json:"score,omitempty"` // of a hundred: closed hosts count whole, limited ones half; none without hosts
-	Discloses map[model.Disclosure]int `json:"discloses"`       // how many hosts give it to strangers
+	Score     *int                     `json:"score,omitempty"` // percent; absent without hosts
+	Discloses map[model.Disclosure]int `json:"discloses"`       // hosts that disclose it to strangers
 }
 
 func getOverview(c *call) (any, error) {
@@ -74,7 +74,7 @@ func listClients(c *call) (any, error) {
 	return part(c, ways, total, err)
 }
 
-// hostDetail is all that is known of a host now.
+// hostDetail is everything known of a host now.
 type hostDetail struct {
 	store.Host
 	Names        []store.HostName    `json:"names"`
@@ -131,7 +131,7 @@ func listResults(c *call) (any, error) {
 	return part(c, results, total, err)
 }
 
-// anyDocument stands for what the command line writes: its schema names each.
+// anyDocument is a document of the command line: its schema field names it.
 type anyDocument struct{}
 
 var documentKinds = []string{"scan", "audit", "observe", "plan", "journal"}
@@ -145,7 +145,7 @@ func getDocument(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind == "journal" && !c.who.At(h.SiteID, store.RoleOperator) { // it holds whole configuration files, as they were
+	if kind == "journal" && !c.who.At(h.SiteID, store.RoleOperator) { // it contains whole configuration files
 		return nil, access.ErrForbidden
 	}
 	read := c.store.Document

@@ -15,7 +15,7 @@ import (
 
 var inPath = regexp.MustCompile(`\{([a-z]+)\}`)
 
-// Document is the OpenAPI 3.1 document of the API, made from the table of routes.
+// Document returns the OpenAPI 3.1 document of the API, made from the table of routes.
 func Document() ([]byte, error) {
 	c := components{}
 	problems := c.of(reflect.TypeFor[problem]())
@@ -93,7 +93,7 @@ func Document() ([]byte, error) {
 	}, "", "  ")
 }
 
-// forWhom says who may, in words.
+// forWhom describes who may call a route.
 func forWhom(r route) string {
 	s := "For the role " + string(r.role) + " and those above it"
 	switch {

@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// save decodes a change, and makes it to what the path names: to something new where it names nothing.
+// save decodes an object and saves it under the number in the path, or as a new one.
 func save[In, Out any](c *call, change func(id int64, in In) (Out, error)) (any, error) {
 	in, err := body[In](c)
 	if err != nil {
@@ -30,7 +30,7 @@ func save[In, Out any](c *call, change func(id int64, in In) (Out, error)) (any,
 	return change(id, in)
 }
 
-// remove does away with what the path names.
+// remove deletes the object of the path.
 func remove(c *call, away func(ctx context.Context, who access.Who, id int64) error) (any, error) {
 	id, err := c.id()
 	if err != nil {
@@ -159,7 +159,7 @@ func listExceptions(c *call) (any, error) {
 	return all(c.store.Exceptions(c.ctx(), c.yes("all")))
 }
 
-// addException gives the exception that was made: of several, the first.
+// addException returns the new exception; the first of several.
 func addException(c *call) (any, error) {
 	in, err := body[acts.NewException](c)
 	if err != nil {
@@ -174,13 +174,13 @@ func addException(c *call) (any, error) {
 
 func withdrawException(c *call) (any, error) { return remove(c, c.acts.Withdraw) }
 
-// maxStreams bounds the runs that are followed at a time: each asks the database once a second.
+// maxStreams bounds the runs followed at a time: each queries the database once a second.
 const maxStreams = 100
 
-// aliveEvery is how often a stream says that it is alive, and looks whether whoever follows still may.
+// aliveEvery is the interval at which a stream sends a keep-alive and checks whether the caller still has access.
 const aliveEvery = 15 * time.Second
 
-// followRun tells a run's progress while it changes. It comes from our own tables: nothing is lost when it is read anew.
+// followRun sends a run's progress as it changes. It reads the database, so a client that reconnects misses nothing.
 func followRun(c *call) error {
 	r, err := c.run()
 	if err != nil {
@@ -198,7 +198,7 @@ func followRun(c *call) error {
 	c.streaming = true
 	control := http.NewResponseController(c.w)
 	say := func(text string) error {
-		_ = control.SetWriteDeadline(time.Now().Add(30 * time.Second)) // where the server has one of its own
+		_ = control.SetWriteDeadline(time.Now().Add(30 * time.Second)) // if the server has one of its own
 		if _, err := io.WriteString(model.JSONWriter{Writer: c.w}, text); err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func followRun(c *call) error {
 		}
 		if s := string(b); s != last {
 			if err := say("event: run\ndata: " + s + "\n\n"); err != nil {
-				return nil // who follows has gone
+				return nil // the client is gone
 			}
 			last = s
 		}
@@ -230,16 +230,16 @@ func followRun(c *call) error {
 		if time.Since(alive) > c.Alive {
 			who, err := c.API.who(c.r)
 			if err != nil || !c.route.lets(who) {
-				return nil // the token or the session has ended, and so does this
+				return nil // the token or the session has ended, and so does the stream
 			}
 			c.store = access.Sight(c.API.store, who) // roles may have changed
 			if err := say(": alive\n\n"); err != nil {
-				return nil // who follows has gone
+				return nil // the client is gone
 			}
 			alive = time.Now()
 		}
 		if r, err = c.store.Run(c.ctx(), r.ID); err != nil {
-			return nil // a program that follows begins again
+			return nil // a client reconnects
 		}
 	}
 }

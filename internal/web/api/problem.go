@@ -19,7 +19,7 @@ import (
 	"ipcguard/internal/web/limit"
 )
 
-// problem is what went wrong, as RFC 9457 wants it told.
+// problem is an error in the form of RFC 9457.
 type problem struct {
 	Type   string         `json:"type"`
 	Title  string         `json:"title"`
@@ -30,24 +30,24 @@ type problem struct {
 	wait time.Duration
 }
 
-// fieldProblem is what is wrong with one field or parameter.
+// fieldProblem is an error in one field or parameter.
 type fieldProblem struct {
 	Field  string `json:"field"`
 	Detail string `json:"detail"`
 }
 
-// Error says it in one line.
+// Error implements error.
 func (p *problem) Error() string { return strings.TrimSpace(fmt.Sprintf("%d %s", p.Status, p.Detail)) }
 
-// wrong is a field that cannot be taken.
+// wrong returns the error for one invalid field.
 func wrong(field, format string, args ...any) error {
 	return &problem{Status: http.StatusUnprocessableEntity, Detail: "What was sent cannot be taken.", Fields: []fieldProblem{{field, plain(fmt.Sprintf(format, args...))}}}
 }
 
-// plain is a text that somebody sent, as it is told back.
+// plain makes a text of the request safe for an answer.
 func plain(s string) string { return acts.Words(errors.New(s)) }
 
-// refused is an act that was not done because of what was asked.
+// refused is an act that was refused because of its input.
 func refused(r *acts.Refusal) *problem {
 	p := &problem{Status: http.StatusUnprocessableEntity, Detail: r.Text}
 	switch r.Kind {
@@ -65,7 +65,7 @@ func refused(r *acts.Refusal) *problem {
 	return p
 }
 
-// explain turns an error into what a program is told. What is nobody's fault but ours is logged.
+// explain returns the problem for an error. Our own faults are logged.
 func (a *API) explain(req *http.Request, err error) *problem {
 	var (
 		p     *problem
@@ -112,7 +112,7 @@ func (a *API) explain(req *http.Request, err error) *problem {
 	case errors.Is(err, acts.ErrNoTest):
 		return &problem{Status: http.StatusServiceUnavailable, Detail: acts.Words(err)}
 	}
-	if req.Context().Err() == nil { // who has gone away caused it
+	if req.Context().Err() == nil { // a client that is gone has caused it
 		a.Log.Error("the API failed", "method", req.Method, "path", req.URL.Path, "error", err)
 	}
 	return &problem{Status: http.StatusInternalServerError, Detail: "Something went wrong on this server. Its log says more."}

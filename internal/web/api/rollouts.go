@@ -62,7 +62,7 @@ func listStops(c *call) (any, error) {
 	return part(c, stops, total, err)
 }
 
-// handedOver is a rollout whole, and what its files are called.
+// handedOver sends all files of a rollout, and their names.
 func (c *call) handedOver() (*handover.Rollout, string, error) {
 	id, err := c.id()
 	if err != nil {

@@ -14,25 +14,25 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// route is one line of the table of everything that is served.
+// route is one entry of the table of everything that is served.
 type route struct {
 	method, path string
-	role         store.Role // the least that may, everywhere or at a site
-	whole        bool       // it takes the role everywhere: what it is about belongs to no site
-	upload       bool       // a token that is for handing in results may, too
+	role         store.Role // the least role, everywhere or at a site
+	whole        bool       // the role is needed everywhere: its subject belongs to no site
+	upload       bool       // also allowed for tokens that submit results
 	id, summary  string
 	query        []view.Param
 	in           any      // a value of the body's type; nil is no body
-	takes        []string // the body's media types, where it is not JSON
+	takes        []string // the body's media types, if not JSON
 	limit        int64    // of the body, in bytes; 0 is maxBody
 	out          any      // a value of the answer's type; nil is no answer
-	gives        []string // the answer's media types, where it is not JSON
+	gives        []string // the answer's media types, if not JSON
 	status       int      // of success; 0 is 200, or 204 without an answer
 	do           func(*call) (any, error)
 	stream       func(*call) error
 }
 
-// lets tells whether somebody may take the route. What lies at a site is looked at where it is read or done.
+// lets reports whether a caller may use the route. Access to a site is checked when it is read or changed.
 func (r route) lets(who access.Who) bool {
 	switch {
 	case r.whole:
@@ -43,7 +43,7 @@ func (r route) lets(who access.Who) bool {
 	return who.Somewhere(r.role)
 }
 
-// matches tells whether a path is this route's, whatever the method.
+// matches reports whether a path is this route's, whatever the method.
 func (r route) matches(path string) bool {
 	a, b := strings.Split(r.path, "/"), strings.Split(path, "/")
 	return len(a) == len(b) && slices.EqualFunc(a, b, func(want, got string) bool {
@@ -51,27 +51,27 @@ func (r route) matches(path string) bool {
 	})
 }
 
-// list is a part of a list, and how long the whole is.
+// list is a part of a list, with the total length.
 type list[T any] struct {
 	Total  int `json:"total"`
 	Offset int `json:"offset"`
 	Items  []T `json:"items"`
 }
 
-// all is a list that is short enough to be whole.
+// all returns a list that is short enough to be complete.
 func all[T any](items []T, err error) (any, error) {
 	return list[T]{Total: len(items), Items: items}, err
 }
 
-// part is a page of a list.
+// part returns a page of a list.
 func part[T any](c *call, items []T, total int, err error) (any, error) {
 	return list[T]{Total: total, Offset: c.page().Offset, Items: items}, err
 }
 
-// maxUpload bounds a file in bytes: a CSV with a million targets is some 100 MiB.
+// maxUpload bounds a file in bytes: a CSV with a million targets has about 100 MiB.
 const maxUpload = 256 << 20
 
-// The parameters that several routes share.
+// Parameters of several routes.
 var (
 	paging = []view.Param{
 		{Name: "offset", Kind: view.Number, About: "how many to leave out"},
@@ -91,7 +91,7 @@ func sorts(columns ...string) view.Param {
 
 func with(sets ...[]view.Param) []view.Param { return slices.Concat(sets...) }
 
-// routes lists everything. Looking is for viewers, acting for operators; accounts, secrets and sites are for administrators.
+// routes returns all routes. Viewers read, operators act; accounts, secrets and sites are for administrators.
 func routes() []route {
 	const (
 		look    = store.RoleViewer

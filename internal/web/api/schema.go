@@ -19,7 +19,7 @@ var (
 	rawType  = reflect.TypeFor[json.RawMessage]()
 )
 
-// words are the closed lists of the types that are words.
+// words are the values of the types that are enumerations.
 var words = map[reflect.Type][]string{
 	reflect.TypeFor[store.TargetKind]():   {"host", "range"},
 	reflect.TypeFor[store.TellActs]():     {"", "also", "only"},
@@ -35,13 +35,13 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[model.Verdict]():      {"exposed", "limited", "closed", "inconclusive", "unreachable", "not-tested", ""},
 }
 
-// schema is a JSON Schema (draft 2020-12, as OpenAPI 3.1 has it) of a Go type. Structs become components.
+// schema returns the JSON Schema (draft 2020-12, as OpenAPI 3.1 has it) of a Go type. Structs become components.
 type schema = map[string]any
 
-// components gathers the schemas that have a name.
+// components collects the named schemas.
 type components map[string]schema
 
-// named is what a struct is called in the document: those that the command line writes stand apart.
+// named returns a struct's name in the document: those of the command line's documents have a prefix.
 func named(t reflect.Type) string {
 	name := t.Name()
 	if of, element, ok := strings.Cut(strings.TrimSuffix(name, "]"), "["); ok {
@@ -105,7 +105,7 @@ func (c components) component(t reflect.Type) schema {
 		return ref
 	}
 	s := schema{"type": "object"}
-	c[name] = s // before its fields: some lead back to it
+	c[name] = s // before its fields, which may refer to it
 	properties, required := schema{}, []string{}
 	for _, f := range view.Columns(t) {
 		p := c.of(f.Type)
@@ -113,7 +113,7 @@ func (c components) component(t reflect.Type) schema {
 			p["enum"] = strings.Split(f.Tag.Get("enum"), ",")
 		}
 		if k := p["type"]; (k == "array" || k == "object" && p["additionalProperties"] != nil) && t.PkgPath() == modelPath && !f.Optional {
-			p["type"] = []any{k, "null"} // as the command line writes what is empty
+			p["type"] = []any{k, "null"} // empty, as the command line writes it
 		}
 		properties[f.Name] = p
 		if !f.Optional {

@@ -1,14 +1,14 @@
-// Package limit keeps slow and many clients from keeping others out.
+// Package limit keeps slow and many clients from excluding others.
 //
-//	connection ─► of its address too many? closed ─► too many strangers? the oldest of them is closed ─► served
-//	body ───────► nothing for a while, or too slow on the whole? the request ends
+//	connection ─► too many of its address? closed ─► too many strangers? the oldest of them is closed ─► served
+//	body ───────► no bytes for a while, or too slow on average? the request ends
 //
-// The rules of the room:
+// The rules of this package:
 //
-//   - A connection is a stranger's until a request on it was somebody's who has logged in or has a token. Strangers' are
-//     few, and a new one closes the oldest: whoever holds many open loses them, and whoever comes gets in.
-//   - Those of people who have come in are never closed for others, up to a bound of their own.
-//   - Connections of trusted proxies are counted together with nobody's address.
+//   - A connection is a stranger's until a request on it is authenticated. Strangers have few, and a new one closes the
+//     oldest: whoever holds many open loses them, and a newcomer gets in.
+//   - Authenticated connections are never closed for others, up to a bound of their own.
+//   - Connections of trusted proxies do not count for an address.
 package limit
 
 import (
@@ -27,14 +27,14 @@ import (
 
 // Options of a listener. The zero value has the bounds below.
 type Options struct {
-	Strangers int            // connections that nobody has logged in on
-	Address   int            // of them from one address
-	Known     int            // connections that somebody has logged in on
-	Proxies   []netip.Prefix // whose connections are many people's
+	Strangers int            // unauthenticated connections
+	Address   int            // those of one address
+	Known     int            // authenticated connections
+	Proxies   []netip.Prefix // whose connections belong to many people
 }
 
-// The bounds where nothing is said: descriptors are some thousands, of which scans have their own share; a browser opens
-// six connections; a load balancer that is no trusted proxy a hundred.
+// The default bounds: there are a few thousand file descriptors, of which scans have their own share; a browser opens
+// six connections; a load balancer that is not a trusted proxy a hundred.
 const (
 	Strangers = 512
 	Address   = 128
@@ -47,12 +47,12 @@ type Listener struct {
 	o Options
 
 	lock      sync.Mutex
-	strangers *list.List // of *conn, the oldest first
+	strangers *list.List // of *conn, oldest first
 	address   map[netip.Addr]int
 	known     int
 }
 
-// Listen bounds the connections of a listener. The server has to have [Context] for its ConnContext.
+// Listen bounds the connections of a listener. The server must use [Context] as its ConnContext.
 func Listen(l net.Listener, o Options) *Listener {
 	if o.Strangers <= 0 {
 		o.Strangers = Strangers
@@ -70,13 +70,13 @@ func Listen(l net.Listener, o Options) *Listener {
 type conn struct {
 	net.Conn
 	l      *Listener
-	from   netip.Addr    // not valid of a proxy
-	place  *list.Element // among the strangers; nil of those that are known. Under the listener's lock
+	from   netip.Addr    // not valid for a proxy
+	place  *list.Element // among the strangers; nil for authenticated ones. Under the listener's lock
 	known  bool
 	closed atomic.Bool
 }
 
-// Accept waits for a connection that may be.
+// Accept waits for a connection within the bounds.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -104,7 +104,7 @@ func (l *Listener) addressOf(c net.Conn) netip.Addr {
 	if slices.ContainsFunc(l.o.Proxies, func(p netip.Prefix) bool { return p.Contains(from) }) {
 		return netip.Addr{}
 	}
-	if from.Is6() { // whoever has one address of IPv6 has a whole network of them
+	if from.Is6() { // whoever has one IPv6 address has a whole network
 		if p, err := from.Prefix(64); err == nil {
 			return p.Addr()
 		}
@@ -112,12 +112,13 @@ func (l *Listener) addressOf(c net.Conn) netip.Addr {
 	return from
 }
 
-// enter counts a connection, and says which stranger has to go for it.
+// enter counts a connection, and returns the stranger that must be closed for it.
 func (l *Listener) enter(c *conn) (evicted *conn, ok bool) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	if c.from.IsValid() && l.address[c.from] >= l.o.Address {
-		// The oldest of the same address goes: whoever keeps many open cannot keep a neighbour behind the same router out.
+		// The oldest of the same address is closed: whoever holds many open cannot exclude a neighbour behind the same
+		// router.
 		for e := l.strangers.Front(); e != nil && evicted == nil; e = e.Next() {
 			if x := e.Value.(*conn); x.from == c.from {
 				evicted = x
@@ -139,7 +140,7 @@ func (l *Listener) enter(c *conn) (evicted *conn, ok bool) {
 	return evicted, true
 }
 
-// forget takes a connection out of the counts; under the lock.
+// forget removes a connection from the counts. The caller holds the lock.
 func (l *Listener) forget(c *conn) {
 	switch {
 	case c.place != nil:
@@ -168,7 +169,7 @@ func (c *conn) Close() error {
 
 type key struct{}
 
-// Context is for http.Server's ConnContext: it keeps which connection a request is of.
+// Context is for http.Server's ConnContext: it stores the connection of a request.
 func Context(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // of TLS
 		c = t.NetConn()
@@ -179,7 +180,7 @@ func Context(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// Come says that a request is somebody's who has logged in, or has a token: its connection is not closed for others any more.
+// Come marks a request as authenticated: its connection is not closed for others any more.
 func Come(ctx context.Context) {
 	c, _ := ctx.Value(key{}).(*conn)
 	if c == nil {
@@ -194,38 +195,38 @@ func Come(ctx context.Context) {
 	}
 }
 
-// How slow a body may be: so long without a byte, and on the whole no slower than a line of the last century.
+// The least rate of a body: the longest time without a byte, and the average rate.
 const (
 	bodyQuiet = 20 * time.Second
 	bodyGrace = 20 * time.Second
 	bodyRate  = 4 << 10 // bytes a second
 )
 
-// ErrSlow says that a body came too slowly.
+// ErrSlow means that a body arrived too slowly.
 var ErrSlow = errors.New("the body of the request came too slowly")
 
-// Bodies gives every body a lowest rate. Before it answers, net/http reads on its own what a handler has left of a body:
+// Bodies sets a least rate for every body. Before it answers, net/http itself reads what a handler has left of a body:
 // that has a deadline, too.
 func Bodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != nil && r.Body != http.NoBody {
 			control := http.NewResponseController(w)
-			_ = control.SetReadDeadline(time.Now().Add(bodyQuiet)) // not every server can
+			_ = control.SetReadDeadline(time.Now().Add(bodyQuiet)) // not every server supports it
 			r.Body = &body{ReadCloser: r.Body, control: control}
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// body is read no slower than a rate.
+// body is read at least at a rate.
 type body struct {
 	io.ReadCloser
 	control *http.ResponseController
-	began   time.Time // the first read: nobody is slow while a handler waits for something else
+	began   time.Time // the first read: the time before does not count, because the handler did not read
 	read    int64
 }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
 	now := time.Now()
 	if b.began.IsZero() {
@@ -245,7 +246,7 @@ func (b *body) Read(p []byte) (int, error) {
 	var slow net.Error
 	switch {
 	case errors.Is(err, io.EOF):
-		_ = b.control.SetReadDeadline(time.Time{}) // an answer that goes on for long is read from, too
+		_ = b.control.SetReadDeadline(time.Time{}) // the body is also read during a long answer
 	case errors.As(err, &slow) && slow.Timeout():
 		_ = b.control.SetReadDeadline(now) // nothing more is read
 		err = ErrSlow

@@ -1,7 +1,7 @@
-// Package metrics tells Prometheus how the fleet and its server are. It has a listener of its own: nobody logs in to it,
-// and it names no host.
+// Package metrics exposes the state of the fleet and its server to Prometheus. It has its own listener without a login,
+// and names no host.
 //
-// What is in the database is asked for when it is scraped, at most every few seconds however many scrape.
+// The database is queried when it is scraped, at most every few seconds.
 package metrics
 
 import (
@@ -20,7 +20,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Source is what is asked of the store.
+// Source is what the metrics read from the store.
 type Source interface {
 	Counts(ctx context.Context, f store.HostFilter) (store.Counts, error)
 	OpenRuns(ctx context.Context) ([]store.Run, error)
@@ -31,22 +31,22 @@ type Source interface {
 	Meta(ctx context.Context, key string) (string, error)
 }
 
-// Metrics are one server's.
+// Metrics are those of one server.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 }
 
 const (
-	// fresh is how old an answer of the database may be.
+	// fresh is how long an answer of the database is reused.
 	fresh = 5 * time.Second
-	// askFor bounds one question to the database: a scrape must end.
+	// askFor bounds one query: a scrape must end.
 	askFor = 5 * time.Second
-	// alive is how long after its last sign a worker counts: three heartbeats of the slowest setting.
+	// alive is how long a worker counts as alive after its last heartbeat: three of the slowest setting.
 	alive = 30 * time.Second
 )
 
-// New makes the metrics of a server. clock may be nil for time.Now.
+// New returns the metrics of a server. clock may be nil for time.Now.
 func New(src Source, version string, clock func() time.Time) *Metrics {
 	if clock == nil {
 		clock = time.Now
@@ -74,7 +74,7 @@ func (m *Metrics) Handler() http.Handler {
 	return mux
 }
 
-// Watch measures how long a handler takes. The part is a word of ours, because paths come from outside and never end.
+// Watch measures a handler's duration. The part is a constant, because paths come from outside and are unbounded.
 func (m *Metrics) Watch(part string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := time.Now()
@@ -84,14 +84,14 @@ func (m *Metrics) Watch(part string, h http.Handler) http.Handler {
 	})
 }
 
-// status remembers which answer it was.
+// status records the status of an answer.
 type status struct {
 	http.ResponseWriter
 	code  int
 	wrote bool
 }
 
-// WriteHeader keeps the first code.
+// WriteHeader records the first status.
 func (s *status) WriteHeader(code int) {
 	if !s.wrote {
 		s.code, s.wrote = code, code >= 200
@@ -99,10 +99,10 @@ func (s *status) WriteHeader(code int) {
 	s.ResponseWriter.WriteHeader(code)
 }
 
-// Unwrap lets http.ResponseController reach what lies below, for flushing.
+// Unwrap gives http.ResponseController access to the wrapped writer, for flushing.
 func (s *status) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// fleet asks the store.
+// fleet queries the store.
 type fleet struct {
 	src   Source
 	clock func() time.Time
@@ -143,7 +143,7 @@ func (f *fleet) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// ask leaves out everything where one answer fails: half a picture would look like a change.
+// ask omits everything if one query fails: incomplete values would look like a change.
 func (f *fleet) ask(now time.Time) []prometheus.Metric {
 	ctx, cancel := context.WithTimeout(context.Background(), askFor)
 	defer cancel()

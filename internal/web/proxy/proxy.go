@@ -1,5 +1,5 @@
-// Package proxy finds who asks when a proxy asks for them. Only proxies that the administrator named are believed, and of
-// what they say only the last hop that is none of them: the rest of X-Forwarded-For is whatever the client made up.
+// Package proxy finds the client of a request that a proxy forwards. Only configured proxies are trusted, and of their
+// header only the last hop that is not one of them: the rest of X-Forwarded-For may be made up by the client.
 package proxy
 
 import (
@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// maxHops bounds how much of the header is read: no estate has more proxies in a row.
+// maxHops bounds how much of the header is parsed: nobody has more proxies in a row.
 const maxHops = 32
 
-// Parse reads addresses and prefixes.
+// Parse parses addresses and prefixes.
 func Parse(list []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, s := range list {
@@ -31,7 +31,7 @@ func Parse(list []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// Trust sets RemoteAddr to who stands behind the trusted proxies.
+// Trust sets RemoteAddr to the client behind the trusted proxies.
 func Trust(proxies []netip.Prefix, h http.Handler) http.Handler {
 	if len(proxies) == 0 {
 		return h
@@ -50,32 +50,32 @@ func Trust(proxies []netip.Prefix, h http.Handler) http.Handler {
 	})
 }
 
-// https is where a request's context keeps whether its browser spoke HTTPS.
+// https is the context key for whether the client used HTTPS.
 type https struct{}
 
-// HTTPS tells whether a trusted proxy said that the browser came to it over HTTPS, or, without a proxy, whether it came so.
+// HTTPS reports whether the client used HTTPS: to a trusted proxy according to its header, or to this server.
 func HTTPS(r *http.Request) bool {
 	said, _ := r.Context().Value(https{}).(bool)
 	return said || r.TLS != nil
 }
 
-// outside reads X-Forwarded-Proto: its first word is the browser's way where every proxy adds one, and its only one where the
-// proxy replaces it, as they do.
+// outside parses X-Forwarded-Proto: its first word is the client's if every proxy appends one, and its only one if
+// proxies replace it, as is usual.
 func outside(headers []string) bool {
 	first, _, _ := strings.Cut(strings.Join(headers, ","), ",")
 	return strings.EqualFold(strings.TrimSpace(first), "https")
 }
 
-// behind is the last address that is no trusted proxy, or nothing where none is told.
+// behind returns the last address that is not a trusted proxy, or nothing if there is none.
 func behind(proxies []netip.Prefix, headers []string) string {
 	hops := strings.Split(strings.Join(headers, ","), ",")
 	from := ""
 	for i := len(hops) - 1; i >= 0 && i >= len(hops)-maxHops; i-- {
 		a, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
-			return from // what a trusted proxy did not write tells nothing
+			return from // the header does not count unless a trusted proxy wrote it
 		}
-		a = a.WithZone("") // it means nothing here, and may hold anything
+		a = a.WithZone("") // it is not used here, and may contain anything
 		if from = a.Unmap().String(); !trusted(proxies, a) {
 			return from
 		}

@@ -1,12 +1,11 @@
-// Package tlscert is the certificate that the fleet's page shows: the administrator's own, or one made here.
+// Package tlscert provides the certificate of the fleet's pages: the administrator's own, or a self-signed one.
 //
-// The rules of the room:
+// The rules of this package:
 //
-//   - A certificate made here is kept, so that its fingerprint stays what people were told. It is made anew when it
-//     would end within a month.
-//   - Files named by the administrator are read again when they change; a pair that does not fit together, half
-//     written perhaps, leaves the one before in place.
-//   - The private key is readable by its owner alone, and never printed.
+//   - A self-signed certificate is kept, so that its fingerprint stays the same. It is replaced a month before it ends.
+//   - The administrator's files are read again when they change; if certificate and key do not match, half written
+//     perhaps, the previous ones stay.
+//   - The private key is readable only by its owner, and never printed.
 package tlscert
 
 import (
@@ -33,27 +32,28 @@ import (
 // Options say where the certificate is.
 type Options struct {
 	Cert, Key string           // PEM files of the administrator's own; both or none
-	Dir       string           // where one made here is kept
-	Hosts     []string         // names and addresses that one made here is for, beside localhost and this host's name
+	Dir       string           // where a self-signed one is stored
+	Hosts     []string         // names and addresses of a self-signed one, besides localhost and this host's name
 	Clock     func() time.Time // nil is time.Now
 }
 
-// The names of the files of a certificate made here.
+// The file names of a self-signed certificate.
 const (
 	certFile = "cert.pem"
 	keyFile  = "key.pem"
 )
 
-// How long a certificate made here lasts: as long as browsers take one at most, and a month before its end another.
+// The lifetime of a self-signed certificate: the maximum that browsers accept, and a month before its end it is
+// replaced.
 const (
 	lifetime = 397 * 24 * time.Hour
 	renewal  = 30 * 24 * time.Hour
 )
 
-// lookAgain bounds how often the files are looked at.
+// lookAgain is the least time between two checks of the files.
 const lookAgain = 10 * time.Second
 
-// Source gives the certificate to every handshake. It is safe for concurrent use.
+// Source provides the certificate for every handshake. It is safe for concurrent use.
 type Source struct {
 	o          Options
 	selfSigned bool
@@ -64,7 +64,7 @@ type Source struct {
 	seen   [2]stamp
 }
 
-// stamp tells one state of a file from another.
+// stamp identifies a version of a file.
 type stamp struct {
 	size int64
 	time time.Time
@@ -93,7 +93,7 @@ func Open(o Options) (*Source, error) {
 	return s, nil
 }
 
-// Fingerprint is SHA-256 of the certificate, as browsers show it: pairs of hexadecimal digits with colons.
+// Fingerprint returns the SHA-256 of the certificate, as browsers show it: pairs of hexadecimal digits with colons.
 func (s *Source) Fingerprint() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,13 +101,13 @@ func (s *Source) Fingerprint() string {
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
 }
 
-// SelfSigned tells whether the certificate was made here.
+// SelfSigned reports whether the certificate is a self-signed one of this package.
 func (s *Source) SelfSigned() bool { return s.selfSigned }
 
-// Ends is when the certificate of this moment ends.
+// Ends returns when the current certificate ends.
 func (s *Source) Ends() time.Time { return s.current().Leaf.NotAfter }
 
-// Config is for a server: TLS 1.2 and newer, and the certificate as it is at each handshake.
+// Config returns a server's configuration: TLS 1.2 and newer, and at each handshake the current certificate.
 func (s *Source) Config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -118,17 +118,17 @@ func (s *Source) Config() *tls.Config {
 	}
 }
 
-// current is the certificate of this moment.
+// current returns the current certificate.
 func (s *Source) current() *tls.Certificate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.o.Clock()
-	if d := now.Sub(s.looked); d >= 0 && d < lookAgain { // a clock that was set back looks at once
+	if d := now.Sub(s.looked); d >= 0 && d < lookAgain { // a clock that was set back checks at once
 		return s.pair
 	}
 	s.looked = now
 	if s.selfSigned {
-		_ = s.keep() // the old one serves on, and the next handshakes try again
+		_ = s.keep() // the old one stays in use, and the next handshakes try again
 	}
 	if seen := s.stamps(); seen != s.seen {
 		if pair, err := load(s.o.Cert, s.o.Key); err == nil {
@@ -155,14 +155,14 @@ func load(cert, key string) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// keep makes sure that there is a certificate made here which lasts.
+// keep ensures that there is a self-signed certificate that does not end soon.
 func (s *Source) keep() error {
 	pair, err := load(s.o.Cert, s.o.Key)
 	switch {
 	case err == nil && pair.Leaf.NotAfter.Sub(s.o.Clock()) > renewal && !s.o.Clock().Before(pair.Leaf.NotBefore):
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err // somebody put something there: not ours to overwrite
+		return err // somebody else put a file there: do not overwrite it
 	}
 	if err := os.MkdirAll(s.o.Dir, 0o700); err != nil {
 		return fmt.Errorf("tlscert: %w", err)
@@ -171,14 +171,14 @@ func (s *Source) keep() error {
 	if err != nil {
 		return fmt.Errorf("tlscert: %w", err)
 	}
-	// The key first: a pair that does not fit is made again at the next start.
+	// The key first: a pair that does not match is replaced at the next start.
 	if err := write(s.o.Key, key); err != nil {
 		return err
 	}
 	return write(s.o.Cert, cert)
 }
 
-// make is a self-signed pair in PEM.
+// make returns a self-signed certificate and its key in PEM.
 func (s *Source) make() (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -222,7 +222,7 @@ func (s *Source) make() (cert, key []byte, err error) {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), nil
 }
 
-// write puts a whole file in place, readable by its owner.
+// write writes a complete file, readable only by its owner.
 func write(path string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// writeJSON writes a list, a value a line.
+// writeJSON writes a list, one value a line.
 func writeJSON(w io.Writer, each func(put func(any) error) error) error {
 	w = model.JSONWriter{Writer: w}
 	lead := "[\n"
@@ -49,8 +49,8 @@ var (
 	cellsType = reflect.TypeFor[store.Cells]()
 )
 
-// Fill makes empty lists of those that are not there, so that a program finds a list where the document promises one. The
-// documents of scan, audit and plan stay as they were made.
+// Fill replaces nil lists by empty ones, so that a program finds a list where the document promises one. The documents
+// of scan, audit and plan stay unchanged.
 func Fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -83,14 +83,14 @@ func Fill(v reflect.Value) {
 	}
 }
 
-// Column is one field of a struct as JSON has it.
+// Column is one field of a struct, by its JSON name.
 type Column struct {
 	reflect.StructField
 	Name     string
 	Optional bool
 }
 
-// Columns lists the fields of a struct, those of embedded ones among them.
+// Columns returns the fields of a struct, including those of embedded ones.
 func Columns(t reflect.Type) []Column {
 	var out []Column
 	for _, f := range reflect.VisibleFields(t) {
@@ -115,7 +115,7 @@ func writeCSV(w io.Writer, row any, each func(put func(any) error) error) error 
 	err := each(func(x any) error {
 		cells := cellsOf(reflect.ValueOf(x))
 		for i := range cells {
-			cells[i] = report.Cell(cells[i]) // no spreadsheet takes it for a formula
+			cells[i] = report.Cell(cells[i]) // no spreadsheet interprets it as a formula
 		}
 		return out.Write(cells)
 	})
@@ -126,8 +126,8 @@ func writeCSV(w io.Writer, row any, each func(put func(any) error) error) error 
 	return out.Error()
 }
 
-// heads are the names of a line's fields. What strangers get has one for each kind of data; a kind that is called as a
-// field is, as identity is, has the name by which lists sort.
+// heads returns the names of a row's fields. What strangers get has one for each kind of data; a kind with the name of
+// another field, such as identity, has the name that sorts lists.
 func heads(t reflect.Type) []string {
 	var out []string
 	columns := Columns(t)
@@ -147,7 +147,7 @@ func heads(t reflect.Type) []string {
 	return out
 }
 
-// cellsOf are a line's fields as texts.
+// cellsOf returns a row's fields as texts.
 func cellsOf(v reflect.Value) []string {
 	var out []string
 	for _, f := range Columns(v.Type()) {
@@ -192,7 +192,7 @@ func textOf(x reflect.Value) string {
 	return string(b)
 }
 
-// document writes scans in a format of report.
+// document writes scans in a format of package report.
 func document(w io.Writer, format string, now time.Time, each func(put func(*model.Scan) error) error) error {
 	d, err := report.NewScanWriter(w, format, report.Style{Now: now})
 	if err != nil {
@@ -204,7 +204,7 @@ func document(w io.Writer, format string, now time.Time, each func(put func(*mod
 	return d.Close()
 }
 
-// scans tells of each host of a filter what is open on it, in the shape that reports take.
+// scans yields each host of a filter with its open findings, in the form of a scan.
 func scans(src Source, f store.HostFilter, put func(*model.Scan) error) error {
 	return src.Store.EachHost(src.Ctx, f, func(h store.Host) error {
 		s := &model.Scan{

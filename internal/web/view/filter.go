@@ -16,7 +16,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// The kinds of parameter.
+// The kinds of parameters.
 const (
 	Text    = "string"
 	Number  = "integer"
@@ -27,7 +27,7 @@ const (
 // Param is one parameter of a query.
 type Param struct {
 	Name, Kind string
-	Enum       []string // the closed list of its values; nil is any
+	Enum       []string // its valid values; nil is any
 	About      string
 	Needed     bool
 }
@@ -35,7 +35,7 @@ type Param struct {
 // MaxParam bounds a parameter in bytes: longer than any name.
 const MaxParam = 500
 
-// Check says what is wrong with a value, or nothing.
+// Check returns what is wrong with a value, or nothing.
 func (p Param) Check(s string) string {
 	switch {
 	case len(s) > MaxParam || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
@@ -60,7 +60,7 @@ func (p Param) Check(s string) string {
 	return ""
 }
 
-// The closed lists of words that filters take, in the order in which they are shown.
+// The valid words of filters, in display order.
 var (
 	Severities    = texts(model.Critical, model.High, model.Medium, model.Low, model.Info)
 	Criticalities = texts(store.CriticalityHigh, store.CriticalityNormal, store.CriticalityLow)
@@ -80,7 +80,7 @@ var (
 	)
 )
 
-// The filters, as page and API name them.
+// The filters, by the names in pages and API.
 var (
 	HostFilter = []Param{
 		{Name: "q", Kind: Text, About: "part of a name or address"},
@@ -136,7 +136,7 @@ func texts[T ~string](list ...T) []string {
 	return out
 }
 
-// Known is s where a list has it, else nothing.
+// Known returns s if a list contains it, else nothing.
 func Known(s string, list ...string) string {
 	if slices.Contains(list, s) {
 		return s
@@ -144,21 +144,21 @@ func Known(s string, list ...string) string {
 	return ""
 }
 
-// yes reads a box that is ticked, or true.
+// yes parses a checked box, or true.
 func yes(q url.Values, name string) bool { return q.Get(name) != "" && q.Get(name) != "false" }
 
 func number(q url.Values, name string) int64 {
-	n, _ := strconv.ParseInt(q.Get(name), 10, 64) // what is no number chooses all
+	n, _ := strconv.ParseInt(q.Get(name), 10, 64) // an invalid number selects all
 	return n
 }
 
-// text is a parameter without the blanks around it, and bounded.
+// text returns a parameter without surrounding blanks, and bounded.
 func text(q url.Values, name string) string {
 	s := q.Get(name)
 	return strings.TrimSpace(s[:min(len(s), 4*MaxParam)])
 }
 
-// Hosts reads which hosts a query asks for. A word that means nothing chooses nobody.
+// Hosts parses which hosts a query selects. An unknown word selects none.
 func Hosts(q url.Values, now time.Time) store.HostFilter {
 	f := store.HostFilter{
 		Least: model.Severity(text(q, "least")), Unchanged: daysAgo(q, "unchanged", now), Unseen: daysAgo(q, "unseen", now),
@@ -174,7 +174,8 @@ func Hosts(q url.Values, now time.Time) store.HostFilter {
 	return f
 }
 
-// ReadHosts reads which hosts the query of a URL asks for, strictly: every parameter is one of [HostFilter] with a value that it takes.
+// ReadHosts parses which hosts the query of a URL selects, strictly: every parameter must be in [HostFilter] with a
+// valid value.
 func ReadHosts(query string, now time.Time) (store.HostFilter, error) {
 	q, err := url.ParseQuery(query)
 	if err != nil {
@@ -194,7 +195,7 @@ func ReadHosts(query string, now time.Time) (store.HostFilter, error) {
 	return Hosts(q, now), nil
 }
 
-// daysAgo reads an age in days as the moment before which something was. A century is as long as forever.
+// daysAgo converts an age in days to a time. A century stands for ever.
 func daysAgo(q url.Values, name string, now time.Time) time.Time {
 	if n := number(q, name); n > 0 {
 		return now.AddDate(0, 0, -int(min(n, 36500)))
@@ -202,7 +203,7 @@ func daysAgo(q url.Values, name string, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// Events reads which events a query asks for. A word that means nothing chooses all.
+// Events parses which events a query selects. An unknown word selects all.
 func Events(q url.Values) store.EventFilter {
 	f := store.EventFilter{
 		Site: text(q, "site"), HostID: number(q, "host"), RunID: number(q, "run"), Least: model.Severity(Known(q.Get("least"), Severities...)),
@@ -214,7 +215,7 @@ func Events(q url.Values) store.EventFilter {
 	return f
 }
 
-// Targets reads which targets a query asks for.
+// Targets parses which targets a query selects.
 func Targets(q url.Values) store.TargetFilter {
 	return store.TargetFilter{
 		Site: text(q, "site"), Tag: strings.ToLower(text(q, "tag")), Owner: text(q, "owner"), Text: text(q, "q"),
@@ -222,7 +223,7 @@ func Targets(q url.Values) store.TargetFilter {
 	}
 }
 
-// Time reads a day or a moment; of a day its end, where it ends something. What is neither is no time.
+// Time parses a day or a time; the end of a day if it is the end of a period. Anything else is the zero time.
 func Time(s string, end bool) time.Time {
 	ours := func(t time.Time) bool { return t.Year() >= 1970 && t.Year() < 9999 }
 	if t, err := time.Parse(time.RFC3339, s); err == nil && ours(t) {
@@ -238,10 +239,10 @@ func Time(s string, end bool) time.Time {
 	return t
 }
 
-// trendDays is what a trend shows where nothing is said: a quarter.
+// trendDays is the default length of a trend: a quarter.
 const trendDays = 91
 
-// Span reads from when to when a trend goes.
+// Span parses the period of a trend.
 func Span(q url.Values, now time.Time) (from, to time.Time) {
 	from, to = Time(q.Get("from"), false), Time(q.Get("to"), false)
 	if to.IsZero() {

@@ -9,14 +9,14 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Found is one answer to a search: a name, a few words, and the path of its page.
+// Found is one match of a search: a name, a few words, and the path of its page.
 type Found struct {
 	Name string `json:"name"`
 	Text string `json:"text,omitempty"`
 	Path string `json:"path"`
 }
 
-// FoundGroup is the answers of one kind: hosts, or entries of the catalog. Total is how many there are; Path lists them all.
+// FoundGroup is the matches of one kind: hosts, or entries of the catalog. Total is their number; Path lists them all.
 type FoundGroup struct {
 	Kind  string  `json:"kind"`
 	Title string  `json:"title"`
@@ -25,11 +25,11 @@ type FoundGroup struct {
 	Items []Found `json:"items"`
 }
 
-// mostFound bounds the answers of a kind: as many as are read before somebody types another letter.
+// mostFound bounds the matches of a kind: as many as can be read between two keystrokes.
 const mostFound = 8
 
-// Search looks for a text in the names and addresses of hosts, and in the catalog: settings and pipes first, as they are what
-// hosts are closed by. A kind without an answer is left out.
+// Search finds a text in the names and addresses of hosts, and in the catalog: settings and pipes first, because they
+// close hosts. A kind without a match is omitted.
 func Search(s Source, text string) ([]FoundGroup, error) {
 	text = strings.TrimSpace(text)
 	if text == "" || len(text) > MaxParam {
@@ -56,7 +56,7 @@ func Search(s Source, text string) ([]FoundGroup, error) {
 	return out, nil
 }
 
-// TopicPath is the catalog's page of an entry.
+// TopicPath returns the catalog's page of an entry.
 func TopicPath(kind, id string) string { return "/catalog/" + kind + "/" + url.PathEscape(id) }
 
 func searchCatalog(c *catalog.Catalog, text string) []FoundGroup {

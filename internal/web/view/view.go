@@ -1,13 +1,13 @@
-// Package view is what page and API show alike: filters, and lists that can be taken along whole, as files.
+// Package view is what pages and API share: filters, and lists that can be exported completely.
 //
-//	query ─► filter ─► every line of a list ─► CSV, JSON
+//	query ─► filter ─► every row of a list ─► CSV, JSON
 //	                └► every host's findings ─► SARIF, OCSF
 //
-// The rules of the room:
+// The rules of this package:
 //
-//   - A filter has one name and one meaning, and a list that is exported stands in [Views]: page and API read both here.
+//   - A filter has one name and one meaning, and an exported list is in [Views]: pages and API use both.
 //   - Files are written as they are read. A format that is one document is bounded by [MaxHosts].
-//   - No cell of a table is taken for a formula by a spreadsheet.
+//   - No cell of a table can be interpreted as a formula by a spreadsheet.
 package view
 
 import (
@@ -23,16 +23,16 @@ import (
 	"ipcguard/internal/store"
 )
 
-// View is a list that can be had whole.
+// View is a list that can be exported.
 type View struct {
 	Name   string
 	Params []Param // its filter
-	Row    any     // a value of its lines' type
-	Scans  bool    // it is of hosts, and can be told as SARIF and OCSF
+	Row    any     // a value of its rows' type
+	Scans  bool    // it lists hosts, and can be exported as SARIF and OCSF
 	each   func(s Source, q url.Values, put func(any) error) error
 }
 
-// Source is what a view is read from.
+// Source is what a view reads.
 type Source struct {
 	Ctx     context.Context
 	Store   store.Reader
@@ -95,7 +95,7 @@ func Views() []View {
 	}
 }
 
-// Find finds a view by its name.
+// Find returns a view by its name.
 func Find(name string) (View, bool) {
 	all := Views()
 	i := slices.IndexFunc(all, func(v View) bool { return v.Name == name })
@@ -105,7 +105,7 @@ func Find(name string) (View, bool) {
 	return all[i], true
 }
 
-// whole hands on a list that is short.
+// whole yields a short list.
 func whole[T any](get func(Source, url.Values) ([]T, error)) func(Source, url.Values, func(any) error) error {
 	return func(s Source, q url.Values, put func(any) error) error {
 		l, err := get(s, q)
@@ -118,7 +118,7 @@ func whole[T any](get func(Source, url.Values) ([]T, error)) func(Source, url.Va
 	}
 }
 
-// pages hands on a list page by page.
+// pages yields a list page by page.
 func pages[T any](sort string, put func(any) error, get func(store.Page) ([]T, error)) error {
 	for p := (store.Page{Size: store.MaxPage, Sort: sort}); ; p.Offset += p.Size {
 		list, err := get(p)
@@ -144,7 +144,7 @@ const (
 	OCSF  = "ocsf"
 )
 
-// Formats are those that a view is there in.
+// Formats returns the formats of a view.
 func (v View) Formats() []string {
 	if v.Scans {
 		return []string{CSV, JSON, SARIF, OCSF}
@@ -152,7 +152,7 @@ func (v View) Formats() []string {
 	return []string{CSV, JSON}
 }
 
-// Media is a format's media type.
+// Media returns a format's media type.
 func Media(format string) string {
 	switch format {
 	case CSV:
@@ -165,7 +165,7 @@ func Media(format string) string {
 	return "application/json"
 }
 
-// File is what a view is called when it is saved.
+// File returns the file name of a view.
 func (v View) File(format string) string {
 	if format == SARIF || format == OCSF {
 		format += ".json"
@@ -173,18 +173,18 @@ func (v View) File(format string) string {
 	return "ipcguard-" + v.Name + "." + format
 }
 
-// MaxHosts bounds a format that is one document, which is made in memory: some 20 KiB a host.
+// MaxHosts bounds a format that is one document, which is built in memory: about 20 KiB a host.
 const MaxHosts = 10_000
 
-// TooManyError says that a document would hold more hosts than [MaxHosts].
+// TooManyError means that a document would contain more hosts than [MaxHosts].
 type TooManyError struct{ Hosts int }
 
-// Error says what to do about it.
+// Error implements error.
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("these are %d hosts, and one document holds %d: filter them by site, tag or owner", e.Hosts, MaxHosts)
 }
 
-// Fits is a [TooManyError] where a view is too large for a format.
+// Fits returns a [TooManyError] if a view is too large for a format.
 func (v View) Fits(s Source, format string, q url.Values) error {
 	if format != SARIF {
 		return nil
@@ -205,7 +205,7 @@ func (v View) Write(w io.Writer, s Source, format string, q url.Values) error {
 		return writeJSON(w, func(put func(any) error) error { return v.each(s, q, put) })
 	case SARIF:
 		return document(w, format, s.Now, func(put func(*model.Scan) error) error { return scans(s, Hosts(q, s.Now), put) })
-	case OCSF: // a line a finding: hosts need not be held together
+	case OCSF: // a line a finding: a host's need not be together
 		return scans(s, Hosts(q, s.Now), func(x *model.Scan) error {
 			return document(w, format, s.Now, func(put func(*model.Scan) error) error { return put(x) })
 		})
