@@ -3,7 +3,11 @@ package gateway
 import (
 	"testing"
 
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb1"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
 )
 
 // TestNumbersOfSessions: two connections may have sessions of one number, which in SMB1 is a number of the connection.
@@ -45,5 +49,41 @@ func TestLogoffInChain(t *testing.T) {
 	}
 	if n := g.Stats().Refused[ReasonSession]; n != 1 {
 		t.Errorf("%d refusals", n)
+	}
+}
+
+// TestNumberUsedAgain: a server may give a new logon the number of a session that has ended, whose logoff cannot be seen
+// if it is encrypted. It does not renew that session, and may be of another user.
+func TestNumberUsedAgain(t *testing.T) {
+	e := between(t, New(Options{Log: testLog(t)}), Route{To: "server:445"})
+	w := &wire{t: t}
+	framed := func(m []byte) []byte { return append(nbss.AppendHeader(nil, nbss.SessionMessage, len(m)), m...) }
+	both := answers(status.Success, 0)
+	first := nbss.HeaderLen + int(both[2])<<8 + int(both[3])
+	e.asks(framed(w.message(smb2.Negotiate, &smb2.NegotiateRequest{Dialects: []uint16{smb2.Dialect210}})))
+	e.answers(both[:first])
+	e.asks(framed(w.message(smb2.SessionSetup, setupOf(userToken(t))))) // in one message
+	e.answers(both[first:])
+
+	other := ntlm.NewUser("somebodyelse", "", "x", ntlm.Options{})
+	token, err := other.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.asks(framed(w.message(smb2.SessionSetup, setupOf(token))))
+	more := &smb2.Message{Header: smb2.Header{
+		Command: smb2.SessionSetup, Flags: smb2.FlagResponse, MessageID: w.id - 1, SessionID: 7, Credits: 8,
+		Status: uint32(status.MoreProcessingRequired),
+	}, Body: new(smb2.SessionSetupResponse)}
+	e.answers(framed(more.AppendMarshal(nil)))
+	proof, err := named("somebodyelse").Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.session = 7
+	got := e.asks(framed(w.message(smb2.SessionSetup, setupOf(proof))))
+	var h smb2.Header
+	if len(got) < nbss.HeaderLen || h.Unmarshal(got[nbss.HeaderLen:]) != nil || h.Command != smb2.SessionSetup {
+		t.Errorf("the other user's logon does not reach the server: %v", h.Command)
 	}
 }

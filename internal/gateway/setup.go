@@ -38,7 +38,7 @@ func (c *conn) setup(h *smb2.Header, n int) error {
 	}
 	l.request(r.SecurityBuffer)
 	claim := l.claimed()
-	if why, no := l.refusal(claim, c.table.find(h.SessionID)); no && !(claim.stranger() && c.lets(claim).any()) {
+	if why, no := l.refusal(claim, c.table.find(l.session)); no && !(claim.stranger() && c.lets(claim).any()) {
 		c.table.failed(h.SessionID)
 		if !c.observing() {
 			c.row(claim, model.Denied, status.AccessDenied)

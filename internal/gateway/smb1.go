@@ -177,7 +177,7 @@ func (c *conn) sessionSetupAndX(h *smb1.Header, n int) error {
 		l.damaged = why
 	}
 	claim := l.claimed()
-	if why, no := l.refusal(claim, c.table.find(uint64(h.UID))); no && !(claim.stranger() && c.lets(claim).all) {
+	if why, no := l.refusal(claim, c.table.find(l.session)); no && !(claim.stranger() && c.lets(claim).all) {
 		c.table.failed(uint64(h.UID))
 		if !c.observing() {
 			c.row(claim, model.Denied, status.AccessDenied)
