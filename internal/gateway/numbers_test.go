@@ -81,8 +81,12 @@ func TestNumberUsedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.session = 7
-	got := e.asks(framed(w.message(smb2.SessionSetup, setupOf(proof))))
 	var h smb2.Header
+	got := e.asks(framed(w.treeConnect()))
+	if len(got) < nbss.HeaderLen || h.Unmarshal(got[nbss.HeaderLen:]) != nil || h.Command != smb2.Echo {
+		t.Errorf("a request in the session that has ended reaches the server: %v", h.Command)
+	}
+	got = e.asks(framed(w.message(smb2.SessionSetup, setupOf(proof))))
 	if len(got) < nbss.HeaderLen || h.Unmarshal(got[nbss.HeaderLen:]) != nil || h.Command != smb2.SessionSetup {
 		t.Errorf("the other user's logon does not reach the server: %v", h.Command)
 	}

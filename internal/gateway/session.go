@@ -192,6 +192,10 @@ func (t *table) underway(id uint64, l *logon) error {
 		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d logons under way", maxSetups)}
 	}
 	t.setups[id], l.due = l, false
+	if l.session == 0 { // a new logon has the number, so that the session which had it is over
+		t.count(t.sessions[id], -1)
+		delete(t.sessions, id)
+	}
 	return nil
 }
 
