@@ -33,22 +33,26 @@ func TestNumbersOfSessions(t *testing.T) {
 	}
 }
 
-// TestLogoffInChain: a session that is logged off behind another command is no user's: the server may give its number
-// to a guest.
-func TestLogoffInChain(t *testing.T) {
-	g := New(Options{Log: testLog(t)})
-	e := between(t, g, Route{To: "server:445"})
-	e.negotiate1(false)
-	e.user1(1)
-	in := func(h *smb1.Header) { h.UID = 1 }
-	e.asks(frame1(t, in, ipc1(), new(smb1.Logoff)))
-	e.answers(frame1(t, func(h *smb1.Header) { h.Flags, h.UID = smb1.FlagsReply, 1 },
-		&smb1.Generic{Code: smb1.TreeConnectAndX}))
-	if got := e.asks(frame1(t, in, ipc1())); got != nil {
-		t.Errorf("what is asked after it reaches the server: % X", got)
-	}
-	if n := g.Stats().Refused[ReasonSession]; n != 1 {
-		t.Errorf("%d refusals", n)
+// TestLogoff: a session of SMB1 that is logged off, even behind another command, is no user's: the server may give its
+// number to a guest before it has answered.
+func TestLogoff(t *testing.T) {
+	for name, chain := range map[string][]smb1.Body{
+		"alone": {new(smb1.Logoff)}, "behind another command": {ipc1(), new(smb1.Logoff)},
+	} {
+		g := New(Options{Log: testLog(t)})
+		e := between(t, g, Route{To: "server:445"})
+		e.negotiate1(false)
+		e.user1(1)
+		in := func(h *smb1.Header) { h.UID = 1 }
+		if e.asks(frame1(t, in, chain...)) == nil {
+			t.Fatalf("%s: the logoff does not reach the server", name)
+		}
+		if got := e.asks(frame1(t, in, ipc1())); got != nil {
+			t.Errorf("%s: what is asked after it reaches the server: % X", name, got)
+		}
+		if n := g.Stats().Refused[ReasonSession]; n != 1 {
+			t.Errorf("%s: %d refusals", name, n)
+		}
 	}
 }
 

@@ -61,6 +61,7 @@ func (c *conn) smb1Request(b []byte, n int) error {
 		if err := c.table.wait(uint64(h.MID), waiting{logoff: uint64(h.UID)}); err != nil {
 			return err
 		}
+		c.table.left(uint64(h.UID)) // what the client sends behind it may reach the server as another's
 		return c.up.passRest()
 	case s.user(), h.Command == smb1.Echo, c.observing():
 		return c.up.passRest()
