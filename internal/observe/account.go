@@ -23,8 +23,9 @@ func account(f flow.Counts, n conversation.Counts) model.Bytes {
 // difference returns a minus b, field by field.
 func difference(a, b model.Bytes) model.Bytes {
 	return model.Bytes{
-		Readable: a.Readable - b.Readable, Opaque: a.Opaque - b.Opaque, Lost: a.Lost - b.Lost, Foreign: a.Foreign - b.Foreign,
-		Before: a.Before - b.Before, Undecodable: a.Undecodable - b.Undecodable,
+		Readable: a.Readable - b.Readable, Opaque: a.Opaque - b.Opaque, Lost: a.Lost - b.Lost,
+		Foreign: a.Foreign - b.Foreign,
+		Before:  a.Before - b.Before, Undecodable: a.Undecodable - b.Undecodable,
 		Repeated: a.Repeated - b.Repeated, Stray: a.Stray - b.Stray, Unneeded: a.Unneeded - b.Unneeded,
 	}
 }
@@ -50,7 +51,8 @@ func (t *Traffic) balance() error {
 		{"bytes of holes", f.Lost, n.Lost + n.Unneeded},
 	} {
 		if c.in != c.found {
-			return fmt.Errorf("%s that are not accounted for (please report this): %d of %d", c.what, c.in-c.found, c.in)
+			return fmt.Errorf("%s that are not accounted for (please report this): %d of %d", c.what, c.in-c.found,
+				c.in)
 		}
 	}
 	return nil
@@ -60,12 +62,14 @@ func (t *Traffic) balance() error {
 func (t *Traffic) notes() {
 	f := t.table.Counts()
 	if f.OneSided > 0 {
-		t.cov.Note(fmt.Sprintf("of %d of %d connections one side alone was captured: what was asked or what was answered is not seen", f.OneSided, f.Connections))
+		t.cov.Note(fmt.Sprintf("of %d of %d connections one side alone was captured: what was asked or what was "+
+			"answered is not seen", f.OneSided, f.Connections))
 	}
 	if note := t.unread.note(t.servers()); note != "" {
 		t.cov.Note(note)
 	}
 	if t.backwards > 0 {
-		t.cov.Note(fmt.Sprintf("%d packets are older by more than %s than one that stands before them: the capture is not in the order of its times", t.backwards, tolerance))
+		t.cov.Note(fmt.Sprintf("%d packets are older by more than %s than one that stands before them: the capture "+
+			"is not in the order of its times", t.backwards, tolerance))
 	}
 }

@@ -79,7 +79,10 @@ func tamper(r *rand.Rand, all []frame, every int) []frame {
 			g.data = bytes.Clone(g.data)
 			if len(g.data) >= 54 && g.data[12] == 8 && g.data[23] == 6 {
 				seq := binary.BigEndian.Uint32(g.data[38:])
-				binary.BigEndian.PutUint32(g.data[38:], seq+[]uint32{1, 1000, 1 << 20, 900_000_000, 1 << 31, ^uint32(0)}[r.IntN(6)])
+				binary.BigEndian.PutUint32(g.data[38:], seq+[]uint32{
+					1, 1000, 1 << 20, 900_000_000, 1 << 31,
+					^uint32(0),
+				}[r.IntN(6)])
 				g.data[47] ^= []byte{0, 1, 2, 4, 16}[r.IntN(5)]
 			}
 			out = append(out, f, g)
@@ -118,10 +121,14 @@ func TestAccount(t *testing.T) {
 				}
 				tr := observeFrames(mutated)
 				if err := tr.balance(); err != nil {
-					t.Fatalf("seed %d: %v\n%+v\n%+v\n%+v", seed, err, *tr.cov.Bytes, tr.table.Counts(), tr.follower.Counts())
+					t.Fatalf("seed %d: %v\n%+v\n%+v\n%+v", seed, err, *tr.cov.Bytes, tr.table.Counts(),
+						tr.follower.Counts())
 				}
 				b := tr.cov.Bytes
-				for _, n := range []int64{b.Readable, b.Opaque, b.Lost, b.Foreign, b.Before, b.Undecodable, b.Repeated, b.Stray, b.Unneeded} {
+				for _, n := range []int64{
+					b.Readable, b.Opaque, b.Lost, b.Foreign, b.Before, b.Undecodable, b.Repeated,
+					b.Stray, b.Unneeded,
+				} {
 					if n < 0 {
 						t.Fatalf("seed %d: %+v", seed, *b)
 					}
@@ -139,7 +146,8 @@ func TestAccount(t *testing.T) {
 func resetAfter(f frame) *frame {
 	b := f.data
 	const ethernet, ip = 14, 20
-	if f.link != layers.LinkTypeEthernet || len(b) < ethernet+ip+20 || len(b) != f.length || b[12] != 8 || b[13] != 0 || b[14] != 0x45 || b[23] != 6 {
+	if f.link != layers.LinkTypeEthernet || len(b) < ethernet+ip+20 || len(b) != f.length || b[12] != 8 || b[13] != 0 ||
+		b[14] != 0x45 || b[23] != 6 {
 		return nil
 	}
 	tcp := b[ethernet+ip:]

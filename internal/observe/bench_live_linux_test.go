@@ -41,7 +41,8 @@ func BenchmarkLive(b *testing.B) {
 		var wg sync.WaitGroup
 		for range 2 {
 			wg.Go(func() {
-				alice.Share(b, s.Addr(), "finance", "get big /dev/null", "get big /dev/null", "get big /dev/null", "get big /dev/null")
+				alice.Share(b, s.Addr(), "finance", "get big /dev/null", "get big /dev/null", "get big /dev/null",
+					"get big /dev/null")
 			})
 		}
 		wg.Wait()

@@ -83,7 +83,8 @@ func gopacketAlone(b *testing.B, path string, decode bool) time.Duration {
 
 func tsharkAlone(b *testing.B, path string) time.Duration {
 	start := time.Now()
-	peer.Tshark(b, "-r", path, "-Y", "smb||smb2||dcerpc", "-T", "fields", "-e", "frame.number", "-e", "smb2.cmd", "-e", "smb2.nt_status",
+	peer.Tshark(b, "-r", path, "-Y", "smb||smb2||dcerpc", "-T", "fields", "-e", "frame.number", "-e", "smb2.cmd", "-e",
+		"smb2.nt_status",
 		"-e", "smb2.filename", "-e", "dcerpc.opnum")
 	return time.Since(start)
 }

@@ -57,7 +57,8 @@ func TestSameAsControl(t *testing.T) {
 			want, control := readCase(t, c.control)
 			got, cov := readCase(t, c.name)
 			for i := range got { // the same packets, in IPv6
-				got[i] = strings.ReplaceAll(strings.ReplaceAll(got[i], "2001:db8::ac10:4201", "172.16.66.1"), "2001:db8::ac10:4224", "172.16.66.36")
+				got[i] = strings.ReplaceAll(strings.ReplaceAll(got[i], "2001:db8::ac10:4201", "172.16.66.1"),
+					"2001:db8::ac10:4224", "172.16.66.36")
 			}
 			if diff := cmp.Diff(want, got); diff != "" || len(want) != 15 {
 				t.Errorf("%d rows (-control +got):\n%s", len(want), diff)
@@ -83,11 +84,13 @@ func TestOnAfterTheEnd(t *testing.T) {
 	var got []string
 	for _, u := range rows {
 		if u.Layer != model.LayerSession {
-			got = append(got, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s x%d", u.Layer, u.Pipe, u.Call, u.Outcome, u.Count)), " "))
+			got = append(got, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s x%d", u.Layer, u.Pipe, u.Call,
+				u.Outcome, u.Count)), " "))
 		}
 	}
 	want := []string{
-		"tree allowed x1", "open srvsvc allowed x1", "bind srvsvc allowed x1", "call lanman NetServerEnum2 allowed x2", "call srvsvc NetrShareEnum allowed x1",
+		"tree allowed x1", "open srvsvc allowed x1", "bind srvsvc allowed x1", "call lanman NetServerEnum2 allowed x2",
+		"call srvsvc NetrShareEnum allowed x1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -101,7 +104,8 @@ func TestOnAfterTheEnd(t *testing.T) {
 func lines(rows []model.Use, keep func(*model.Use) bool) (out []string) {
 	for i := range rows {
 		if u := &rows[i]; keep(u) {
-			out = append(out, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s x%d", u.Layer, u.Pipe, u.Call, u.Outcome, u.Status, u.Count)), " "))
+			out = append(out, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s x%d", u.Layer, u.Pipe, u.Call,
+				u.Outcome, u.Status, u.Count)), " "))
 		}
 	}
 	return out
@@ -122,7 +126,8 @@ func TestSameMID(t *testing.T) {
 // TestIAKERB reads a logon with Kerberos by way of the server, whose name is in the exchange inside of it.
 func TestIAKERB(t *testing.T) {
 	rows, _ := readCapture(t, caseFile(t, "04-iakerb-logon-not-seen/iakerb.pcap"), TrafficOptions{})
-	if len(rows) != 1 || rows[0].Identity != model.User || !strings.HasSuffix(rows[0].Account, `\toto`) || !strings.Contains(rows[0].Basis, "IAKERB") ||
+	if len(rows) != 1 || rows[0].Identity != model.User || !strings.HasSuffix(rows[0].Account, `\toto`) ||
+		!strings.Contains(rows[0].Basis, "IAKERB") ||
 		rows[0].Package != model.PackageKerberos || rows[0].SPN != "cifs/localhost" || rows[0].Dialect != "3.0.2" {
 		t.Errorf("%+v", rows)
 	}
@@ -131,7 +136,10 @@ func TestIAKERB(t *testing.T) {
 // TestAnswerIsNoRefusal reads calls that the server carried out and that told what a stranger asked.
 func TestAnswerIsNoRefusal(t *testing.T) {
 	rows, _ := readCapture(t, caseFile(t, "05-no-such-user-is-denied/xscan-stream276.pcap"), TrafficOptions{})
-	want := []string{"call samr SamrOpenUser allowed STATUS_NO_SUCH_USER x1", "call samr SamrOpenUser denied STATUS_ACCESS_DENIED x5"}
+	want := []string{
+		"call samr SamrOpenUser allowed STATUS_NO_SUCH_USER x1",
+		"call samr SamrOpenUser denied STATUS_ACCESS_DENIED x5",
+	}
 	if diff := cmp.Diff(want, lines(rows, func(u *model.Use) bool { return u.Call == "SamrOpenUser" })); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -112,7 +112,8 @@ func (c *Coverage) CompareClocks() {
 		}
 		c.Notice(Notice{
 			ID: model.NoticeClocks, Time: l.met[0].at, Host: l.host, Source: l.source,
-			What:     fmt.Sprintf("its log is %s %s the packets: times of the two do not compare, and that nobody appears in either says nothing", middle.Abs().Round(time.Second), way),
+			What: fmt.Sprintf("its log is %s %s the packets: times of the two do not compare, and that nobody "+
+				"appears in either says nothing", middle.Abs().Round(time.Second), way),
 			Evidence: fmt.Sprintf("%d logons that both tell of, by the client's address and port", agree),
 		})
 	}

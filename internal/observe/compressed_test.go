@@ -48,7 +48,8 @@ func chained(algorithm uint16) func([]byte) []byte {
 		}
 		add(smb2.CompressNone, nil, msg[:smb2.HeaderLen]...)
 		if end > smb2.HeaderLen {
-			add(algorithm, le.AppendUint32(nil, uint32(end-smb2.HeaderLen)), algorithms[algorithm](msg[smb2.HeaderLen:end])...)
+			add(algorithm, le.AppendUint32(nil, uint32(end-smb2.HeaderLen)),
+				algorithms[algorithm](msg[smb2.HeaderLen:end])...)
 		}
 		if end < len(msg) {
 			add(smb2.CompressPatternV1, []byte{msg[len(msg)-1], 0, 0, 0}, le.AppendUint32(nil, uint32(len(msg)-end))...)
@@ -77,7 +78,8 @@ func TestCompressed(t *testing.T) {
 	}
 	want, plain, path := read("plain", nil)
 	tshark := func(path string) string {
-		return peer.Tshark(t, "-r", path, "-Y", "smb2 && !(smb2.cmd == 8) && !(smb2.cmd == 9)", "-T", "fields", "-E", "occurrence=l",
+		return peer.Tshark(t, "-r", path, "-Y", "smb2 && !(smb2.cmd == 8) && !(smb2.cmd == 9)", "-T", "fields", "-E",
+			"occurrence=l",
 			"-e", "smb2.cmd", "-e", "smb2.msg_id", "-e", "smb2.filename", "-e", "dcerpc.opnum", "-e", "dcerpc.pkt_type")
 	}
 	says := tshark(path)
@@ -86,7 +88,8 @@ func TestCompressed(t *testing.T) {
 	}
 	for algorithm := range algorithms {
 		for name, pack := range map[string]func([]byte) []byte{
-			"whole": unchained(algorithm, 0), "behind the header": unchained(algorithm, smb2.HeaderLen), "chained": chained(algorithm),
+			"whole": unchained(algorithm, 0), "behind the header": unchained(algorithm, smb2.HeaderLen),
+			"chained": chained(algorithm),
 		} {
 			name = smb2.CompressionNames([]uint16{algorithm})[0] + " " + name
 			t.Run(name, func(t *testing.T) {

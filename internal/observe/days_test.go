@@ -13,7 +13,10 @@ import (
 func TestDays(t *testing.T) {
 	use := func(day int, id model.Identity, n int64) model.Use {
 		at := time.Date(2026, 11, day, 23, 59, 59, 0, time.UTC)
-		return model.Use{Client: "c", Identity: id, Basis: "b", Layer: model.LayerOpen, Outcome: model.Allowed, Count: n, First: at, Last: at}
+		return model.Use{
+			Client: "c", Identity: id, Basis: "b", Layer: model.LayerOpen, Outcome: model.Allowed,
+			Count: n, First: at, Last: at,
+		}
 	}
 	a, cov := NewAggregator(0), new(Coverage)
 	a.Add(use(1, model.Anonymous, 2))

@@ -66,7 +66,8 @@ func (e elsewhere) note(watched []uint16) string {
 		return ""
 	}
 	const most = 5 // ports that are named
-	ports := slices.SortedFunc(maps.Keys(e), func(a, b uint16) int { return cmp.Or(cmp.Compare(e[b], e[a]), cmp.Compare(a, b)) })
+	ports := slices.SortedFunc(maps.Keys(e),
+		func(a, b uint16) int { return cmp.Or(cmp.Compare(e[b], e[a]), cmp.Compare(a, b)) })
 	found, more := list(ports[:min(len(ports), most)]), ""
 	if n := len(ports) - most; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)

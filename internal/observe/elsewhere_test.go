@@ -22,7 +22,12 @@ func TestElsewhere(t *testing.T) {
 	send(e, 40001, 1139, message("\xffSMB", 9, 0x18))
 	send(e, 1139, 40001, message("\xffSMB", 9, 0x98))
 	send(e, 1139, 40001, message("\xffSMB", 9, 0x98))
-	for _, b := range [][]byte{nil, {0, 0, 0, 64}, []byte("GET / HTTP/1.1\r\nHost: \xfeSMB.example.test\r\n"), message("\xfdSMB", 0, 0xFD), message("\xfeSMB", 16, 0)[:30]} {
+	for _, b := range [][]byte{
+		nil,
+		{0, 0, 0, 64},
+		[]byte("GET / HTTP/1.1\r\nHost: \xfeSMB.example.test\r\n"),
+		message("\xfdSMB", 0, 0xFD), message("\xfeSMB", 16, 0)[:30],
+	} {
 		send(e, 40002, 8080, b)
 	}
 	if len(e) != 2 || e[1445] != 2 || e[1139] != 3 {

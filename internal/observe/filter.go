@@ -49,7 +49,8 @@ func (p *program) when(v uint32, body func()) {
 // the NEGOTIATE of each connection. So a busy server on another port does not displace the watched packets. See
 // startsSMB.
 func (p *program) elsewhere(tcp uint32) {
-	p.add(bpf.LoadIndirect{Off: tcp + 12, Size: 1}, bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xF0}, bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 2})
+	p.add(bpf.LoadIndirect{Off: tcp + 12, Size: 1}, bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xF0},
+		bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 2})
 	p.add(bpf.ALUOpX{Op: bpf.ALUOpAdd}, bpf.TAX{}) // X: and the header's length
 	p.add(bpf.LoadIndirect{Off: tcp, Size: 1}, bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipTrue: 1})
 	p.to(&p.drop)
@@ -78,7 +79,8 @@ func filter(ports []uint16) []bpf.Instruction {
 		p.add(bpf.LoadAbsolute{Off: ipv4 + 9, Size: 1})
 		p.take(4, 41, 47) // IP in IP, IPv6 in IP, GRE
 		p.when(6, func() {
-			p.add(bpf.LoadAbsolute{Off: ipv4 + 6, Size: 2}, bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: 0x1FFF, SkipTrue: 1})
+			p.add(bpf.LoadAbsolute{Off: ipv4 + 6, Size: 2},
+				bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: 0x1FFF, SkipTrue: 1})
 			p.to(&p.accept) // a later fragment, without ports
 			p.add(bpf.LoadMemShift{Off: ipv4})
 			for _, off := range []uint32{0, 2} {
@@ -88,7 +90,8 @@ func filter(ports []uint16) []bpf.Instruction {
 			p.elsewhere(ipv4)
 		})
 		p.when(17, func() {
-			p.add(bpf.LoadAbsolute{Off: ipv4 + 6, Size: 2}, bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: 0x1FFF, SkipTrue: 1})
+			p.add(bpf.LoadAbsolute{Off: ipv4 + 6, Size: 2},
+				bpf.JumpIf{Cond: bpf.JumpBitsNotSet, Val: 0x1FFF, SkipTrue: 1})
 			p.to(&p.accept)
 			p.add(bpf.LoadMemShift{Off: ipv4})
 			for _, off := range []uint32{0, 2} {

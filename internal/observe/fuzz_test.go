@@ -59,7 +59,8 @@ func FuzzTraffic(f *testing.F) {
 				}
 			case 6: // another sequence number or acknowledgement
 				if at := 38 + 4*(v&1); len(p.data) > at+4 {
-					binary.BigEndian.PutUint32(p.data[at:], binary.BigEndian.Uint32(p.data[at:])+uint32(int32(int16(v))<<(v>>12&15)))
+					binary.BigEndian.PutUint32(p.data[at:], binary.BigEndian.Uint32(p.data[at:])+
+						uint32(int32(int16(v))<<(v>>12&15)))
 				}
 			case 7: // other payload
 				if len(p.data) > 54 {
@@ -73,7 +74,8 @@ func FuzzTraffic(f *testing.F) {
 			t.Fatal(err)
 		}
 		b := tr.cov.Bytes
-		if b.Readable < 0 || b.Opaque < 0 || b.Lost < 0 || b.Foreign < 0 || b.Before < 0 || b.Undecodable < 0 || b.Stray < 0 || b.Repeated < 0 {
+		if b.Readable < 0 || b.Opaque < 0 || b.Lost < 0 || b.Foreign < 0 || b.Before < 0 || b.Undecodable < 0 ||
+			b.Stray < 0 || b.Repeated < 0 {
 			t.Fatalf("%+v", *b)
 		}
 	})

@@ -26,7 +26,10 @@ func (c *Coverage) Hear(host string, layer model.Layer, kind string, t time.Time
 	if t.IsZero() {
 		return
 	}
-	c.hear(&model.Heard{Host: Clip(host), Layer: layer, Kind: kind, From: t, To: t, Count: 1, Days: []string{t.UTC().Format(time.DateOnly)}})
+	c.hear(&model.Heard{
+		Host: Clip(host), Layer: layer, Kind: kind, From: t, To: t, Count: 1,
+		Days: []string{t.UTC().Format(time.DateOnly)},
+	})
 }
 
 func (c *Coverage) hear(more *model.Heard) {

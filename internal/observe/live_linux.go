@@ -136,7 +136,8 @@ func openRing(name string, ports []uint16, blocks int) (r *ring, err error) {
 	for {
 		const frame = 1 << 16
 		err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &unix.TpacketReq3{
-			Block_size: blockSize, Block_nr: uint32(blocks), Frame_size: frame, Frame_nr: uint32(blockSize / frame * blocks), Retire_blk_tov: retire,
+			Block_size: blockSize, Block_nr: uint32(blocks), Frame_size: frame,
+			Frame_nr: uint32(blockSize / frame * blocks), Retire_blk_tov: retire,
 		})
 		if err == nil {
 			break

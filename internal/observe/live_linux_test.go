@@ -32,7 +32,10 @@ func watch(t *testing.T, m *peer.Machine, state string) *watching {
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() {
 		done <- m.InNetwork(func() error {
-			return traffic.Live(ctx, observe.LiveOptions{Interfaces: []string{"lo"}, State: state, Ready: func() { close(ready) }})
+			return traffic.Live(ctx, observe.LiveOptions{
+				Interfaces: []string{"lo"}, State: state,
+				Ready: func() { close(ready) },
+			})
 		})
 	}()
 	select {
@@ -51,7 +54,8 @@ func watch(t *testing.T, m *peer.Machine, state string) *watching {
 func sum(rows []model.Use) map[string]int64 {
 	m := map[string]int64{}
 	for _, u := range rows {
-		k := strings.Join([]string{string(u.Identity), string(u.Layer), u.Pipe, u.Call, string(u.Outcome), u.Status}, " ")
+		k := strings.Join([]string{string(u.Identity), string(u.Layer), u.Pipe, u.Call, string(u.Outcome), u.Status},
+			" ")
 		m[k] += u.Count
 	}
 	return m
@@ -67,7 +71,8 @@ func wantSum(t *testing.T, rows []model.Use, want map[string]int64) {
 	}
 	if t.Failed() {
 		for _, u := range rows {
-			t.Logf("%s %q %s %s|%s|%s %s %s x%d (%s)", u.Identity, u.Account, u.Layer, u.Pipe, u.Interface, u.Call, u.Outcome, u.Status, u.Count, u.Basis)
+			t.Logf("%s %q %s %s|%s|%s %s %s x%d (%s)", u.Identity, u.Account, u.Layer, u.Pipe, u.Interface, u.Call,
+				u.Outcome, u.Status, u.Count, u.Basis)
 		}
 	}
 }
@@ -76,7 +81,11 @@ func wantSum(t *testing.T, rows []model.Use, want map[string]int64) {
 // middle included, and the server's own log of the same time says the same.
 func TestLive(t *testing.T) {
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient")
-	s := peer.StartSamba(t, peer.Config{Address: "127.51.0.2", Network: true, Global: []string{"log level = 1 auth_json_audit:5", "server min protocol = NT1"}})
+	s := peer.StartSamba(t,
+		peer.Config{Address: "127.51.0.2", Network: true, Global: []string{
+			"log level = 1 auth_json_audit:5",
+			"server min protocol = NT1",
+		}})
 	state := t.TempDir()
 	w := watch(t, s.Machine, state)
 
@@ -168,12 +177,14 @@ func TestLiveAgainstTshark(t *testing.T) {
 	w := watch(t, s.Machine, "")
 	mark := time.Now()
 	alice := peer.Client{From: s.Machine, User: "alice", Password: peer.Password, Domain: "LABHOST"}
-	nobody.RPC(t, s.Addr(), "enumdomusers", "enumdomgroups", "querydispinfo", "lookupnames alice bob", "srvinfo", "netshareenumall", "wkssvc_wkstagetinfo")
+	nobody.RPC(t, s.Addr(), "enumdomusers", "enumdomgroups", "querydispinfo", "lookupnames alice bob", "srvinfo",
+		"netshareenumall", "wkssvc_wkstagetinfo")
 	alice.RPC(t, s.Addr(), "enumdomusers", "getdompwinfo", "lsaenumsid", "netsharegetinfo finance")
 	alice.Share(t, s.Addr(), "finance", "ls", "dir nosuch")
 	nobody.List(t, s.Addr())
 	nobody.List(t, net.JoinHostPort(s.Address, "1445")) // not watched
-	rpcdump := s.Command(ctx, "/usr/bin/python3", "/usr/share/doc/python3-impacket/examples/samrdump.py", "-no-pass", s.Address)
+	rpcdump := s.Command(ctx, "/usr/bin/python3", "/usr/share/doc/python3-impacket/examples/samrdump.py", "-no-pass",
+		s.Address)
 	if out, err := rpcdump.CombinedOutput(); err != nil {
 		t.Logf("samrdump: %v: %s", err, out)
 	}
@@ -226,7 +237,10 @@ func TestLiveAgainstTshark(t *testing.T) {
 	}
 	// The file of the same packets gives the same rows, but for those before and their source.
 	rows := readPackets(t, file)
-	says := observetest.Tshark(func(filter string, names ...string) [][]string { return peer.Fields(t, file, filter, names...) })
+	says := observetest.Tshark(func(filter string, names ...string) [][]string {
+		return peer.Fields(t, file, filter,
+			names...)
+	})
 	for _, line := range observetest.Disagree(rows, says) {
 		t.Error(line)
 	}

@@ -64,7 +64,8 @@ func (t *Traffic) resume(m *memory, now time.Time) {
 		return
 	}
 	if away < 0 || away > maxAway {
-		t.cov.Note(fmt.Sprintf("sessions that were open when the observation went on, %s, are unknown: it was away for more than %s", now.UTC().Format(time.RFC3339), maxAway))
+		t.cov.Note(fmt.Sprintf("sessions that were open when the observation went on, %s, are unknown: it was away "+
+			"for more than %s", now.UTC().Format(time.RFC3339), maxAway))
 		return
 	}
 	n := min(len(m.Connections), maxKnown)

@@ -30,7 +30,8 @@ func TestOldestDialect(t *testing.T) {
 	m.Send(false, answer.AppendMarshal(nil))
 	m.MID = 1
 	m.Ask(smb2.Header{Command: smb2.TreeConnect, SessionID: 1, TreeID: 1},
-		&smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\s\IPC$`)}, &smb2.TreeConnectResponse{ShareType: smb2.SharePipe}, 0)
+		&smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\s\IPC$`)},
+		&smb2.TreeConnectResponse{ShareType: smb2.SharePipe}, 0)
 	m.Disconnect()
 	done()
 	rows, _ := readCapture(t, path, TrafficOptions{})

@@ -96,11 +96,15 @@ func NewTraffic(agg *Aggregator, cov *Coverage, o TrafficOptions) *Traffic {
 	agg.LimitBytes(memory * 3 / 10)
 	t.follower = conversation.NewFollower(agg, memory/shareState)
 	t.follower.Met = cov.LogonOnWire
-	limits := flow.Limits{Flows: memory / shareState / flowBytes, Held: memory / shareHeld, PerSide: flow.DefaultLimits.PerSide}
+	limits := flow.Limits{
+		Flows: memory / shareState / flowBytes, Held: memory / shareHeld,
+		PerSide: flow.DefaultLimits.PerSide,
+	}
 	t.table = flow.NewTable(limits, func(port uint16) bool { return t.ports[port] }, t.follower.Open)
 	// Answers of Kerberos servers are short: few connections at a time, and few bytes behind holes, are enough.
 	kdcs := flow.Limits{Flows: 4096, Held: 1 << 20, PerSide: 128 << 10}
-	t.kdc = flow.NewTable(kdcs, func(port uint16) bool { return port == kerberosPort && !t.ports[port] }, t.follower.OpenKDC)
+	t.kdc = flow.NewTable(kdcs, func(port uint16) bool { return port == kerberosPort && !t.ports[port] },
+		t.follower.OpenKDC)
 	return t
 }
 
@@ -217,7 +221,8 @@ func (t *Traffic) ReadPath(ctx context.Context, path string) error {
 func (t *Traffic) ReadPaths(ctx context.Context, paths []string) error {
 	var captures []dated
 	for _, path := range paths {
-		all, err := source.Files(ctx, path, func(n int64) { t.cov.CountUnreadable("files that could not be opened", n) })
+		all, err := source.Files(ctx, path,
+			func(n int64) { t.cov.CountUnreadable("files that could not be opened", n) })
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,8 @@ func TestRecorder(t *testing.T) {
 		}
 		for range 3 {
 			r.Add(model.Use{
-				Client: "192.0.2.1", Server: "192.0.2.2", Identity: model.Anonymous, Layer: model.LayerSession, Opnum: -1,
+				Client: "192.0.2.1", Server: "192.0.2.2", Identity: model.Anonymous, Layer: model.LayerSession,
+				Opnum:   -1,
 				Outcome: model.Denied, Count: 1, First: now, Last: now, Source: "test",
 			})
 		}
@@ -51,7 +52,10 @@ func TestRecorderDay(t *testing.T) {
 	}
 	defer r.state.Close()
 	today := r.day
-	r.Add(model.Use{Client: "192.0.2.1", Identity: model.User, Layer: model.LayerSession, Outcome: model.Allowed, Count: 1, First: today, Last: today})
+	r.Add(model.Use{
+		Client: "192.0.2.1", Identity: model.User, Layer: model.LayerSession, Outcome: model.Allowed,
+		Count: 1, First: today, Last: today,
+	})
 	if err := r.save(today.Add(25 * time.Hour)); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,8 @@ import (
 
 func aUse(at time.Time, count int64) model.Use {
 	return model.Use{
-		Client: "c", Server: "s", Identity: model.Anonymous, Basis: "b", Layer: model.LayerOpen, Pipe: "samr", Opnum: -1,
+		Client: "c", Server: "s", Identity: model.Anonymous, Basis: "b", Layer: model.LayerOpen, Pipe: "samr",
+		Opnum:   -1,
 		Outcome: model.Allowed, Status: "STATUS_SUCCESS", Count: count, First: at, Last: at,
 	}
 }
@@ -150,7 +151,8 @@ func TestMerge(t *testing.T) {
 		t.Error(d)
 	}
 	o := results[0]
-	if len(o.Uses) != 1 || o.Uses[0].Count != 8 || o.Coverage.Read["packets"] != 20 || o.Coverage.Unreadable["why"] != 4 ||
+	if len(o.Uses) != 1 || o.Uses[0].Count != 8 || o.Coverage.Read["packets"] != 20 ||
+		o.Coverage.Unreadable["why"] != 4 ||
 		o.Coverage.Bytes.Readable != 10 || len(o.Coverage.Notes) != 1 || !o.Coverage.To.Equal(at.Add(time.Hour)) {
 		t.Errorf("%+v", o)
 	}
@@ -162,7 +164,8 @@ func TestMerge(t *testing.T) {
 }
 
 func FuzzResult(f *testing.F) {
-	f.Add([]byte(`{"schema":"ipcguard.observe/1","coverage":{"read":{"a":1}},"uses":[{"schema":"ipcguard.use/1","count":-5}]}`))
+	f.Add([]byte(
+		`{"schema":"ipcguard.observe/1","coverage":{"read":{"a":1}},"uses":[{"schema":"ipcguard.use/1","count":-5}]}`))
 	f.Add([]byte(`{"schema":"ipcguard.use/1","client":"c","count":9223372036854775807}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		agg, cov := NewAggregator(100), new(Coverage)

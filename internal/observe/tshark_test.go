@@ -18,7 +18,10 @@ import (
 // shark is what tshark tells of a capture.
 func shark(t *testing.T, path string) observetest.Shark {
 	t.Helper()
-	return observetest.Tshark(func(filter string, names ...string) [][]string { return peer.Fields(t, path, filter, names...) })
+	return observetest.Tshark(func(filter string, names ...string) [][]string {
+		return peer.Fields(t, path, filter,
+			names...)
+	})
 }
 
 // agree holds what observe reads in a capture against tshark, and tells how many facts tshark has.
@@ -121,10 +124,18 @@ func TestMadeAgainstTshark(t *testing.T) {
 			m.Connect(1)
 			m.Logon(t)
 			m.Together(func() {
-				for i, offer := range [][]dcerpc.SyntaxID{{dcerpc.LSARPC, dcerpc.SAMR}, {dcerpc.SAMR}, {dcerpc.WKSSVC, dcerpc.LSARPC, dcerpc.LSARPC}} {
+				for i, offer := range [][]dcerpc.SyntaxID{
+					{dcerpc.LSARPC, dcerpc.SAMR},
+					{dcerpc.SAMR},
+					{dcerpc.WKSSVC, dcerpc.LSARPC, dcerpc.LSARPC},
+				} {
 					bind, ack := dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280}, dcerpc.BindAck{MaxXmit: 4280, MaxRecv: 4280}
 					for j, s := range offer {
-						bind.Contexts = append(bind.Contexts, dcerpc.Context{ID: uint16(10*i + j), Abstract: s, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}})
+						bind.Contexts = append(bind.Contexts,
+							dcerpc.Context{
+								ID: uint16(10*i + j), Abstract: s,
+								Transfer: []dcerpc.SyntaxID{dcerpc.NDR20},
+							})
 						ack.Results = append(ack.Results, dcerpc.ContextResult{Transfer: dcerpc.NDR20})
 					}
 					m.Transact(t, dcerpc.TypeAlterContext, &bind, dcerpc.TypeAlterContextReply, &ack, uint32(2+i))

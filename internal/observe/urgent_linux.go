@@ -17,7 +17,10 @@ const urgency = -10
 func hurry() (calm func()) {
 	runtime.LockOSThread()
 	const normal = 0 // SCHED_NORMAL
-	urgent := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: 1}
+	urgent := unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Flags: unix.SCHED_FLAG_RESET_ON_FORK,
+		Priority: 1,
+	}
 	if unix.SchedSetAttr(0, &urgent, 0) == nil {
 		return func() {
 			_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: normal}, 0)

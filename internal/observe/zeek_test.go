@@ -69,7 +69,10 @@ func TestAgainstZeek(t *testing.T) {
 			t.Errorf("%s: %d, Zeek %d", what, got, zeek)
 		}
 	}
-	for log, capture := range map[string]string{"smb.smb2__smb_mapping.log": "smb__smb2.pcap", "smb.smb3__smb_mapping.log": "smb__smb3.pcap"} {
+	for log, capture := range map[string]string{
+		"smb.smb2__smb_mapping.log": "smb__smb2.pcap",
+		"smb.smb3__smb_mapping.log": "smb__smb3.pcap",
+	} {
 		t.Run("trees of "+capture, func(t *testing.T) {
 			rows, _ := zeekCapture(t, capture)
 			pipes := int64(0)
@@ -88,7 +91,8 @@ func TestAgainstZeek(t *testing.T) {
 	t.Run("opens of smb__smb2.pcap", func(t *testing.T) {
 		rows, _ := zeekCapture(t, "smb__smb2.pcap")
 		srvsvc := int64(strings.Count(zeekText(t, "smb.smb2__.stdout"), "[filename=srvsvc,"))
-		same(t, "opens of srvsvc", uses(rows, model.LayerOpen, func(u *model.Use) bool { return u.Pipe == "srvsvc" }), srvsvc)
+		same(t, "opens of srvsvc", uses(rows, model.LayerOpen, func(u *model.Use) bool { return u.Pipe == "srvsvc" }),
+			srvsvc)
 		// Zeek's other names, <share_root> and WP_SMBPlugin.pdf, are files.
 		same(t, "opens", uses(rows, model.LayerOpen, nil), srvsvc)
 	})
@@ -96,7 +100,8 @@ func TestAgainstZeek(t *testing.T) {
 		rows, _ := zeekCapture(t, "dce-rpc__20-fids.pcap")
 		fids := map[string]bool{}
 		requests := int64(0)
-		for _, f := range regexp.MustCompile(`(?m)^dce_rpc_request, \w+, fid, (\d+)`).FindAllStringSubmatch(zeekText(t, "dce-rpc.dce-rpc-backing-size__out"), -1) {
+		for _, f := range regexp.MustCompile(`(?m)^dce_rpc_request, \w+, fid, (\d+)`).FindAllStringSubmatch(zeekText(t,
+			"dce-rpc.dce-rpc-backing-size__out"), -1) {
 			requests++
 			fids[f[1]] = true
 		}
@@ -106,7 +111,8 @@ func TestAgainstZeek(t *testing.T) {
 	})
 	t.Run("encrypted frames", func(t *testing.T) {
 		_, cov := zeekCapture(t, "smb__smb3.pcap")
-		same(t, "encrypted frames", cov.Unreadable["encrypted SMB frames"], int64(strings.Count(zeekText(t, "smb.smb3__.stdout"), "smb2_transform_header ")))
+		same(t, "encrypted frames", cov.Unreadable["encrypted SMB frames"],
+			int64(strings.Count(zeekText(t, "smb.smb3__.stdout"), "smb2_transform_header ")))
 	})
 	t.Run("logons", func(t *testing.T) {
 		// smb_cmd.log has the commands of one connection to a disk: one logon, no IPC$. Its username is unset though the logon
@@ -121,7 +127,8 @@ func TestAgainstZeek(t *testing.T) {
 				}
 			}
 		}
-		same(t, "logons", uses(rows, model.LayerSession, func(u *model.Use) bool { return u.Account == `ZEEK-TEST\zeek` }), logons)
+		same(t, "logons", uses(rows, model.LayerSession,
+			func(u *model.Use) bool { return u.Account == `ZEEK-TEST\zeek` }), logons)
 		if n := uses(rows, model.LayerOpen, nil) + uses(rows, model.LayerTree, nil); n != 0 {
 			t.Errorf("%d uses of IPC$, Zeek none", n)
 		}
@@ -131,7 +138,8 @@ func TestAgainstZeek(t *testing.T) {
 		rows, _ := zeekCapture(t, "dce-rpc__kerberos445_auth.pcapng")
 		z := zeekLog(t, "dce-rpc.spnego-gssapi-kerberos__kerberos.log.445")
 		n := uses(rows, model.LayerSession, func(u *model.Use) bool {
-			return u.Client == z[0]["id.orig_h"] && u.Server == z[0]["id.resp_h"] && u.Identity == model.User && strings.HasPrefix(u.Basis, "Kerberos") && u.Account == ""
+			return u.Client == z[0]["id.orig_h"] && u.Server == z[0]["id.resp_h"] && u.Identity == model.User &&
+				strings.HasPrefix(u.Basis, "Kerberos") && u.Account == ""
 		})
 		same(t, "logons by AP-REQ", n, int64(len(z)))
 		if z[0]["request_type"] != "AP" || !strings.HasPrefix(z[0]["client"], "/") {
@@ -145,7 +153,8 @@ func TestAgainstZeek(t *testing.T) {
 		if strings.Contains(zeekText(t, "krb.smb2_krb_nokeytab__.stdout"), "wallior") {
 			t.Error("Zeek knows the name without the key")
 		}
-		same(t, "logons by Kerberos", uses(rows, model.LayerSession, func(u *model.Use) bool { return strings.HasPrefix(u.Basis, "Kerberos") && u.Account == "" }), 1)
+		same(t, "logons by Kerberos", uses(rows, model.LayerSession,
+			func(u *model.Use) bool { return strings.HasPrefix(u.Basis, "Kerberos") && u.Account == "" }), 1)
 	})
 	t.Run("no pipe is a port", func(t *testing.T) {
 		// Zeek writes a port into named_pipe where RPC comes over TCP. No IPC$ is in that: no row of ours has those ends. What we
@@ -186,10 +195,20 @@ func TestAgainstZeek(t *testing.T) {
 		capture, says string
 		counted       bool
 	}{
-		"smb.smb1-long-andx-chain__weird.log":           {"smb__smb1-logoff-andx-advance.pcap", "smb_andx_depth_exceeded", true},
-		"smb.smb1-non-advancing-andx-offset__weird.log": {"smb__smb1-logoff-andx-no-advance.pcap", "not_advancing", true},
-		"smb.smb1-OSS-fuzz-54883__analyzer_debug.log":   {"smb__smb1-OSS-fuzz-54883.pcap", "out_of_bound", true},
-		"smb.named-pipe-fragment__weird.log":            {"smb__fragment-state-exhaustion.pcap", "too_many_dce_rpc_msgs_in_reassembly", false}, // fragments are not gathered: their first and their end are enough
+		"smb.smb1-long-andx-chain__weird.log": {
+			"smb__smb1-logoff-andx-advance.pcap",
+			"smb_andx_depth_exceeded", true,
+		},
+		"smb.smb1-non-advancing-andx-offset__weird.log": {
+			"smb__smb1-logoff-andx-no-advance.pcap", "not_advancing",
+			true,
+		},
+		"smb.smb1-OSS-fuzz-54883__analyzer_debug.log": {"smb__smb1-OSS-fuzz-54883.pcap", "out_of_bound", true},
+		// fragments are not gathered: their first and their end are enough
+		"smb.named-pipe-fragment__weird.log": {
+			"smb__fragment-state-exhaustion.pcap",
+			"too_many_dce_rpc_msgs_in_reassembly", false,
+		},
 	} {
 		t.Run(tt.capture, func(t *testing.T) {
 			if text := zeekText(t, log); !strings.Contains(text, tt.says) {

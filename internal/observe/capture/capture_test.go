@@ -73,8 +73,10 @@ func TestAgainstGopacket(t *testing.T) {
 				break
 			}
 			packets++
-			if !bytes.Equal(p.Data, data) || p.Length != ci.Length || !p.Time.Equal(ci.Timestamp) || p.Link != want.LinkType() {
-				t.Fatalf("file %d packet %d: %d of %d bytes at %v link %v, gopacket %d of %d at %v link %v", i, packets, len(p.Data), p.Length,
+			if !bytes.Equal(p.Data, data) || p.Length != ci.Length || !p.Time.Equal(ci.Timestamp) ||
+				p.Link != want.LinkType() {
+				t.Fatalf("file %d packet %d: %d of %d bytes at %v link %v, gopacket %d of %d at %v link %v", i, packets,
+					len(p.Data), p.Length,
 					p.Time, p.Link, len(data), ci.Length, ci.Timestamp, want.LinkType())
 			}
 		}
@@ -130,9 +132,11 @@ func (r *interfaces) Read(p []byte) (int, error) {
 
 // TestInterfaces announces interfaces without end: memory stays, packets of the known ones are read.
 func TestInterfaces(t *testing.T) {
-	one := block(nil, blockInterface, append([]byte{1, 0, 0, 0, 0, 0, 4, 0}, bytes.Repeat([]byte("\x02\x00\xC8\x00"), 50)...))
+	one := block(nil, blockInterface, append([]byte{1, 0, 0, 0, 0, 0, 4, 0}, bytes.Repeat([]byte("\x02\x00\xC8\x00"),
+		50)...))
 	tail := enhanced(enhanced(nil, 3, "known"), 1<<31, "beyond")
-	r, err := NewReader(io.MultiReader(bytes.NewReader(section()), &interfaces{left: 2_000_000, one: one}, bytes.NewReader(tail)))
+	r, err := NewReader(io.MultiReader(bytes.NewReader(section()), &interfaces{left: 2_000_000, one: one},
+		bytes.NewReader(tail)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +157,10 @@ func TestInterfaces(t *testing.T) {
 }
 
 func TestTimes(t *testing.T) {
-	for resol, want := range map[byte]time.Duration{6: time.Second, 9: time.Millisecond, 0: 1e6 * time.Second, 0x80 | 20: 1e6 * time.Second / (1 << 20)} {
+	for resol, want := range map[byte]time.Duration{
+		6: time.Second, 9: time.Millisecond, 0: 1e6 * time.Second,
+		0x80 | 20: 1e6 * time.Second / (1 << 20),
+	} {
 		b := section()
 		b = block(b, blockInterface, []byte{1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 0, resol, 0, 0, 0})
 		body := make([]byte, 20)

@@ -58,10 +58,11 @@ func (t *tape) Close(time.Time) {}
 func tapes(t testing.TB, name string) []*tape {
 	r := sharedCapture(t, name)
 	var all []*tape
-	table := flow.NewTable(flow.DefaultLimits, func(p uint16) bool { return p == 445 || p == 139 }, func(c flow.Conn, _ time.Time) flow.Stream {
-		all = append(all, &tape{conn: c})
-		return all[len(all)-1]
-	})
+	table := flow.NewTable(flow.DefaultLimits, func(p uint16) bool { return p == 445 || p == 139 },
+		func(c flow.Conn, _ time.Time) flow.Stream {
+			all = append(all, &tape{conn: c})
+			return all[len(all)-1]
+		})
 	var d packet.Decoder
 	for {
 		p, err := r.Next()
@@ -135,9 +136,12 @@ func replay(all []*tape, midstream bool, cut func(piece) []piece) (map[model.Use
 func asIs(p piece) []piece { return []piece{p} }
 
 var replayed = []string{
-	"samba/null-session-rpcclient.pcap", "suricata-verify/dcerpc__zerologon.pcap", "suricata-verify/dcerpc-smb-test-01.pcap",
-	"suricata-verify/smb2-06__20171220_smb_net_user.pcap", "zeek/dce-rpc__20-fids.pcap", "zeek/smb__smb2.pcap", "zeek/dce-rpc__mapi.pcap",
-	"zeek/krb__kerberos_tso.pcapng", "suricata-verify/smb2-async-read.pcap", "zeek/smb__smb1_transaction_secondary_request.pcap",
+	"samba/null-session-rpcclient.pcap", "suricata-verify/dcerpc__zerologon.pcap",
+	"suricata-verify/dcerpc-smb-test-01.pcap",
+	"suricata-verify/smb2-06__20171220_smb_net_user.pcap", "zeek/dce-rpc__20-fids.pcap", "zeek/smb__smb2.pcap",
+	"zeek/dce-rpc__mapi.pcap",
+	"zeek/krb__kerberos_tso.pcapng", "suricata-verify/smb2-async-read.pcap",
+	"zeek/smb__smb1_transaction_secondary_request.pcap",
 }
 
 // TestPieces wants the same rows however TCP cuts the bytes.
@@ -200,7 +204,8 @@ func TestHoles(t *testing.T) {
 					return out
 				})
 				for u := range got {
-					if u.Status != "" && u.Pipe != "" && u.Call == "" && !known[u.Pipe+"|"+u.Call+"|"+string(u.Layer)+"|"+u.Status] {
+					if u.Status != "" && u.Pipe != "" && u.Call == "" && !known[u.Pipe+"|"+u.Call+"|"+string(u.Layer)+
+						"|"+u.Status] {
 						t.Fatalf("invented: %+v", u)
 					}
 					if u.Identity == model.Anonymous && name == "zeek/dce-rpc__20-fids.pcap" {

@@ -36,7 +36,8 @@ func offerOfSMB2(r *smb2.NegotiateRequest) Offer {
 	default:
 		o.Signing = model.SigningNone
 	}
-	ciphers := slices.ContainsFunc(r.Contexts, func(x smb2.NegotiateContext) bool { return x.Type == smb2.ContextEncryption })
+	ciphers := slices.ContainsFunc(r.Contexts,
+		func(x smb2.NegotiateContext) bool { return x.Type == smb2.ContextEncryption })
 	o.Encryption = model.TristateOf(newest >= smb2.Dialect300 && (ciphers || r.Capabilities&smb2.CapEncryption != 0))
 	return o
 }

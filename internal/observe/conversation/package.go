@@ -77,7 +77,8 @@ func ntlmMade(a *ntlm.Authenticate) made {
 		m := made{with: model.PackageNTLMv2, mic: model.TristateOf(a.HasMIC() && a.MIC != [16]byte{})}
 		if r, ok := a.Response(); ok {
 			m.spn = r.Pairs.Text(ntlm.AvTargetName)
-			m.binding = model.TristateOf(bytes.ContainsFunc(r.Pairs.Get(ntlm.AvChannelBindings), func(c rune) bool { return c != 0 }))
+			m.binding = model.TristateOf(bytes.ContainsFunc(r.Pairs.Get(ntlm.AvChannelBindings),
+				func(c rune) bool { return c != 0 }))
 		}
 		return m
 	}

@@ -120,7 +120,10 @@ func (c *smb1Conn) known(k *Known) {
 }
 
 func knownSession(id uint64, s *session) KnownSession {
-	k := KnownSession{ID: id, Identity: s.who.kind, Account: s.who.account, Basis: s.who.basis, Sealed: s.sealed > 0, KnownLogon: knownLogon(s.who.logon)}
+	k := KnownSession{
+		ID: id, Identity: s.who.kind, Account: s.who.account, Basis: s.who.basis, Sealed: s.sealed > 0,
+		KnownLogon: knownLogon(s.who.logon),
+	}
 	for tid, t := range s.trees {
 		if t.ipc {
 			k.Trees = append(k.Trees, tid)
@@ -130,7 +133,10 @@ func knownSession(id uint64, s *session) KnownSession {
 		if p.unseen || p.unnamed {
 			continue
 		}
-		x := KnownPipe{File: hex.EncodeToString(file[:]), Name: p.name, Identity: p.who.kind, Account: p.who.account, Basis: p.who.basis, KnownLogon: knownLogon(p.who.logon)}
+		x := KnownPipe{
+			File: hex.EncodeToString(file[:]), Name: p.name, Identity: p.who.kind, Account: p.who.account,
+			Basis: p.who.basis, KnownLogon: knownLogon(p.who.logon),
+		}
 		for _, y := range p.contexts {
 			x.Contexts = append(x.Contexts, KnownContext{y.id, y.uuid, y.syntax.Major, y.syntax.Minor})
 		}
@@ -278,7 +284,10 @@ func (k *KnownSession) identity() identity {
 
 // knownBefore marks identities as known before a restart.
 func knownBefore(kind model.Identity, account, basis string, logon KnownLogon) identity {
-	return identity{kind: kind, account: account, basis: strings.TrimSuffix(basis, before) + before, logon: logon.made()}
+	return identity{
+		kind: kind, account: account, basis: strings.TrimSuffix(basis, before) + before,
+		logon: logon.made(),
+	}
 }
 
 func (c *smb2Conn) restoreSession(k *KnownSession) {

@@ -97,7 +97,8 @@ func (r countRows) Touch(model.Use) {}
 // those of one.
 func TestRestart(t *testing.T) {
 	all := 0
-	for _, name := range append(replayed[:len(replayed):len(replayed)], "zeek/smb__smb3.pcap", "suricata-verify/smb2-01__smb2-peter.pcap") {
+	for _, name := range append(replayed[:len(replayed):len(replayed)], "zeek/smb__smb3.pcap",
+		"suricata-verify/smb2-01__smb2-peter.pcap") {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			places := 0
 			for _, one := range tapes(t, name) {
@@ -179,7 +180,8 @@ func TestResumeTickets(t *testing.T) {
 	f.issued(ticket{ticketKey{1}, named(`R\ann`, "")})
 	f.issued(ticket{ticketKey{2}, named(`R\bob`, "")})
 	g := NewFollower(countRows{}, 1<<20)
-	g.ResumeTickets(append(f.Tickets(), KnownTicket{Hash: "00", Name: "x"}, KnownTicket{Hash: strings.Repeat("zz", 16), Name: "x"}))
+	g.ResumeTickets(append(f.Tickets(), KnownTicket{Hash: "00", Name: "x"},
+		KnownTicket{Hash: strings.Repeat("zz", 16), Name: "x"}))
 	if diff := cmp.Diff(f.Tickets(), g.Tickets()); diff != "" {
 		t.Error(diff)
 	}

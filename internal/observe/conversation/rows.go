@@ -21,7 +21,8 @@ func (c *Conversation) use(id identity, layer model.Layer, at time.Time) model.U
 	return model.Use{
 		Client: c.st.client, Server: c.st.server, Identity: id.kind, Basis: id.basis, Account: id.account, Layer: layer,
 		Opnum: -1, Count: 1, First: at, Last: at, Source: c.f.Source,
-		Dialect: c.st.dialect, Package: id.logon.with, SPN: id.logon.spn, MIC: id.logon.mic, Raw: id.logon.raw, Binding: id.logon.binding, Agent: id.logon.agent,
+		Dialect: c.st.dialect, Package: id.logon.with, SPN: id.logon.spn, MIC: id.logon.mic, Raw: id.logon.raw,
+		Binding: id.logon.binding, Agent: id.logon.agent,
 		Offers: c.st.offer.Newest, Signing: c.st.offer.Signing, CanEncrypt: c.st.offer.Encryption,
 	}
 }

@@ -20,7 +20,8 @@ func isRPC(b []byte, n int) bool {
 		return false
 	}
 	switch h.Type {
-	case dcerpc.TypeRequest, dcerpc.TypeResponse, dcerpc.TypeFault, dcerpc.TypeBind, dcerpc.TypeBindAck, dcerpc.TypeBindNak,
+	case dcerpc.TypeRequest, dcerpc.TypeResponse, dcerpc.TypeFault, dcerpc.TypeBind, dcerpc.TypeBindAck,
+		dcerpc.TypeBindNak,
 		dcerpc.TypeAlterContext, dcerpc.TypeAlterContextReply, dcerpc.TypeAuth3:
 		return true
 	}

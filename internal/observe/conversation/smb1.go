@@ -235,7 +235,10 @@ func (c *smb1Conn) setup(m *smb1.Message, r *smb1.SessionSetupRequest, o *op) {
 		o.logon = l
 		return
 	}
-	o.logon = &logon{plain: &plain{r.Anonymous(), account(r.PrimaryDomain, r.AccountName), plainPackage(r), systemOf(r.NativeOS, r.NativeLanMan)}}
+	o.logon = &logon{plain: &plain{
+		r.Anonymous(), account(r.PrimaryDomain, r.AccountName), plainPackage(r),
+		systemOf(r.NativeOS, r.NativeLanMan),
+	}}
 }
 
 func (c *smb1Conn) create(m *smb1.Message, name string, o *op) bool {

@@ -97,7 +97,11 @@ func (c *smb1Conn) transacted(q *smb1Request, o *op, body smb1.Body, st status.N
 		u := c.rapUse(q, o)
 		switch {
 		case ok && len(r.Parameters) >= 2:
-			u.Outcome, u.Status = returnOutcome(dcerpc.Returned{Kind: dcerpc.ReturnWError, Code: uint32(le.Uint16(r.Parameters))})
+			u.Outcome,
+				u.Status = returnOutcome(dcerpc.Returned{
+				Kind: dcerpc.ReturnWError,
+				Code: uint32(le.Uint16(r.Parameters)),
+			})
 		case st.IsError():
 			u.Outcome, u.Status = smbOutcome(model.LayerCall, st), st.String()
 		default:

@@ -261,7 +261,10 @@ func (c *smb2Conn) request(h *smb2.Header, msg []byte) {
 	case smb2.TreeConnect:
 		var r smb2.TreeConnectRequest
 		if _, err = r.Unmarshal(msg); err == nil {
-			c.wait(h.MessageID, smb2Request{command: smb2.TreeConnect, s: c.session(h.SessionID), ipc: isIPC(r.Path.String())})
+			c.wait(h.MessageID, smb2Request{
+				command: smb2.TreeConnect, s: c.session(h.SessionID),
+				ipc: isIPC(r.Path.String()),
+			})
 		}
 	case smb2.TreeDisconnect:
 		c.wait(h.MessageID, smb2Request{command: smb2.TreeDisconnect, s: c.session(h.SessionID), tree: h.TreeID})

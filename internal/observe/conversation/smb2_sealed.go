@@ -91,9 +91,12 @@ func (c *smb2Conn) touchSealed(s *session) {
 
 func (c *smb2Conn) sealedUse(s *session) model.Use {
 	who := s.who
-	u := c.use(identity{kind: model.Opaque, account: who.account, basis: "encrypted; " + who.basis}, model.LayerSession, s.touched)
-	u.Outcome, u.Encrypted, u.Encryption, u.Dialect = model.Inconclusive, model.True, s.encryption, dialect.Name(c.dialect)
-	u.Package, u.SPN, u.MIC, u.Raw, u.Binding = who.logon.with, who.logon.spn, who.logon.mic, who.logon.raw, who.logon.binding
+	u := c.use(identity{kind: model.Opaque, account: who.account, basis: "encrypted; " + who.basis}, model.LayerSession,
+		s.touched)
+	u.Outcome, u.Encrypted, u.Encryption, u.Dialect = model.Inconclusive, model.True, s.encryption,
+		dialect.Name(c.dialect)
+	u.Package, u.SPN, u.MIC, u.Raw, u.Binding = who.logon.with, who.logon.spn, who.logon.mic, who.logon.raw,
+		who.logon.binding
 	u.Agent = who.logon.agent
 	return u
 }

@@ -272,7 +272,8 @@ func (t *Table) finish(f *flow, at time.Time) {
 	for d := range f.sides {
 		t.drain(f, Direction(d), at)
 	}
-	if f.sides[ToServer].delivered+f.sides[ToClient].delivered > 0 && (!f.sides[ToServer].seen || !f.sides[ToClient].seen) {
+	if f.sides[ToServer].delivered+f.sides[ToClient].delivered > 0 && (!f.sides[ToServer].seen ||
+		!f.sides[ToClient].seen) {
 		t.counts.OneSided++
 	}
 	f.closed = true

@@ -51,7 +51,10 @@ func up(seq uint32, data string, flags packet.Flags) *packet.Segment {
 }
 
 func down(seq, ack uint32, data string, flags packet.Flags) *packet.Segment {
-	return &packet.Segment{Src: server, Dst: client, Seq: seq, Ack: ack, Payload: []byte(data), Flags: flags | packet.ACK}
+	return &packet.Segment{
+		Src: server, Dst: client, Seq: seq, Ack: ack, Payload: []byte(data),
+		Flags: flags | packet.ACK,
+	}
 }
 
 func TestInOrder(t *testing.T) {
@@ -73,13 +76,28 @@ func TestHolesAndRepeats(t *testing.T) {
 		segs []*packet.Segment
 		want string
 	}{
-		"swapped":               {[]*packet.Segment{up(99, "", packet.SYN), up(103, "def", 0), up(100, "abc", 0)}, "abcdef"},
-		"repeated":              {[]*packet.Segment{up(99, "", packet.SYN), up(100, "abc", 0), up(100, "abc", 0), up(103, "d", 0)}, "abcd"},
-		"overlap, first counts": {[]*packet.Segment{up(99, "", packet.SYN), up(100, "abc", 0), up(101, "XYd", 0)}, "abcd"},
-		"overlap behind a hole": {[]*packet.Segment{up(99, "", packet.SYN), up(102, "cd", 0), up(101, "BCDE", 0), up(100, "a", 0)}, "aBCDE"},
-		"acknowledged hole":     {[]*packet.Segment{up(99, "", packet.SYN), up(103, "def", 0), down(1, 106, "x", 0)}, "???def"},
-		"midstream":             {[]*packet.Segment{up(7000, "abc", 0), up(7003, "d", 0)}, "abcd"},
-		"wrap around":           {[]*packet.Segment{up(0xFFFFFFFE, "abc", 0), up(1, "def", 0)}, "abcdef"},
+		"swapped": {
+			[]*packet.Segment{up(99, "", packet.SYN), up(103, "def", 0), up(100, "abc", 0)},
+			"abcdef",
+		},
+		"repeated": {[]*packet.Segment{
+			up(99, "", packet.SYN), up(100, "abc", 0), up(100, "abc", 0),
+			up(103, "d", 0),
+		}, "abcd"},
+		"overlap, first counts": {
+			[]*packet.Segment{up(99, "", packet.SYN), up(100, "abc", 0), up(101, "XYd", 0)},
+			"abcd",
+		},
+		"overlap behind a hole": {[]*packet.Segment{
+			up(99, "", packet.SYN), up(102, "cd", 0), up(101, "BCDE", 0),
+			up(100, "a", 0),
+		}, "aBCDE"},
+		"acknowledged hole": {
+			[]*packet.Segment{up(99, "", packet.SYN), up(103, "def", 0), down(1, 106, "x", 0)},
+			"???def",
+		},
+		"midstream":   {[]*packet.Segment{up(7000, "abc", 0), up(7003, "d", 0)}, "abcd"},
+		"wrap around": {[]*packet.Segment{up(0xFFFFFFFE, "abc", 0), up(1, "def", 0)}, "abcdef"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tab, all := table(DefaultLimits)
@@ -150,7 +168,10 @@ func TestAnyOrder(t *testing.T) {
 			n := rapid.IntRange(1, 300).Draw(t, "n")
 			back := rapid.IntRange(0, min(at, 40)).Draw(t, "back")
 			end := min(at+n, len(want))
-			segs = append(segs, &packet.Segment{Src: client, Dst: server, Seq: first + 1 + uint32(at-back), Payload: want[at-back : end]})
+			segs = append(segs, &packet.Segment{
+				Src: client, Dst: server, Seq: first + 1 + uint32(at-back),
+				Payload: want[at-back : end],
+			})
 			if rapid.Bool().Draw(t, "twice") {
 				segs = append(segs, segs[len(segs)-1])
 			}

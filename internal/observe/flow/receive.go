@@ -151,7 +151,8 @@ func (s *side) start(seq uint32) { s.started, s.next = true, seq }
 // It returns false, and has done nothing, for all others.
 func (t *Table) inOrder(f *flow, d Direction, s *packet.Segment, at time.Time) bool {
 	this, other := &f.sides[d], &f.sides[1-d]
-	if s.Flags != packet.ACK && s.Flags != packet.ACK|packet.PSH || s.Seq != this.next || f.closed || f.renewed || f.reset != nil || f.queue != nil ||
+	if s.Flags != packet.ACK && s.Flags != packet.ACK|packet.PSH || s.Seq != this.next || f.closed || f.renewed ||
+		f.reset != nil || f.queue != nil ||
 		!this.started || !other.started || this.fin || this.held != nil || other.held != nil || len(s.Payload) == 0 {
 		return false
 	}
@@ -249,7 +250,8 @@ func (f *flow) resets(d Direction, s *packet.Segment) bool {
 	if !this.started {
 		return s.Flags&packet.ACK != 0 && other.started && s.Ack == other.next
 	}
-	return s.Seq == this.next || this.fin && this.next == this.finSeq && s.Seq == this.finSeq+1 || this.acked && s.Seq == this.ack && !before(this.ack, this.next)
+	return s.Seq == this.next || this.fin && this.next == this.finSeq && s.Seq == this.finSeq+1 || this.acked &&
+		s.Seq == this.ack && !before(this.ack, this.next)
 }
 
 // acknowledged handles what the other end has received of a direction: a hole before that was on the wire. Its bytes

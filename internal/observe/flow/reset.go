@@ -45,7 +45,8 @@ func (t *Table) reset(f *flow, d Direction, s *packet.Segment, at time.Time) {
 // the sender sent after it, and that was captured.
 func (f *flow) goneOn(d Direction, s *packet.Segment) bool {
 	sent := &f.sides[1-d]
-	return f.reset != nil && d != f.reset.by && s.Flags&packet.ACK != 0 && before(f.reset.seq, s.Ack) && !before(sent.next, s.Ack)
+	return f.reset != nil && d != f.reset.by && s.Flags&packet.ACK != 0 && before(f.reset.seq, s.Ack) &&
+		!before(sent.next, s.Ack)
 }
 
 // settle ends the wait: the RST was not an end, or the connection has ended.

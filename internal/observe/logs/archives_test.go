@@ -40,7 +40,10 @@ func TestArchives(t *testing.T) {
 	}
 	var b bytes.Buffer
 	w = zip.NewWriter(&b)
-	for name, data := range map[string][]byte{"a/b/rpc.pcap": packets, "audit.json": []byte(record), "readme": []byte("hello"), "deep.zip": inner.Bytes(), "cut.pcap": packets[:len(packets)-5]} {
+	for name, data := range map[string][]byte{
+		"a/b/rpc.pcap": packets, "audit.json": []byte(record),
+		"readme": []byte("hello"), "deep.zip": inner.Bytes(), "cut.pcap": packets[:len(packets)-5],
+	} {
 		f, err := w.Create(name)
 		if err != nil {
 			t.Fatal(err)
@@ -80,7 +83,8 @@ func TestArchives(t *testing.T) {
 		return calls, logons, cov, nil
 	}
 	calls, logons, cov, err := read(archive)
-	if err != nil || calls != 3 || logons != 1 || cov.Unreadable["files that are no log"] != 2 || cov.Unreadable["captures that end in the middle of a packet"] != 1 {
+	if err != nil || calls != 3 || logons != 1 || cov.Unreadable["files that are no log"] != 2 ||
+		cov.Unreadable["captures that end in the middle of a packet"] != 1 {
 		t.Errorf("alone: %d calls, %d logons, %v, %v", calls, logons, cov.Unreadable, err)
 	}
 	// In a folder with another capture and an archive that is damaged.

@@ -40,7 +40,8 @@ type policyOf struct {
 }
 
 // ErrNotPolicy means that bytes are neither an audit policy nor an audit's result.
-var ErrNotPolicy = errors.New("neither an audit policy (auditpol /get /category:* /r, audit.csv) nor a result of ipcguard audit")
+var ErrNotPolicy = errors.New("neither an audit policy (auditpol /get /category:* /r, audit.csv) nor a result of " +
+	"ipcguard audit")
 
 // maxPolicy bounds a policy in bytes: sixty sub-categories, or an audit's result for a host.
 const maxPolicy = 16 << 20
@@ -214,15 +215,20 @@ func (w *windowsLog) missing(host, id, name, event, hidden string) string {
 	a := w.policy(host, id)
 	switch {
 	case !a.known:
-		return fmt.Sprintf("%s: no event %s, so %s and silence proves nothing: turn on %s (success and failure)", host, event, hidden, name)
+		return fmt.Sprintf("%s: no event %s, so %s and silence proves nothing: turn on %s (success and failure)", host,
+			event, hidden, name)
 	case a.success && a.failure:
-		return fmt.Sprintf("%s: no event %s although %s is on by its audit policy: as long as the policy was that and the log reaches, there was none", host, event, name)
+		return fmt.Sprintf("%s: no event %s although %s is on by its audit policy: as long as the policy was that "+
+			"and the log reaches, there was none", host, event, name)
 	case a.success:
-		return fmt.Sprintf("%s: no event %s; by its audit policy %s writes successes alone, so what was refused is not seen", host, event, name)
+		return fmt.Sprintf("%s: no event %s; by its audit policy %s writes successes alone, so what was refused is "+
+			"not seen", host, event, name)
 	case a.failure:
-		return fmt.Sprintf("%s: no event %s; by its audit policy %s writes failures alone, so %s and silence proves nothing", host, event, name, hidden)
+		return fmt.Sprintf("%s: no event %s; by its audit policy %s writes failures alone, so %s and silence proves "+
+			"nothing", host, event, name, hidden)
 	}
-	return fmt.Sprintf("%s: no event %s because %s is off by its audit policy, so %s and silence proves nothing: turn it on (success and failure)", host, event, name, hidden)
+	return fmt.Sprintf("%s: no event %s because %s is off by its audit policy, so %s and silence proves nothing: "+
+		"turn it on (success and failure)", host, event, name, hidden)
 }
 
 // partly notes that only successes, or only failures, of a kind are written.
@@ -230,11 +236,14 @@ func (w *windowsLog) partly(host, id, name string) {
 	switch a := w.policy(host, id); {
 	case !a.known || a.success && a.failure:
 	case a.success:
-		w.cov.Note(fmt.Sprintf("%s: by its audit policy %s writes successes alone: what was refused is not seen", host, name))
+		w.cov.Note(fmt.Sprintf("%s: by its audit policy %s writes successes alone: what was refused is not seen", host,
+			name))
 	case a.failure:
-		w.cov.Note(fmt.Sprintf("%s: by its audit policy %s writes failures alone: what was let in is not seen", host, name))
+		w.cov.Note(fmt.Sprintf("%s: by its audit policy %s writes failures alone: what was let in is not seen", host,
+			name))
 	default:
-		w.cov.Note(fmt.Sprintf("%s: by its audit policy %s is off now, and its log has such events: the policy was another before", host, name))
+		w.cov.Note(fmt.Sprintf("%s: by its audit policy %s is off now, and its log has such events: the policy was "+
+			"another before", host, name))
 	}
 }
 
@@ -242,7 +251,8 @@ func (w *windowsLog) partly(host, id, name string) {
 func (w *windowsLog) guests(host string) {
 	for _, p := range w.policies {
 		if s := p.guest; s != nil && sameHost(p.host, host) && s.Basis != model.BasisUnknown && fmt.Sprint(s.Effective) == "0" {
-			w.cov.Note(host + ": AuditInsecureGuestLogon is off by the audit given, so logons as guest write no event 3023")
+			w.cov.Note(host + ": AuditInsecureGuestLogon is off by the audit given, so logons as guest write no " +
+				"event 3023")
 		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-const policyHead = "Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion Setting,Setting Value\r\n"
+const policyHead = "Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion " +
+	"Setting,Setting Value\r\n"
 
 func notesWith(t *testing.T, log string, audits ...string) string {
 	t.Helper()
@@ -58,26 +59,77 @@ func TestAuditPolicy(t *testing.T) {
 		want   []string
 		never  string
 	}{
-		"nothing known": {zerologon, nil, []string{"no event 5145, so which pipes were opened is not seen and silence proves nothing: turn on"}, "policy"},
+		"nothing known": {zerologon, nil, []string{"no event 5145, so which pipes were opened is not seen and " +
+			"silence proves nothing: turn on"}, "policy"},
 		"off": {
 			zerologon,
-			[]string{policy(line(host, auditDetailed, "No Auditing", "0"), line(host, auditShare, "No Auditing", "4"), line(host, auditLogon, "Success", "1"))},
+			[]string{policy(line(host, auditDetailed, "No Auditing", "0"), line(host, auditShare, "No Auditing", "4"),
+				line(host, auditLogon, "Success", "1"))},
 			[]string{
-				"no event 5145 because Audit Detailed File Share is off by its audit policy", "no event 5140 because Audit File Share is off",
+				"no event 5145 because Audit Detailed File Share is off by its audit policy",
+				"no event 5140 because Audit File Share is off",
 				"Audit Logon writes successes alone: what was refused is not seen",
 			},
 			"although",
 		},
-		"on":                  {zerologon, []string{policy(line(host, auditDetailed, "Success and Failure", "3"))}, []string{"no event 5145 although Audit Detailed File Share is on", "no event 5140, so"}, "pipes were opened is not seen"},
-		"successes":           {zerologon, []string{policy(line(host, auditDetailed, "Success", ""))}, []string{"Audit Detailed File Share writes successes alone"}, "pipes were opened is not seen"},
-		"failures":            {zerologon, []string{policy(line(host, auditDetailed, "Failure", "2"))}, []string{"writes failures alone, so which pipes were opened is not seen and silence proves nothing"}, "although"},
-		"another host's":      {zerologon, []string{policy(line("DC1", auditDetailed, "No Auditing", "4"))}, []string{"no event 5145, so"}, "policy"},
-		"a group policy":      {zerologon, []string{policy(line("", auditDetailed, "Success and Failure", "3"))}, []string{"although Audit Detailed File Share is on"}, ""},
-		"unchanged by it":     {zerologon, []string{policy(line("", auditDetailed, "Not Specified", "0"))}, []string{"no event 5145, so"}, "policy"},
-		"another language's":  {zerologon, []string{policy(line(host, auditDetailed, "Erfolg", ""))}, []string{"no event 5145, so"}, "policy"},
-		"UTF-16":              {zerologon, []string{wide(policy(line(host, auditDetailed, "No Auditing", "")))}, []string{"is off by its audit policy"}, ""},
-		"a host beats all":    {zerologon, []string{policy(line(host, auditDetailed, "No Auditing", "4")), policy(line("", auditDetailed, "Success", "1"))}, []string{"because Audit Detailed File Share is off"}, ""},
-		"off, and yet events": {bloodhound, []string{policy(line("WIN-77LTAPHIQ1R", auditDetailed, "No Auditing", "4"))}, []string{"is off now, and its log has such events"}, ""},
+		"on": {
+			zerologon,
+			[]string{policy(line(host, auditDetailed, "Success and Failure", "3"))},
+			[]string{"no event 5145 although Audit Detailed File Share is on", "no event 5140, so"},
+			"pipes were opened is not seen",
+		},
+		"successes": {
+			zerologon,
+			[]string{policy(line(host, auditDetailed, "Success", ""))},
+			[]string{"Audit Detailed File Share writes successes alone"},
+			"pipes were opened is not seen",
+		},
+		"failures": {
+			zerologon,
+			[]string{policy(line(host, auditDetailed, "Failure", "2"))},
+			[]string{"writes failures alone, so which pipes were opened is not seen and silence proves nothing"},
+			"although",
+		},
+		"another host's": {
+			zerologon,
+			[]string{policy(line("DC1", auditDetailed, "No Auditing", "4"))},
+			[]string{"no event 5145, so"},
+			"policy",
+		},
+		"a group policy": {
+			zerologon,
+			[]string{policy(line("", auditDetailed, "Success and Failure", "3"))},
+			[]string{"although Audit Detailed File Share is on"},
+			"",
+		},
+		"unchanged by it": {
+			zerologon,
+			[]string{policy(line("", auditDetailed, "Not Specified", "0"))},
+			[]string{"no event 5145, so"},
+			"policy",
+		},
+		"another language's": {
+			zerologon,
+			[]string{policy(line(host, auditDetailed, "Erfolg", ""))},
+			[]string{"no event 5145, so"},
+			"policy",
+		},
+		"UTF-16": {
+			zerologon,
+			[]string{wide(policy(line(host, auditDetailed, "No Auditing", "")))},
+			[]string{"is off by its audit policy"},
+			"",
+		},
+		"a host beats all": {zerologon, []string{
+			policy(line(host, auditDetailed, "No Auditing", "4")),
+			policy(line("", auditDetailed, "Success", "1")),
+		}, []string{"because Audit Detailed File Share is off"}, ""},
+		"off, and yet events": {
+			bloodhound,
+			[]string{policy(line("WIN-77LTAPHIQ1R", auditDetailed, "No Auditing", "4"))},
+			[]string{"is off now, and its log has such events"},
+			"",
+		},
 	} {
 		notes := notesWith(t, tt.log, tt.audits...)
 		for _, want := range tt.want {
@@ -90,7 +142,8 @@ func TestAuditPolicy(t *testing.T) {
 		}
 	}
 	// A real group policy turns logons on and says nothing of file shares.
-	b, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "gpo", "nsacyber-windows", "DomainSysvol", "GPO", "Machine", "microsoft", "windows nt", "Audit", "audit.csv"))
+	b, err := os.ReadFile(filepath.Join(filepath.Dir(dir), "gpo", "nsacyber-windows", "DomainSysvol", "GPO", "Machine",
+		"microsoft", "windows nt", "Audit", "audit.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +151,10 @@ func TestAuditPolicy(t *testing.T) {
 		t.Errorf("a real policy:\n%s", notes)
 	}
 	// An audit's result tells of guests.
-	a := model.Audit{Schema: model.SchemaAudit, Host: host, Settings: []model.Setting{{ID: "AuditInsecureGuestLogon", Effective: 0, Basis: model.BasisDefault}}}
+	a := model.Audit{
+		Schema: model.SchemaAudit, Host: host,
+		Settings: []model.Setting{{ID: "AuditInsecureGuestLogon", Effective: 0, Basis: model.BasisDefault}},
+	}
 	one, _ := json.Marshal(a)
 	for _, text := range []string{string(one), "[" + string(one) + "]", string(one) + "\n" + string(one)} {
 		if notes := notesWith(t, zerologon, text); !strings.Contains(notes, "AuditInsecureGuestLogon is off by the audit given") {
@@ -113,7 +169,10 @@ func TestAuditPolicy(t *testing.T) {
 }
 
 func badPolicies() []string {
-	return []string{"", "hello", "a,b\n", policyHead, `{"schema":"x"}`, `[null]`, `[1`, `{`, "\xFF\xFEa", strings.Repeat("a,b,c,d,e,f\n", 3)}
+	return []string{
+		"", "hello", "a,b\n", policyHead, `{"schema":"x"}`, `[null]`, `[1`, `{`, "\xFF\xFEa",
+		strings.Repeat("a,b,c,d,e,f\n", 3),
+	}
 }
 
 func TestNoAuditPolicy(t *testing.T) {

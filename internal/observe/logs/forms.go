@@ -88,7 +88,8 @@ func wazuh(m, win map[string]any) map[string]any {
 		"@timestamp": at,
 		"winlog": map[string]any{
 			"event_id": system["eventID"], "provider_name": system["providerName"], "channel": system["channel"],
-			"computer_name": system["computer"], "Keywords": system["keywords"], "EventType": system["severityValue"], "event_data": data,
+			"computer_name": system["computer"], "Keywords": system["keywords"], "EventType": system["severityValue"],
+			"event_data": data,
 		},
 	}
 }
@@ -167,14 +168,18 @@ func sentinelData(text string) map[string]any {
 // propertyNames are the names of events' data in order, which Get-WinEvent omits. See Microsoft's documents of each
 // event; 4624 and 5140 of older systems have fewer at the end.
 var propertyNames = map[int]string{
-	4624: "SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId TargetUserSid TargetUserName TargetDomainName TargetLogonId " +
+	4624: "SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId TargetUserSid TargetUserName " +
+		"TargetDomainName TargetLogonId " +
 		"LogonType LogonProcessName AuthenticationPackageName WorkstationName LogonGuid TransmittedServices LmPackageName KeyLength " +
 		"ProcessId ProcessName IpAddress IpPort",
-	4625: "SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId TargetUserSid TargetUserName TargetDomainName Status " +
+	4625: "SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId TargetUserSid TargetUserName " +
+		"TargetDomainName Status " +
 		"FailureReason SubStatus LogonType LogonProcessName AuthenticationPackageName WorkstationName TransmittedServices LmPackageName " +
 		"KeyLength ProcessId ProcessName IpAddress IpPort",
-	5140: "SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId ObjectType IpAddress IpPort ShareName ShareLocalPath AccessMask AccessList",
-	5145: "SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId ObjectType IpAddress IpPort ShareName ShareLocalPath " +
+	5140: "SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId ObjectType IpAddress IpPort ShareName " +
+		"ShareLocalPath AccessMask AccessList",
+	5145: "SubjectUserSid SubjectUserName SubjectDomainName SubjectLogonId ObjectType IpAddress IpPort ShareName " +
+		"ShareLocalPath " +
 		"RelativeTargetName AccessMask AccessList AccessReason",
 }
 

@@ -82,8 +82,11 @@ func (w *windowsLog) number(e winEvent, n uint64) {
 			return
 		case n == s.last+1:
 			if !t.IsZero() && s.to.Sub(t) > setBack {
-				w.notice(e, "clock-set-back", "", fmt.Sprintf("its clock went back by %s: times of before and after do not compare", s.to.Sub(t).Round(time.Second)),
-					fmt.Sprintf("event number %d of the log %s is dated %s, and the one before it %s", n, s.channel, t.UTC().Format(time.DateTime), s.to.UTC().Format(time.DateTime)))
+				w.notice(e, "clock-set-back", "",
+					fmt.Sprintf("its clock went back by %s: times of before and after do not compare",
+						s.to.Sub(t).Round(time.Second)),
+					fmt.Sprintf("event number %d of the log %s is dated %s, and the one before it %s", n, s.channel,
+						t.UTC().Format(time.DateTime), s.to.UTC().Format(time.DateTime)))
 			}
 			s.last, s.to = n, t
 			return
@@ -114,21 +117,26 @@ func (w *windowsLog) fileEnds() {
 // gaps notes what is missing between the files of one log. Silence does not count there: no day of it was covered.
 func (w *windowsLog) gaps() {
 	slices.SortFunc(w.stretches, func(a, b stretch) int {
-		return cmp.Or(strings.Compare(a.host, b.host), strings.Compare(a.channel, b.channel), cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last))
+		return cmp.Or(strings.Compare(a.host, b.host), strings.Compare(a.channel, b.channel),
+			cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last))
 	})
 	for i := 1; i < len(w.stretches); i++ {
 		a, b := &w.stretches[i-1], &w.stretches[i]
 		if a.host != b.host || a.channel != b.channel {
 			continue
 		}
-		if b.first > a.last+1 && !b.from.Before(a.to) && (a.source != b.source || b.from.Sub(a.to) >= shortest) { // not cleared
-			evidence := fmt.Sprintf("%s ends with event number %d, %s begins with %d", a.source, a.last, b.source, b.first)
+		// not cleared
+		if b.first > a.last+1 && !b.from.Before(a.to) && (a.source != b.source || b.from.Sub(a.to) >= shortest) {
+			evidence := fmt.Sprintf("%s ends with event number %d, %s begins with %d", a.source, a.last, b.source,
+				b.first)
 			if a.source == b.source {
 				evidence = fmt.Sprintf("in %s event number %d comes after %d", b.source, b.first, a.last)
 			}
 			w.cov.Notice(observe.Notice{
 				ID: "log-gap", Time: a.to, Host: b.host, Source: b.source,
-				What:     fmt.Sprintf("the log %s lacks %d events from %s to %s UTC: it overwrote them, or they were not read; that nobody appears in that time says nothing", b.channel, b.first-a.last-1, a.to.UTC().Format(time.DateTime), b.from.UTC().Format(time.DateTime)),
+				What: fmt.Sprintf("the log %s lacks %d events from %s to %s UTC: it overwrote them, or they were "+
+					"not read; that nobody appears in that time says nothing", b.channel, b.first-a.last-1,
+					a.to.UTC().Format(time.DateTime), b.from.UTC().Format(time.DateTime)),
 				Evidence: evidence,
 			})
 		}

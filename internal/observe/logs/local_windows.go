@@ -73,7 +73,8 @@ func (l *Reader) ReadLocal(ctx context.Context, since time.Duration, after obser
 		case errors.Is(err, errEvtChannelNotFound):
 			l.cov.Note("the log " + c.name + " does not exist on this host")
 		case errors.Is(err, windows.ERROR_ACCESS_DENIED):
-			l.cov.Note("the log " + c.name + " may not be read: run as an administrator or a member of Event Log Readers")
+			l.cov.Note("the log " + c.name +
+				" may not be read: run as an administrator or a member of Event Log Readers")
 		default:
 			return nil, fmt.Errorf("event log %s: %w", c.name, err)
 		}
@@ -107,7 +108,9 @@ func localQuery(ids []int, since time.Duration, after time.Time) string {
 
 // readChannel reads a log after a mark. If the marked event is gone, because the log was cleared or has overwritten it,
 // reading continues at its time, and the coverage notes that something may be missing.
-func (l *Reader) readChannel(ctx context.Context, channel string, ids []int, since time.Duration, after observe.Mark) (observe.Mark, error) {
+func (l *Reader) readChannel(ctx context.Context, channel string, ids []int, since time.Duration,
+	after observe.Mark,
+) (observe.Mark, error) {
 	if after.Bookmark != "" {
 		since = 0 // the mark says where to begin
 	}
@@ -123,7 +126,8 @@ func (l *Reader) readChannel(ctx context.Context, channel string, ids []int, sin
 	defer evtClose.Call(bookmark)
 	if after.Bookmark != "" {
 		if ok, _, _ := evtSeek.Call(result, 1, bookmark, 0, evtSeekToBookmark|evtSeekStrict); ok == 0 {
-			l.cov.Note("the log " + channel + " no longer has the event up to which it was read: it was cleared or has overwritten itself, and events between may be lost")
+			l.cov.Note("the log " + channel +
+				" no longer has the event up to which it was read: it was cleared or has overwritten itself, and events between may be lost")
 			_, _, _ = evtClose.Call(result)
 			if result, err = query(channel, localQuery(ids, 0, after.Time)); err != nil {
 				return after, err
@@ -146,7 +150,8 @@ func query(channel, xpath string) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	result, _, err := evtQuery.Call(0, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(q)), evtQueryChannelPath|evtQueryForwardDirection)
+	result, _, err := evtQuery.Call(0, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(q)),
+		evtQueryChannelPath|evtQueryForwardDirection)
 	if result == 0 {
 		if errors.Is(err, syscall.Errno(0)) { // Wine's
 			err = errors.New("EvtQuery gives nothing and no reason")
@@ -179,7 +184,8 @@ func (l *Reader) readEvents(ctx context.Context, result, bookmark uintptr, mark 
 	for ctx.Err() == nil {
 		var events [evtBatch]uintptr
 		var n uint32
-		ok, _, err := evtNext.Call(result, evtBatch, uintptr(unsafe.Pointer(&events[0])), evtWait, 0, uintptr(unsafe.Pointer(&n)))
+		ok, _, err := evtNext.Call(result, evtBatch, uintptr(unsafe.Pointer(&events[0])), evtWait, 0,
+			uintptr(unsafe.Pointer(&n)))
 		if ok == 0 {
 			if !errors.Is(err, windows.ERROR_NO_MORE_ITEMS) {
 				return mark, err
@@ -212,7 +218,8 @@ func render(h, how uintptr, buf []uint16) (string, []uint16, error) {
 		ok, _, err := evtRender.Call(0, h, how, uintptr(2*len(buf)), uintptr(unsafe.Pointer(&buf[0])),
 			uintptr(unsafe.Pointer(&used)), uintptr(unsafe.Pointer(&properties)))
 		switch {
-		case ok == 0 && errors.Is(err, windows.ERROR_INSUFFICIENT_BUFFER) && int(used) > 2*len(buf) && used <= 2*maxXMLEvent:
+		case ok == 0 && errors.Is(err, windows.ERROR_INSUFFICIENT_BUFFER) && int(used) > 2*len(buf) &&
+			used <= 2*maxXMLEvent:
 			buf = make([]uint16, (used+1)/2)
 		case ok == 0:
 			return "", buf, err

@@ -200,9 +200,11 @@ func logKind(head []byte) logFormat {
 		return kindJournal
 	case isEventCSV(text):
 		return kindCSV
-	case bytes.HasPrefix(text, []byte("LogName=")) || bytes.Contains(text, []byte("\nLogName=")) && bytes.Contains(text, []byte("\nEventCode=")):
+	case bytes.HasPrefix(text, []byte("LogName=")) || bytes.Contains(text, []byte("\nLogName=")) &&
+		bytes.Contains(text, []byte("\nEventCode=")):
 		return kindSplunk
-	case bytes.Contains(text, []byte(auditName)), isSambaText(string(text[:min(len(text), 4<<10)])), isSambaHeader(text), bytes.Contains(text, []byte(`"type": "Auth`)):
+	case bytes.Contains(text, []byte(auditName)), isSambaText(string(text[:min(len(text), 4<<10)])),
+		isSambaHeader(text), bytes.Contains(text, []byte(`"type": "Auth`)):
 		return kindText
 	case bytes.Contains(head, []byte("\x00ElfChnk\x00")):
 		return kindEVTX // its first sectors are lost
@@ -217,7 +219,8 @@ func isSyslogJSON(text []byte) bool {
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	at := bytes.IndexByte(line, '{')
 	const longestHead = 256
-	return at >= 0 && at <= longestHead && (bytes.Contains(line[at:], []byte(`"EventID":`)) || bytes.Contains(line[at:], []byte(`"event_id":`)))
+	return at >= 0 && at <= longestHead && (bytes.Contains(line[at:], []byte(`"EventID":`)) || bytes.Contains(line[at:],
+		[]byte(`"event_id":`)))
 }
 
 // isSambaHeader reports whether a text begins as lines of Samba's log do: [2026/11/22 10:59:49.558591, 0] …
@@ -244,7 +247,8 @@ func (l *Reader) readText(ctx context.Context, r *bufio.Reader) error {
 	return l.readLines(ctx, r, func(line []byte) {
 		if t, ok := sambaHeader(line); ok {
 			at = t
-			if i := bytes.IndexByte(line, ')'); i >= 0 && isSambaText(string(line[i:])) { // the message on the same line
+			// the message on the same line
+			if i := bytes.IndexByte(line, ')'); i >= 0 && isSambaText(string(line[i:])) {
 				l.samba.line(l, line[i+1:], t, "")
 			}
 			return

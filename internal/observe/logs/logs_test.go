@@ -111,9 +111,11 @@ func TestRealEventLogs(t *testing.T) {
 			}
 		})
 	}
-	_, cov := readLogs(t, Options{}, "@"+filepath.Join(dir, "LM_add_new_namedpipe_tp_nullsession_registry_turla_like_ttp.evtx"))
+	_, cov := readLogs(t, Options{},
+		"@"+filepath.Join(dir, "LM_add_new_namedpipe_tp_nullsession_registry_turla_like_ttp.evtx"))
 	n := cov.Notices[0]
-	if n.Host != "IEWIN7" || !strings.Contains(n.What, "NullSessionPipes") || !strings.Contains(n.Evidence, "reg.exe") || n.Time.Format("15:04:05") != "20:10:06" {
+	if n.Host != "IEWIN7" || !strings.Contains(n.What, "NullSessionPipes") || !strings.Contains(n.Evidence,
+		"reg.exe") || n.Time.Format("15:04:05") != "20:10:06" {
 		t.Errorf("the pipe added to the list of null session pipes is told as %+v", n)
 	}
 }
@@ -127,12 +129,20 @@ func TestIsLog(t *testing.T) {
 		_, h := source.Peek(bytes.NewReader(b), 64<<10, func([]byte) bool { return false })
 		return h
 	}
-	for name, b := range map[string][]byte{"evtx": head("discovery_bloodhound.evtx"), "xz": head("security.evtx.xz"), "json": otrf(t)[:4096], "smbd.log": []byte("[2026/11/22 10:59:49.558591,  0] x")} {
+	for name, b := range map[string][]byte{
+		"evtx": head("discovery_bloodhound.evtx"), "xz": head("security.evtx.xz"),
+		"json": otrf(t)[:4096], "smbd.log": []byte("[2026/11/22 10:59:49.558591,  0] x"),
+	} {
 		if !Is(b) {
 			t.Errorf("%s is no log", name)
 		}
 	}
-	for _, b := range [][]byte{nil, head("otrf_network_empire_getsession_NetSessEnum.zip"), {0xd4, 0xc3, 0xb2, 0xa1}, {0x0a, 0x0d, 0x0d, 0x0a}, []byte("hello")} {
+	for _, b := range [][]byte{
+		nil, head("otrf_network_empire_getsession_NetSessEnum.zip"),
+		{0xd4, 0xc3, 0xb2, 0xa1},
+		{0x0a, 0x0d, 0x0d, 0x0a},
+		[]byte("hello"),
+	} {
 		if Is(b) {
 			t.Errorf("%.10q is a log", b)
 		}

@@ -27,7 +27,8 @@ func TestMarks(t *testing.T) {
 				done = 0
 			}
 			for i := done; i < events; i++ {
-				l.add(model.Use{Client: "10.0.0.9", Layer: model.LayerTree, Count: 1, First: time.Unix(1e9+int64(i)+1, 0), Last: time.Unix(1e9+int64(i)+1, 0)})
+				l.add(model.Use{Client: "10.0.0.9", Layer: model.LayerTree, Count: 1, First: time.Unix(1e9+int64(i)+1,
+					0), Last: time.Unix(1e9+int64(i)+1, 0)})
 			}
 			return observe.Marks{"Security": {Bookmark: "<BookmarkList/>", Time: time.Unix(1e9+int64(events), 0)}}, fail
 		})

@@ -30,16 +30,35 @@ type textEvent struct {
 
 // messageNames are the names of data by section and label of the message.
 var messageNames = map[string]map[string]string{
-	"Subject":                             {"Security ID": "SubjectUserSid", "Account Name": "SubjectUserName", "Account Domain": "SubjectDomainName", "Logon ID": "SubjectLogonId"},
-	"New Logon":                           {"Security ID": "TargetUserSid", "Account Name": "TargetUserName", "Account Domain": "TargetDomainName", "Logon ID": "TargetLogonId"},
-	"Logon Information":                   {"Logon Type": "LogonType"},
-	"Account For Which Logon Failed":      {"Security ID": "TargetUserSid", "Account Name": "TargetUserName", "Account Domain": "TargetDomainName"},
-	"Failure Information":                 {"Status": "Status", "Sub Status": "SubStatus"},
-	"Network Information":                 {"Source Address": "IpAddress", "Source Network Address": "IpAddress", "Source Port": "IpPort", "Workstation Name": "WorkstationName", "Object Type": "ObjectType"},
-	"Share Information":                   {"Share Name": "ShareName", "Share Path": "ShareLocalPath", "Relative Target Name": "RelativeTargetName"},
-	"Share Name":                          {"Share Name": "ShareName"},
-	"Access Request Information":          {"Access Mask": "AccessMask"},
-	"Detailed Authentication Information": {"Logon Process": "LogonProcessName", "Authentication Package": "AuthenticationPackageName", "Package Name (NTLM only)": "LmPackageName", "Key Length": "KeyLength"},
+	"Subject": {
+		"Security ID": "SubjectUserSid", "Account Name": "SubjectUserName",
+		"Account Domain": "SubjectDomainName", "Logon ID": "SubjectLogonId",
+	},
+	"New Logon": {
+		"Security ID": "TargetUserSid", "Account Name": "TargetUserName",
+		"Account Domain": "TargetDomainName", "Logon ID": "TargetLogonId",
+	},
+	"Logon Information": {"Logon Type": "LogonType"},
+	"Account For Which Logon Failed": {
+		"Security ID": "TargetUserSid", "Account Name": "TargetUserName",
+		"Account Domain": "TargetDomainName",
+	},
+	"Failure Information": {"Status": "Status", "Sub Status": "SubStatus"},
+	"Network Information": {
+		"Source Address": "IpAddress", "Source Network Address": "IpAddress",
+		"Source Port": "IpPort", "Workstation Name": "WorkstationName", "Object Type": "ObjectType",
+	},
+	"Share Information": {
+		"Share Name": "ShareName", "Share Path": "ShareLocalPath",
+		"Relative Target Name": "RelativeTargetName",
+	},
+	"Share Name":                 {"Share Name": "ShareName"},
+	"Access Request Information": {"Access Mask": "AccessMask"},
+	"Detailed Authentication Information": {
+		"Logon Process":          "LogonProcessName",
+		"Authentication Package": "AuthenticationPackageName", "Package Name (NTLM only)": "LmPackageName",
+		"Key Length": "KeyLength",
+	},
 }
 
 // messageData parses the data in a message. "Logon Type" has no section before Windows 10.
@@ -124,7 +143,8 @@ func splunkEvent(text string) (*textEvent, bool) {
 
 // plainTimes are formats of times without a zone, which are assumed to be in our zone.
 var plainTimes = []string{
-	"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", "01/02/2006 03:04:05.999999999 PM", "1/2/2006 3:04:05 PM",
+	"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", "01/02/2006 03:04:05.999999999 PM",
+	"1/2/2006 3:04:05 PM",
 	"1/2/2006, 3:04:05.999999999 PM", "01/02/2006 15:04:05", "02.01.2006 15:04:05", "Jan 2, 2006 @ 15:04:05.999999999",
 }
 
@@ -155,9 +175,13 @@ func messageRecord(m map[string]any) (*textEvent, bool) {
 	if message == "" || j.ID() < 0 {
 		return nil, false
 	}
-	e := &textEvent{id: j.ID(), provider: j.Provider(), channel: j.Channel(), computer: j.Computer(), at: j.Time(), data: messageData(message)}
+	e := &textEvent{
+		id: j.ID(), provider: j.Provider(), channel: j.Channel(), computer: j.Computer(), at: j.Time(),
+		data: messageData(message),
+	}
 	for _, word := range []string{jsonText(m["KeywordsDisplayNames"]), jsonText(m["Keywords"])} {
-		e.failure = e.failure || strings.Contains(word, "Audit Failure") || word == "-9218868437227405312" // 0x8010000000000000
+		// 0x8010000000000000
+		e.failure = e.failure || strings.Contains(word, "Audit Failure") || word == "-9218868437227405312"
 	}
 	return e, true
 }
@@ -206,7 +230,8 @@ func isEventCSV(text []byte) bool {
 	switch {
 	case len(names) < 3:
 		return false
-	case names["EventID"], names["EventId"], names["EventCode"], names["_raw"], names["winlog.event_id"], names["winlogbeat_winlog_event_id"]:
+	case names["EventID"], names["EventId"], names["EventCode"], names["_raw"], names["winlog.event_id"],
+		names["winlogbeat_winlog_event_id"]:
 		return true
 	}
 	return names["Id"] && names["ProviderName"]

@@ -21,7 +21,8 @@ func TestHostLogAndCapture(t *testing.T) {
 	dir := peer.Shared(t, "evtx")
 	network := readCapture(t, filepath.Join(dir, "otrf_network_empire_getsession_NetSessEnum.zip"))
 	log, _ := readLogs(t, Options{}, "@"+filepath.Join(dir, "otrf_host_empire_getsession_NetSessEnum.zip"))
-	servers := map[string]string{"MORDORDC.theshire.local": "172.18.38.5"} // a log has the host's name, a capture its address
+	// a log has the host's name, a capture its address
+	servers := map[string]string{"MORDORDC.theshire.local": "172.18.38.5"}
 	// The capture's clock and the host's are two seconds apart.
 	const clocks = 3 * time.Second
 	facts := func(uses []model.Use) map[string]int64 {
@@ -36,7 +37,8 @@ func TestHostLogAndCapture(t *testing.T) {
 			if u.Layer == model.LayerBind || u.Layer == model.LayerCall { // no event has them
 				continue
 			}
-			m[fmt.Sprintf("%s > %s %s %s\\%s %s %s%s %s", u.Client, u.Server, u.Identity, domain, name, u.Layer, u.Share, u.Pipe, u.Outcome)] += u.Count
+			m[fmt.Sprintf("%s > %s %s %s\\%s %s %s%s %s", u.Client, u.Server, u.Identity, domain, name, u.Layer,
+				u.Share, u.Pipe, u.Outcome)] += u.Count
 		}
 		return m
 	}
@@ -68,7 +70,10 @@ func TestHostLogAndCapture(t *testing.T) {
 	// Both together, as a user has them in a folder.
 	agg, cov := observe.NewAggregator(0), new(observe.Coverage)
 	traffic, logs := observe.NewTraffic(agg, cov, observe.TrafficOptions{}), New(agg, cov, Options{})
-	for _, name := range []string{"otrf_network_empire_getsession_NetSessEnum.zip", "otrf_host_empire_getsession_NetSessEnum.zip"} {
+	for _, name := range []string{
+		"otrf_network_empire_getsession_NetSessEnum.zip",
+		"otrf_host_empire_getsession_NetSessEnum.zip",
+	} {
 		if err := traffic.ReadPath(context.Background(), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}

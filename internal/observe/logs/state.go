@@ -11,7 +11,11 @@ import (
 // LocalState adds what is new in the event logs of this host to a state directory: to today's result, after the marks
 // of the last run, or at first what is not older than since (0 is everything). It ends the Reader.
 func (l *Reader) LocalState(ctx context.Context, dir string, since time.Duration, now time.Time) error {
-	return l.intoState(dir, now, func(after observe.Marks) (observe.Marks, error) { return l.ReadLocal(ctx, since, after) })
+	return l.intoState(dir, now, func(after observe.Marks) (observe.Marks,
+		error,
+	) {
+		return l.ReadLocal(ctx, since, after)
+	})
 }
 
 func (l *Reader) intoState(dir string, now time.Time, read func(observe.Marks) (observe.Marks, error)) (err error) {

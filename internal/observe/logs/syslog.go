@@ -141,11 +141,15 @@ func (l *Reader) readJournal(ctx context.Context, r *bufio.Reader) error {
 	fields := map[string]string{}
 	end := func() {
 		if len(fields) > 0 {
-			l.journalEntry(fields["MESSAGE"], fields["SYSLOG_IDENTIFIER"], fields["__REALTIME_TIMESTAMP"], fields["_HOSTNAME"])
+			l.journalEntry(fields["MESSAGE"], fields["SYSLOG_IDENTIFIER"], fields["__REALTIME_TIMESTAMP"],
+				fields["_HOSTNAME"])
 		}
 		clear(fields)
 	}
-	wanted := map[string]bool{"MESSAGE": true, "SYSLOG_IDENTIFIER": true, "__REALTIME_TIMESTAMP": true, "_HOSTNAME": true}
+	wanted := map[string]bool{
+		"MESSAGE": true, "SYSLOG_IDENTIFIER": true, "__REALTIME_TIMESTAMP": true,
+		"_HOSTNAME": true,
+	}
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -108,7 +108,8 @@ func (w *windowsLog) event(e winEvent) {
 		w.registry(e, id)
 	case provider == providerEventlog && (id == 1102 || id == 104):
 		w.cov.Saw(e.Time())
-		w.notice(e, "log-cleared", "", "the log "+e.Channel()+" was cleared: what it held before is gone", fmt.Sprintf("event %d by %s", id, e.Text("SubjectUserName")))
+		w.notice(e, "log-cleared", "", "the log "+e.Channel()+" was cleared: what it held before is gone",
+			fmt.Sprintf("event %d by %s", id, e.Text("SubjectUserName")))
 	default:
 		w.cov.Saw(e.Time())
 	}
@@ -119,9 +120,12 @@ var counted = map[int]bool{
 	528: true, 540: true, 4624: true, 4625: true, 4657: true, 5140: true, 5145: true, 5712: true,
 	16962: true, 16963: true, 16964: true, 16965: true, 16966: true, 16967: true, 16968: true, 16969: true,
 	551: true, 1001: true, 1003: true, 1004: true, 1005: true, 1006: true, 1007: true, 1009: true, 1015: true,
-	3000: true, 3002: true, 3003: true, 3021: true, 3022: true, 3023: true, 3024: true, 3025: true, 3026: true, 3027: true, 4000: true,
-	4001: true, 4002: true, 4003: true, 4004: true, 4005: true, 4006: true, 4010: true, 4011: true, 4013: true, 4015: true,
-	4020: true, 4021: true, 4022: true, 4023: true, 4024: true, 4025: true, 4030: true, 4031: true, 4032: true, 4033: true, 4776: true,
+	3000: true, 3002: true, 3003: true, 3021: true, 3022: true, 3023: true, 3024: true, 3025: true, 3026: true,
+	3027: true, 4000: true,
+	4001: true, 4002: true, 4003: true, 4004: true, 4005: true, 4006: true, 4010: true, 4011: true, 4013: true,
+	4015: true,
+	4020: true, 4021: true, 4022: true, 4023: true, 4024: true, 4025: true, 4030: true, 4031: true, 4032: true,
+	4033: true, 4776: true,
 	6033: true, 6038: true, 8001: true, 8002: true, 8003: true, 8004: true, 8005: true, 8006: true,
 	31017: true, 31018: true, 31022: true, 31998: true, 31999: true, 32000: true, 32002: true,
 }
@@ -150,7 +154,8 @@ func (w *windowsLog) host(e winEvent) *hostSeen {
 func (w *windowsLog) row(e winEvent, layer model.Layer) model.Use {
 	t := e.Time()
 	u := model.Use{
-		Server: e.Computer(), Layer: layer, Outcome: model.Allowed, Opnum: -1, Count: 1, First: t, Last: t, Source: w.source,
+		Server: e.Computer(), Layer: layer, Outcome: model.Allowed, Opnum: -1, Count: 1, First: t, Last: t,
+		Source: w.source,
 	}
 	if e.failed() {
 		u.Outcome = model.Denied
@@ -373,15 +378,20 @@ func (w *windowsLog) rpc(e winEvent) {
 func (w *windowsLog) sam(e winEvent, id int) {
 	switch id {
 	case 16962:
-		w.notice(e, "sam-restriction", "", "remote SAM calls are checked against the built-in default descriptor", "event 16962")
+		w.notice(e, "sam-restriction", "", "remote SAM calls are checked against the built-in default descriptor",
+			"event 16962")
 	case 16963:
-		w.notice(e, "sam-restriction", "", "remote SAM calls are checked against the descriptor in the registry", "event 16963")
+		w.notice(e, "sam-restriction", "", "remote SAM calls are checked against the descriptor in the registry",
+			"event 16963")
 	case 16964:
-		w.notice(e, "sam-restriction-malformed", "", "the registry's descriptor for remote SAM calls is malformed", "event 16964")
+		w.notice(e, "sam-restriction-malformed", "", "the registry's descriptor for remote SAM calls is malformed",
+			"event 16964")
 	case 16966:
-		w.notice(e, "sam-audit-only", "", "audit only mode is on: remote SAM calls that would be denied are let through", "event 16966")
+		w.notice(e, "sam-audit-only", "",
+			"audit only mode is on: remote SAM calls that would be denied are let through", "event 16966")
 	case 16967:
-		w.notice(e, "sam-audit-off", "", "audit only mode is off: remote SAM calls are denied by the descriptor", "event 16967")
+		w.notice(e, "sam-audit-off", "", "audit only mode is off: remote SAM calls are denied by the descriptor",
+			"event 16967")
 	case 16965, 16968:
 		u := w.row(e, model.LayerCall)
 		u.Share, u.Pipe, u.Interface = "IPC$", "samr", "samr"
@@ -419,7 +429,10 @@ func (w *windowsLog) sam(e winEvent, id int) {
 }
 
 func (w *windowsLog) notice(e winEvent, id, client, what, evidence string) {
-	w.cov.Notice(model.Notice{ID: id, Time: e.Time(), Host: observe.Clip(e.Computer()), Client: observe.Clip(client), What: what, Evidence: evidence, Source: w.source})
+	w.cov.Notice(model.Notice{
+		ID: id, Time: e.Time(), Host: observe.Clip(e.Computer()), Client: observe.Clip(client),
+		What: what, Evidence: evidence, Source: w.source,
+	})
 }
 
 // close emits what still waits and notes what the logs could not show.
@@ -428,21 +441,24 @@ func (w *windowsLog) close() {
 	w.fileEnds()
 	w.gaps()
 	if w.join.unjoined > 0 {
-		w.cov.Note(fmt.Sprintf("%d uses name a logon whose event is not in the logs: turn on Audit Logon, or give the log of an earlier time", w.join.unjoined))
+		w.cov.Note(fmt.Sprintf("%d uses name a logon whose event is not in the logs: turn on Audit Logon, or give "+
+			"the log of an earlier time", w.join.unjoined))
 	}
 	for name, h := range w.hosts {
 		if !h.anyAudit {
 			continue
 		}
 		if h.checks > 0 {
-			w.cov.Note(fmt.Sprintf("%s: %d times event 4776 tells that NTLM was checked here; its version, the server that the client came to and the service are not told, and the workstation is what the client says: "+
+			w.cov.Note(fmt.Sprintf("%s: %d times event 4776 tells that NTLM was checked here; its version, the "+
+				"server that the client came to and the service are not told, and the workstation is what the client says: "+
 				"event 8004 of a domain controller names the server, 4624 of the server the version", name, h.checks))
 		}
 		const detailed, share, logon = "Audit Detailed File Share", "Audit File Share", "Audit Logon"
 		if !h.open {
 			w.cov.Note(w.missing(name, auditDetailed, detailed, "5145", "which pipes were opened is not seen"))
 		} else {
-			w.cov.Note(name + ": event 5145 tells that the share let a pipe be opened, not whether the pipe itself did nor what was called: only a capture shows that")
+			w.cov.Note(name + ": event 5145 tells that the share let a pipe be opened, not whether the pipe itself " +
+				"did nor what was called: only a capture shows that")
 			w.partly(name, auditDetailed, detailed)
 		}
 		if !h.tree {
@@ -451,7 +467,8 @@ func (w *windowsLog) close() {
 			w.partly(name, auditShare, share)
 		}
 		if !h.logons {
-			w.cov.Note(w.missing(name, auditLogon, logon, "4624 or 4625", "null sessions that opened nothing and refused logons are not seen"))
+			w.cov.Note(w.missing(name, auditLogon, logon, "4624 or 4625",
+				"null sessions that opened nothing and refused logons are not seen"))
 		} else {
 			w.partly(name, auditLogon, logon)
 		}

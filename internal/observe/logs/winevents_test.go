@@ -38,26 +38,43 @@ const nullSID, guestSID, userSID = "S-1-5-7", "S-1-5-21-1-2-3-501", "S-1-5-21-1-
 
 func madeEvents() []string {
 	return []string{
-		beat(4624, "2026-01-02T10:00:00Z", "LogonType", "3", "TargetUserSid", nullSID, "TargetUserName", "ANONYMOUS LOGON", "TargetDomainName", "NT AUTHORITY", "TargetLogonId", "0x100", "IpAddress", "10.0.0.9", "LmPackageName", "NTLM V1"),
-		beat(5140, "2026-01-02T10:00:01Z", "SubjectUserSid", nullSID, "SubjectLogonId", "0x100", "IpAddress", "10.0.0.9", "ShareName", `\\*\IPC$`),
-		beat(5145, "2026-01-02T10:00:02Z", "SubjectUserSid", nullSID, "SubjectLogonId", "0x100", "IpAddress", "10.0.0.9", "ShareName", `\\*\IPC$`, "RelativeTargetName", "samr"),
-		beat(5145, "2026-01-02T10:00:03Z", "SubjectUserSid", nullSID, "SubjectLogonId", "0x100", "IpAddress", "10.0.0.9", "ShareName", `\\*\IPC$`, "RelativeTargetName", `\PIPE\SAMR`),
+		beat(4624, "2026-01-02T10:00:00Z", "LogonType", "3", "TargetUserSid", nullSID, "TargetUserName",
+			"ANONYMOUS LOGON", "TargetDomainName", "NT AUTHORITY", "TargetLogonId", "0x100", "IpAddress", "10.0.0.9",
+			"LmPackageName", "NTLM V1"),
+		beat(5140, "2026-01-02T10:00:01Z", "SubjectUserSid", nullSID, "SubjectLogonId", "0x100", "IpAddress",
+			"10.0.0.9", "ShareName", `\\*\IPC$`),
+		beat(5145, "2026-01-02T10:00:02Z", "SubjectUserSid", nullSID, "SubjectLogonId", "0x100", "IpAddress",
+			"10.0.0.9", "ShareName", `\\*\IPC$`, "RelativeTargetName", "samr"),
+		beat(5145, "2026-01-02T10:00:03Z", "SubjectUserSid", nullSID, "SubjectLogonId", "0x100", "IpAddress",
+			"10.0.0.9", "ShareName", `\\*\IPC$`, "RelativeTargetName", `\PIPE\SAMR`),
 		// The event itself names nobody: the logon does.
-		beat(4624, "2026-01-02T11:00:00Z", "LogonType", "3", "TargetUserSid", userSID, "TargetUserName", "alice", "TargetDomainName", "CORP", "TargetLogonId", "0x200", "IpAddress", "::ffff:10.0.0.7"),
-		beat(5145, "2026-01-02T11:00:02Z", "SubjectUserSid", "S-1-0-0", "SubjectUserName", "-", "SubjectLogonId", "0x200", "IpAddress", "-", "ShareName", `\\*\IPC$`, "RelativeTargetName", "srvsvc"),
+		beat(4624, "2026-01-02T11:00:00Z", "LogonType", "3", "TargetUserSid", userSID, "TargetUserName", "alice",
+			"TargetDomainName", "CORP", "TargetLogonId", "0x200", "IpAddress", "::ffff:10.0.0.7"),
+		beat(5145, "2026-01-02T11:00:02Z", "SubjectUserSid", "S-1-0-0", "SubjectUserName", "-", "SubjectLogonId",
+			"0x200", "IpAddress", "-", "ShareName", `\\*\IPC$`, "RelativeTargetName", "srvsvc"),
 		// A logon that never uses IPC$ is no use of it.
-		beat(4624, "2026-01-02T11:05:00Z", "LogonType", "3", "TargetUserSid", userSID, "TargetUserName", "bob", "TargetDomainName", "CORP", "TargetLogonId", "0x300", "IpAddress", "10.0.0.8"),
-		beat(5140, "2026-01-02T11:05:01Z", "SubjectUserSid", userSID, "SubjectUserName", "bob", "SubjectLogonId", "0x300", "IpAddress", "10.0.0.8", "ShareName", `\\*\Data`),
+		beat(4624, "2026-01-02T11:05:00Z", "LogonType", "3", "TargetUserSid", userSID, "TargetUserName", "bob",
+			"TargetDomainName", "CORP", "TargetLogonId", "0x300", "IpAddress", "10.0.0.8"),
+		beat(5140, "2026-01-02T11:05:01Z", "SubjectUserSid", userSID, "SubjectUserName", "bob", "SubjectLogonId",
+			"0x300", "IpAddress", "10.0.0.8", "ShareName", `\\*\Data`),
 		// A logon that nobody saw.
-		beat(5145, "2026-01-02T11:06:00Z", "SubjectLogonId", "0x400", "IpAddress", "10.0.0.6", "ShareName", `\\*\IPC$`, "RelativeTargetName", "lsarpc"),
+		beat(5145, "2026-01-02T11:06:00Z", "SubjectLogonId", "0x400", "IpAddress", "10.0.0.6", "ShareName", `\\*\IPC$`,
+			"RelativeTargetName", "lsarpc"),
 		// A guest, a machine, and a refusal by the share.
-		beat(4624, "2026-01-02T12:00:00Z", "LogonType", "3", "TargetUserSid", guestSID, "TargetUserName", "Gast", "TargetDomainName", "FS1", "TargetLogonId", "0x500", "IpAddress", "10.0.0.5"),
-		beat(5145, "2026-01-02T12:00:01Z", "SubjectUserSid", guestSID, "SubjectUserName", "Gast", "SubjectDomainName", "FS1", "SubjectLogonId", "0x500", "IpAddress", "10.0.0.5", "ShareName", `\\*\IPC$`, "RelativeTargetName", "spoolss", "outcome", "failure"),
-		beat(5140, "2026-01-02T12:01:00Z", "SubjectUserSid", "S-1-5-21-1-2-3-1200", "SubjectUserName", "PC1$", "SubjectDomainName", "CORP", "SubjectLogonId", "0x600", "IpAddress", "10.0.0.4", "ShareName", `\\*\IPC$`),
+		beat(4624, "2026-01-02T12:00:00Z", "LogonType", "3", "TargetUserSid", guestSID, "TargetUserName", "Gast",
+			"TargetDomainName", "FS1", "TargetLogonId", "0x500", "IpAddress", "10.0.0.5"),
+		beat(5145, "2026-01-02T12:00:01Z", "SubjectUserSid", guestSID, "SubjectUserName", "Gast", "SubjectDomainName",
+			"FS1", "SubjectLogonId", "0x500", "IpAddress", "10.0.0.5", "ShareName", `\\*\IPC$`, "RelativeTargetName",
+			"spoolss", "outcome", "failure"),
+		beat(5140, "2026-01-02T12:01:00Z", "SubjectUserSid", "S-1-5-21-1-2-3-1200", "SubjectUserName", "PC1$",
+			"SubjectDomainName", "CORP", "SubjectLogonId", "0x600", "IpAddress", "10.0.0.4", "ShareName", `\\*\IPC$`),
 		// Refused logons, and logons of other types.
-		beat(4625, "2026-01-02T13:00:00Z", "LogonType", "3", "TargetUserSid", "S-1-0-0", "TargetUserName", "ghost", "Status", "0xc000006d", "SubStatus", "0xc0000064", "IpAddress", "10.0.0.3", "outcome", "failure"),
-		beat(4625, "2026-01-02T13:00:00Z", "LogonType", "3", "TargetUserSid", "S-1-0-0", "TargetUserName", "carol", "Status", "0xc000006d", "SubStatus", "0xc000006a", "IpAddress", "10.0.0.3", "outcome", "failure"),
-		beat(4624, "2026-01-02T13:00:01Z", "LogonType", "2", "TargetUserSid", nullSID, "TargetLogonId", "0x700", "IpAddress", "10.0.0.2"),
+		beat(4625, "2026-01-02T13:00:00Z", "LogonType", "3", "TargetUserSid", "S-1-0-0", "TargetUserName", "ghost",
+			"Status", "0xc000006d", "SubStatus", "0xc0000064", "IpAddress", "10.0.0.3", "outcome", "failure"),
+		beat(4625, "2026-01-02T13:00:00Z", "LogonType", "3", "TargetUserSid", "S-1-0-0", "TargetUserName", "carol",
+			"Status", "0xc000006d", "SubStatus", "0xc000006a", "IpAddress", "10.0.0.3", "outcome", "failure"),
+		beat(4624, "2026-01-02T13:00:01Z", "LogonType", "2", "TargetUserSid", nullSID, "TargetLogonId", "0x700",
+			"IpAddress", "10.0.0.2"),
 	}
 }
 
@@ -89,13 +106,15 @@ func TestJoinInAnyOrder(t *testing.T) {
 		if diff := cmp.Diff(first, rows); diff != "" {
 			t.Fatalf("another order, other rows:\n%s", diff)
 		}
-		if len(cov.Unreadable) > 0 || !strings.Contains(strings.Join(cov.Notes, "\n"), "1 uses name a logon whose event is not in the logs") {
+		if len(cov.Unreadable) > 0 || !strings.Contains(strings.Join(cov.Notes, "\n"),
+			"1 uses name a logon whose event is not in the logs") {
 			t.Errorf("coverage %+v", cov)
 		}
 		r.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 	}
 	for _, u := range first {
-		if u.Pipe == "samr" && (u.First.Format(time.RFC3339) != "2026-01-02T10:00:02Z" || u.Last.Format(time.RFC3339) != "2026-01-02T10:00:03Z") {
+		if u.Pipe == "samr" && (u.First.Format(time.RFC3339) != "2026-01-02T10:00:02Z" ||
+			u.Last.Format(time.RFC3339) != "2026-01-02T10:00:03Z") {
 			t.Errorf("first %v, last %v", u.First, u.Last)
 		}
 		if u.Client == "10.0.0.9" && u.Layer == model.LayerSession && !strings.Contains(u.Basis, "S-1-5-7, NTLM V1") {
@@ -106,8 +125,10 @@ func TestJoinInAnyOrder(t *testing.T) {
 
 // A logon older than the window is another logon: ids come again after a restart.
 func TestJoinExpires(t *testing.T) {
-	use := beat(5145, "2026-01-05T10:00:00Z", "SubjectLogonId", "0x200", "IpAddress", "10.0.0.6", "ShareName", `\\*\IPC$`, "RelativeTargetName", "lsarpc")
-	old := beat(4624, "2026-01-02T10:00:00Z", "LogonType", "3", "TargetUserSid", userSID, "TargetUserName", "alice", "TargetLogonId", "0x200", "IpAddress", "10.0.0.7")
+	use := beat(5145, "2026-01-05T10:00:00Z", "SubjectLogonId", "0x200", "IpAddress", "10.0.0.6", "ShareName",
+		`\\*\IPC$`, "RelativeTargetName", "lsarpc")
+	old := beat(4624, "2026-01-02T10:00:00Z", "LogonType", "3", "TargetUserSid", userSID, "TargetUserName", "alice",
+		"TargetLogonId", "0x200", "IpAddress", "10.0.0.7")
 	for _, log := range []string{old + "\n" + use, use + "\n" + old} {
 		rows, _ := readLogs(t, Options{}, log)
 		wantRows(t, rows, `10.0.0.6 > FS1 unknown [] open IPC$/lsarpc allowed x1`)
@@ -138,10 +159,12 @@ func TestJoinIsBounded(t *testing.T) {
 
 func TestOtherWindowsEvents(t *testing.T) {
 	sam := func(id int, data ...string) string {
-		return beat(id, "2026-01-02T10:00:00Z", append(data, "provider", "Microsoft-Windows-Directory-Services-SAM", "channel", "System")...)
+		return beat(id, "2026-01-02T10:00:00Z", append(data, "provider", "Microsoft-Windows-Directory-Services-SAM",
+			"channel", "System")...)
 	}
 	smb := func(id int, channel string, data ...string) string {
-		return beat(id, "2026-01-02T10:00:00Z", append(data, "provider", "Microsoft-Windows-SMBServer", "channel", "Microsoft-Windows-SMBServer/"+channel)...)
+		return beat(id, "2026-01-02T10:00:00Z", append(data, "provider", "Microsoft-Windows-SMBServer", "channel",
+			"Microsoft-Windows-SMBServer/"+channel)...)
 	}
 	rows, cov := readLogs(t, Options{}, strings.Join([]string{
 		sam(16965, "param1", nullSID, "param2", "10.0.0.1"),
@@ -152,10 +175,14 @@ func TestOtherWindowsEvents(t *testing.T) {
 		smb(3021, "Audit", "ClientName", "10.0.0.4"),
 		smb(3023, "Security", "ClientName", "10.0.0.5", "UserName", "x"),
 		smb(1009, "Security", "ClientName", "10.0.0.6"),
-		beat(5712, "2026-01-02T10:00:00Z", "SubjectUserSid", nullSID, "RemoteIpAddress", "10.0.0.7", "InterfaceUuid", "{12345778-1234-ABCD-EF00-0123456789AC}", "ProtocolSequence", "ncacn_np"),
-		beat(5712, "2026-01-02T10:00:00Z", "SubjectUserSid", nullSID, "RemoteIpAddress", "10.0.0.7", "InterfaceUuid", "{12345778-1234-ABCD-EF00-0123456789AC}", "ProtocolSequence", "ncacn_ip_tcp"),
-		beat(4657, "2026-01-02T10:00:00Z", "ObjectName", `\REGISTRY\MACHINE\SYSTEM\ControlSet001\Control\Lsa`, "ObjectValueName", "RestrictAnonymous", "NewValue", "0", "SubjectUserName", "eve"),
-		beat(4657, "2026-01-02T10:00:00Z", "ObjectName", `\REGISTRY\MACHINE\SOFTWARE\Other`, "ObjectValueName", "Other", "NewValue", "0"),
+		beat(5712, "2026-01-02T10:00:00Z", "SubjectUserSid", nullSID, "RemoteIpAddress", "10.0.0.7", "InterfaceUuid",
+			"{12345778-1234-ABCD-EF00-0123456789AC}", "ProtocolSequence", "ncacn_np"),
+		beat(5712, "2026-01-02T10:00:00Z", "SubjectUserSid", nullSID, "RemoteIpAddress", "10.0.0.7", "InterfaceUuid",
+			"{12345778-1234-ABCD-EF00-0123456789AC}", "ProtocolSequence", "ncacn_ip_tcp"),
+		beat(4657, "2026-01-02T10:00:00Z", "ObjectName", `\REGISTRY\MACHINE\SYSTEM\ControlSet001\Control\Lsa`,
+			"ObjectValueName", "RestrictAnonymous", "NewValue", "0", "SubjectUserName", "eve"),
+		beat(4657, "2026-01-02T10:00:00Z", "ObjectName", `\REGISTRY\MACHINE\SOFTWARE\Other`, "ObjectValueName", "Other",
+			"NewValue", "0"),
 		// The data of an old log have no names.
 		`{"event_id":540,"computer_name":"OLD","log_name":"Security","source_name":"Security","@timestamp":"2010-01-02T10:00:00Z","event_data":{"param1":"","param2":"","param3":"(0x0,0x43F6E)","param4":"3","param5":"NtLmSsp","param6":"NTLM","param7":"PC7","param8":"-"},"user":{"identifier":"S-1-5-7"}}`,
 		// An event's own tree, as other tools write EVTX.
@@ -203,13 +230,14 @@ func TestJSONShapes(t *testing.T) {
 		pretty = append(pretty, indented(e))
 	}
 	for name, log := range map[string]string{
-		"lines":           strings.Join(events, "\n"),
-		"Windows lines":   "\ufeff" + strings.Join(events, "\r\n") + "\r\n",
-		"array":           "[" + strings.Join(events, ",") + "]",
-		"indented array":  indented("[" + strings.Join(events, ",") + "]"),
-		"several lines":   strings.Join(pretty, "\n"),
-		"a damaged line":  events[0] + "\n" + events[3][:50] + "\n" + strings.Join(events[1:], "\n"),
-		"a line too long": events[0] + "\n" + strings.Repeat("x", maxJSONValue+1) + "\n" + strings.Join(events[1:], "\n"),
+		"lines":          strings.Join(events, "\n"),
+		"Windows lines":  "\ufeff" + strings.Join(events, "\r\n") + "\r\n",
+		"array":          "[" + strings.Join(events, ",") + "]",
+		"indented array": indented("[" + strings.Join(events, ",") + "]"),
+		"several lines":  strings.Join(pretty, "\n"),
+		"a damaged line": events[0] + "\n" + events[3][:50] + "\n" + strings.Join(events[1:], "\n"),
+		"a line too long": events[0] + "\n" + strings.Repeat("x", maxJSONValue+1) + "\n" + strings.Join(events[1:],
+			"\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows, cov := readLogs(t, Options{}, log)

@@ -62,7 +62,10 @@ var smbNotices = map[string]struct{ id, what string }{
 	"Audit 3024":       {"client-without-spn", "a client does not say which service it means (SPN)"},
 	"Audit 3025":       {"client-unknown-spn", "a client means a service (SPN) that is not this host"},
 	"Audit 3026":       {"client-empty-spn", "a client leaves the service that it means (SPN) empty"},
-	"Audit 3027":       {"client-without-signing-or-encryption", "an SMB1 client may not sign; Microsoft says that this event may be wrong both ways"},
+	"Audit 3027": {
+		"client-without-signing-or-encryption",
+		"an SMB1 client may not sign; Microsoft says that this event may be wrong both ways",
+	},
 }
 
 // smbServer handles the SMB server's channels.
@@ -81,31 +84,39 @@ func (w *windowsLog) smbServer(e winEvent, id int) {
 	case "Audit 3000", "Audit 3002":
 		u.Layer, u.Dialect, u.Basis = model.LayerNegotiate, dialectSMB1, basis+"SMB1 was used; who is not told"
 	case "Operational 1001":
-		u.Layer, u.Dialect, u.Outcome, u.Basis = model.LayerNegotiate, dialectSMB1, model.Denied, basis+"SMB1 was asked for, and is off"
+		u.Layer, u.Dialect, u.Outcome, u.Basis = model.LayerNegotiate, dialectSMB1, model.Denied,
+			basis+"SMB1 was asked for, and is off"
 	case "Audit 3021":
 		u.Layer, u.Signing, u.Basis = model.LayerNegotiate, model.SigningNone, basis+"the client cannot sign"
-		w.notice(e, "client-without-signing-or-encryption", u.Client, "a client cannot sign", "SMBServer/Audit event 3021")
+		w.notice(e, "client-without-signing-or-encryption", u.Client, "a client cannot sign",
+			"SMBServer/Audit event 3021")
 	case "Audit 3022":
 		u.Layer, u.CanEncrypt, u.Basis = model.LayerNegotiate, model.False, basis+"the client cannot encrypt"
-		w.notice(e, "client-without-signing-or-encryption", u.Client, "a client cannot encrypt", "SMBServer/Audit event 3022")
+		w.notice(e, "client-without-signing-or-encryption", u.Client, "a client cannot encrypt",
+			"SMBServer/Audit event 3022")
 	case "Operational 3023", "Security 3023":
 		u.Identity, u.Basis = model.Guest, basis+"logged on as Guest"
 	case "Security 551":
 		w.refusedSetup(e, &u, basis)
 	case "Security 1006":
-		u.Layer, u.Outcome, u.Status, u.Share = model.LayerTree, model.Denied, "STATUS_ACCESS_DENIED", cleanShare(e.Text("ShareName"))
+		u.Layer, u.Outcome, u.Status, u.Share = model.LayerTree, model.Denied, "STATUS_ACCESS_DENIED",
+			cleanShare(e.Text("ShareName"))
 		var who string
 		u.Identity, who = sidIdentity(e.Text("UserSid"), undash(e.Text("UserName")))
 		u.Account, u.Basis = accountName(u.Identity, "", e.Text("UserName")), basis+"the share refused the caller: "+who
 	case "Security 1007":
-		u.Layer, u.Outcome, u.Status, u.Share = model.LayerTree, model.Denied, "STATUS_ACCESS_DENIED", cleanShare(e.Text("ShareName"))
+		u.Layer, u.Outcome, u.Status, u.Share = model.LayerTree, model.Denied, "STATUS_ACCESS_DENIED",
+			cleanShare(e.Text("ShareName"))
 		u.Identity, u.Basis = model.Anonymous, basis+"the share refused an anonymous caller"
 	case "Security 1009":
-		u.Identity, u.Package, u.Outcome, u.Status = model.Anonymous, model.PackageAnonymous, model.Denied, "STATUS_ACCESS_DENIED"
+		u.Identity, u.Package, u.Outcome, u.Status = model.Anonymous, model.PackageAnonymous, model.Denied,
+			"STATUS_ACCESS_DENIED"
 		u.Basis = basis + "the server refused an anonymous caller"
 	case "Connectivity 4000":
-		u.Layer, u.Share, u.Basis = model.LayerTree, cleanShare(e.Text("ShareName")), basis+"a connection to a share; who is not told"
-		u.Signed, u.Encrypted = truthOf(e.Text("SigningUsed")), truthOf(e.Text("EncyptionUsed")) // as the manifest spells it
+		u.Layer, u.Share, u.Basis = model.LayerTree, cleanShare(e.Text("ShareName")),
+			basis+"a connection to a share; who is not told"
+		// as the manifest spells it
+		u.Signed, u.Encrypted = truthOf(e.Text("SigningUsed")), truthOf(e.Text("EncyptionUsed"))
 	default:
 		return
 	}

@@ -170,7 +170,8 @@ func splitEvents(data []byte, atEOF bool) (int, []byte, error) {
 	case atEOF:
 		return len(data), data[start:], nil
 	case len(data)-start > maxXMLEvent:
-		return start + len(openEvent), data[start : start+len(openEvent)], nil // too long for an event: counted as unreadable
+		// too long for an event: counted as unreadable
+		return start + len(openEvent), data[start : start+len(openEvent)], nil
 	}
 	return start, nil, nil
 }

@@ -15,8 +15,10 @@ func Short(rows []model.Use) []string {
 		if u.Schema != model.SchemaUse || u.Basis == "" || u.Source == "" || u.Last.Before(u.First) {
 			out = append(out, fmt.Sprintf("BAD ROW %+v", u))
 		}
-		what := strings.Join(slices.DeleteFunc([]string{u.Share, u.Pipe, u.Interface, u.Call}, func(s string) bool { return s == "" }), "/")
-		line := fmt.Sprintf("%s > %s %s [%s] %s %s %s %s x%d", u.Client, u.Server, u.Identity, u.Account, u.Layer, what, u.Outcome, u.Status, u.Count)
+		what := strings.Join(slices.DeleteFunc([]string{u.Share, u.Pipe, u.Interface, u.Call},
+			func(s string) bool { return s == "" }), "/")
+		line := fmt.Sprintf("%s > %s %s [%s] %s %s %s %s x%d", u.Client, u.Server, u.Identity, u.Account, u.Layer, what,
+			u.Outcome, u.Status, u.Count)
 		out = append(out, strings.Join(strings.Fields(line), " "))
 	}
 	return out

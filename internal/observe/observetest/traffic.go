@@ -158,7 +158,8 @@ const madeSession, madeIPC, madeDisk = 0x77, 1, 2
 
 // Logon makes a null session to IPC$ with the pipe srvsvc open and bound.
 func (m *Maker) Logon(t testing.TB) {
-	m.Ask(smb2.Header{Command: smb2.Negotiate}, &smb2.NegotiateRequest{Dialects: []uint16{smb2.Dialect210}}, &smb2.NegotiateResponse{Dialect: smb2.Dialect210}, 0)
+	m.Ask(smb2.Header{Command: smb2.Negotiate}, &smb2.NegotiateRequest{Dialects: []uint16{smb2.Dialect210}},
+		&smb2.NegotiateResponse{Dialect: smb2.Dialect210}, 0)
 	first, err := (&ntlm.Negotiate{Flags: ntlm.NegotiateUnicode}).Append(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -168,17 +169,28 @@ func (m *Maker) Logon(t testing.TB) {
 		t.Fatal(err)
 	}
 	id := smb2.Header{Command: smb2.SessionSetup, SessionID: madeSession}
-	m.Ask(smb2.Header{Command: smb2.SessionSetup, SessionID: madeSession}, &smb2.SessionSetupRequest{SecurityBuffer: first}, &smb2.SessionSetupResponse{}, 0xC0000016)
+	m.Ask(smb2.Header{Command: smb2.SessionSetup, SessionID: madeSession},
+		&smb2.SessionSetupRequest{SecurityBuffer: first}, &smb2.SessionSetupResponse{}, 0xC0000016)
 	m.Ask(id, &smb2.SessionSetupRequest{SecurityBuffer: last}, &smb2.SessionSetupResponse{}, 0)
 	id.Command, id.TreeID = smb2.TreeConnect, madeIPC
-	m.Ask(id, &smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\10.0.0.1\IPC$`)}, &smb2.TreeConnectResponse{ShareType: smb2.SharePipe}, 0)
+	m.Ask(id, &smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\10.0.0.1\IPC$`)},
+		&smb2.TreeConnectResponse{ShareType: smb2.SharePipe}, 0)
 	id.Command = smb2.Create
 	m.Ask(id, &smb2.CreateRequest{Name: smb2.EncodeText("srvsvc")}, &smb2.CreateResponse{FileID: smb2.FileID{1}}, 0)
-	m.Transact(t, dcerpc.TypeBind, &dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280, Contexts: []dcerpc.Context{{Abstract: dcerpc.SRVSVC, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}}}},
-		dcerpc.TypeBindAck, &dcerpc.BindAck{MaxXmit: 4280, MaxRecv: 4280, Secondary: `\PIPE\srvsvc`, Results: []dcerpc.ContextResult{{Transfer: dcerpc.NDR20}}}, 1)
+	m.Transact(t, dcerpc.TypeBind,
+		&dcerpc.Bind{
+			MaxXmit: 4280, MaxRecv: 4280,
+			Contexts: []dcerpc.Context{{Abstract: dcerpc.SRVSVC, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}}},
+		},
+		dcerpc.TypeBindAck, &dcerpc.BindAck{
+			MaxXmit: 4280, MaxRecv: 4280, Secondary: `\PIPE\srvsvc`,
+			Results: []dcerpc.ContextResult{{Transfer: dcerpc.NDR20}},
+		}, 1)
 }
 
-func (m *Maker) Transact(t testing.TB, qt dcerpc.PacketType, q dcerpc.Body, at dcerpc.PacketType, a dcerpc.Body, call uint32) {
+func (m *Maker) Transact(t testing.TB, qt dcerpc.PacketType, q dcerpc.Body, at dcerpc.PacketType, a dcerpc.Body,
+	call uint32,
+) {
 	flags := dcerpc.FlagFirst | dcerpc.FlagLast
 	in, err := dcerpc.AppendPDU(nil, dcerpc.Header{Type: qt, Flags: flags, CallID: call}, q, nil)
 	if err != nil {
@@ -189,21 +201,26 @@ func (m *Maker) Transact(t testing.TB, qt dcerpc.PacketType, q dcerpc.Body, at d
 		t.Fatal(err)
 	}
 	m.Ask(smb2.Header{Command: smb2.IOCTL, SessionID: madeSession, TreeID: madeIPC},
-		&smb2.IOCTLRequest{CtlCode: smb2.FSCTLPipeTransceive, FileID: smb2.FileID{1}, Input: in, MaxOutputResponse: 65536, Flags: smb2.IsFSCTL},
+		&smb2.IOCTLRequest{
+			CtlCode: smb2.FSCTLPipeTransceive, FileID: smb2.FileID{1}, Input: in,
+			MaxOutputResponse: 65536, Flags: smb2.IsFSCTL,
+		},
 		&smb2.IOCTLResponse{CtlCode: smb2.FSCTLPipeTransceive, FileID: smb2.FileID{1}, Output: out}, 0)
 }
 
 // Calls makes n calls of NetrServerGetInfo.
 func (m *Maker) Calls(t testing.TB, n int) {
 	for i := range n {
-		m.Transact(t, dcerpc.TypeRequest, &dcerpc.Request{Opnum: 21, Stub: make([]byte, 44)}, dcerpc.TypeResponse, &dcerpc.Response{Stub: make([]byte, 120)}, uint32(i+2))
+		m.Transact(t, dcerpc.TypeRequest, &dcerpc.Request{Opnum: 21, Stub: make([]byte, 44)}, dcerpc.TypeResponse,
+			&dcerpc.Response{Stub: make([]byte, 120)}, uint32(i+2))
 	}
 }
 
 // Copies writes and reads n pieces of 64 KiB of a file.
 func (m *Maker) Copies(n int) {
 	id := smb2.Header{Command: smb2.TreeConnect, SessionID: madeSession, TreeID: madeDisk}
-	m.Ask(id, &smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\10.0.0.1\data`)}, &smb2.TreeConnectResponse{ShareType: smb2.ShareDisk}, 0)
+	m.Ask(id, &smb2.TreeConnectRequest{Path: smb2.EncodeText(`\\10.0.0.1\data`)},
+		&smb2.TreeConnectResponse{ShareType: smb2.ShareDisk}, 0)
 	id.Command = smb2.Create
 	m.Ask(id, &smb2.CreateRequest{Name: smb2.EncodeText(`a\file.bin`)}, &smb2.CreateResponse{FileID: smb2.FileID{2}}, 0)
 	data := make([]byte, 64<<10)
@@ -213,10 +230,12 @@ func (m *Maker) Copies(n int) {
 	for i := range n {
 		if i%2 == 0 {
 			id.Command = smb2.Write
-			m.Ask(id, &smb2.WriteRequest{Data: data, Offset: uint64(i) << 16, FileID: smb2.FileID{2}}, &smb2.WriteResponse{Count: uint32(len(data))}, 0)
+			m.Ask(id, &smb2.WriteRequest{Data: data, Offset: uint64(i) << 16, FileID: smb2.FileID{2}},
+				&smb2.WriteResponse{Count: uint32(len(data))}, 0)
 		} else {
 			id.Command = smb2.Read
-			m.Ask(id, &smb2.ReadRequest{Length: uint32(len(data)), Offset: uint64(i) << 16, FileID: smb2.FileID{2}}, &smb2.ReadResponse{DataOffset: 80, Data: data}, 0)
+			m.Ask(id, &smb2.ReadRequest{Length: uint32(len(data)), Offset: uint64(i) << 16, FileID: smb2.FileID{2}},
+				&smb2.ReadResponse{DataOffset: 80, Data: data}, 0)
 		}
 	}
 }

@@ -22,7 +22,8 @@ func FactsOf(rows []model.Use) Facts {
 		switch u.Layer {
 		case model.LayerSession:
 			switch {
-			case u.Identity == model.Opaque, u.Package != "" && u.Package == model.PackageKerberos, strings.Contains(u.Basis, "Kerberos"), strings.Contains(u.Basis, "not seen"):
+			case u.Identity == model.Opaque, u.Package != "" && u.Package == model.PackageKerberos,
+				strings.Contains(u.Basis, "Kerberos"), strings.Contains(u.Basis, "not seen"):
 				// tshark's list is of NTLM
 			case u.Identity == model.Anonymous:
 				f["session, anonymous"+answer] += u.Count
@@ -87,8 +88,10 @@ type Shark struct{ Sure, Unsure Facts }
 // one field joined with commas, as peer.Fields does.
 func Tshark(fields func(filter string, names ...string) [][]string) Shark {
 	names := []string{
-		"tcp.stream", "tcp.dstport", "smb2.cmd", "smb2.flags.response", "smb2.msg_id", "smb2.nt_status", "smb2.tree", "smb2.filename",
-		"ntlmssp.messagetype", "ntlmssp.auth.username", "ntlmssp.auth.ntresponse", "dcerpc.pkt_type", "dcerpc.cn_flags", "dcerpc.cn_num_ctx_items", "dcerpc.cn_bind_to_uuid", "dcerpc.opnum",
+		"tcp.stream", "tcp.dstport", "smb2.cmd", "smb2.flags.response", "smb2.msg_id", "smb2.nt_status", "smb2.tree",
+		"smb2.filename",
+		"ntlmssp.messagetype", "ntlmssp.auth.username", "ntlmssp.auth.ntresponse", "dcerpc.pkt_type", "dcerpc.cn_flags",
+		"dcerpc.cn_num_ctx_items", "dcerpc.cn_bind_to_uuid", "dcerpc.opnum",
 		"smb.cmd", "smb.flags.response", "smb.wct", "smb.path", "smb.file",
 	}
 	s := sharkReader{Shark{Facts{}, Facts{}}, map[[2]string]question{}, map[[2]string][]string{}}
@@ -235,7 +238,8 @@ func (s *sharkReader) smb1(f frame) {
 	if paths := f["smb.path"]; len(paths) > 0 {
 		tree = paths[len(paths)-1]
 	}
-	commands := slices.DeleteFunc(slices.Clone(f["smb.cmd"]), func(c string) bool { return c == "0xff" }) // the end of a chain
+	// the end of a chain
+	commands := slices.DeleteFunc(slices.Clone(f["smb.cmd"]), func(c string) bool { return c == "0xff" })
 	for i, c := range commands {
 		switch words := f.nth("smb.wct", i, len(commands)); {
 		case c == "0x73" && (words == "13" || slices.Contains(f["ntlmssp.messagetype"], "0x00000003")): // the older form has no NTLMSSP

@@ -16,9 +16,11 @@ var withoutTCP = map[uint16]bool{
 	0x0806: true, 0x8035: true, // ARP, RARP
 	0x0842: true, 0x9000: true, // wake on LAN, loop test
 	0x8137: true, 0x809B: true, 0x80F3: true, // IPX, AppleTalk
-	0x8808: true, 0x8809: true, 0x88CC: true, 0x88F5: true, 0x88F6: true, 0x88F7: true, 0x8902: true, // 802.3 and 802.1 control, PTP
+	// 802.3 and 802.1 control, PTP
+	0x8808: true, 0x8809: true, 0x88CC: true, 0x88F5: true, 0x88F6: true, 0x88F7: true, 0x8902: true,
 	0x8863: true, 0x888E: true, 0x88C7: true, // PPPoE discovery, 802.1X, its pre-authentication
-	0x8892: true, 0x88A4: true, 0x88B8: true, 0x88BA: true, 0x88E3: true, // PROFINET, EtherCAT, GOOSE, sampled values, MRP
+	// PROFINET, EtherCAT, GOOSE, sampled values, MRP
+	0x8892: true, 0x88A4: true, 0x88B8: true, 0x88BA: true, 0x88E3: true,
 	0x887B: true, 0x88E1: true, 0x8912: true, 0x893A: true, 0x8899: true, // HomePlug, 1905.1, Realtek
 	0x88A2: true, 0x8906: true, 0x8914: true, // ATA and Fibre Channel over Ethernet
 	0x6002: true, 0x6003: true, 0x6004: true, // DEC

@@ -215,7 +215,10 @@ func (d *Decoder) ipv4(b []byte, cut int) (Segment, Reason) {
 	seg.Src.IP, seg.Dst.IP = mapped(b[12:16]), mapped(b[16:20])
 	body, missing := body(b, head, total)
 	if part := binary.BigEndian.Uint16(b[6:]); part&0x3FFF != 0 { // more fragments, or an offset
-		k := datagramKey{src: seg.Src.IP, dst: seg.Dst.IP, id: uint32(binary.BigEndian.Uint16(b[4:])), proto: b[9], version: 4}
+		k := datagramKey{
+			src: seg.Src.IP, dst: seg.Dst.IP, id: uint32(binary.BigEndian.Uint16(b[4:])), proto: b[9],
+			version: 4,
+		}
 		return d.join(seg, k, b[9], int(part&0x1FFF)*8, part&0x2000 != 0, body, missing)
 	}
 	return d.transport(seg, b[9], body, missing)
@@ -288,7 +291,9 @@ func (d *Decoder) fragmentIPv6(seg Segment, b []byte, at, total int) (Segment, R
 }
 
 // join handles a fragment, and the datagram if that is now complete.
-func (d *Decoder) join(seg Segment, k datagramKey, next byte, offset int, more bool, b []byte, missing int) (Segment, Reason) {
+func (d *Decoder) join(seg Segment, k datagramKey, next byte, offset int, more bool, b []byte, missing int) (Segment,
+	Reason,
+) {
 	if missing > 0 {
 		return Segment{}, Truncated
 	}

@@ -76,7 +76,8 @@ func TestAgainstGopacket(t *testing.T) {
 			t.Errorf("%s packet %d: %s", file, packets, why)
 			return
 		}
-		if got.Src.Port != uint16(l.SrcPort) || got.Dst.Port != uint16(l.DstPort) || got.Seq != l.Seq || got.Ack != l.Ack ||
+		if got.Src.Port != uint16(l.SrcPort) || got.Dst.Port != uint16(l.DstPort) || got.Seq != l.Seq ||
+			got.Ack != l.Ack ||
 			(got.Flags&SYN != 0) != l.SYN || (got.Flags&FIN != 0) != l.FIN || (got.Flags&RST != 0) != l.RST {
 			t.Errorf("%s packet %d: %+v, gopacket %+v", file, packets, got, l)
 		}
@@ -122,7 +123,10 @@ func TestWithoutTCP(t *testing.T) {
 	arp := append(make([]byte, 12), 8, 6, 0, 1, 8, 0, 6, 4, 0, 1)
 	stp := append(make([]byte, 12), 0, 38, 0x42, 0x42, 3, 0, 0, 0, 0, 0)
 	outer := func(gre string) []byte {
-		return serialize(t, &layers.IPv4{Version: 4, TTL: 9, Protocol: layers.IPProtocolGRE, SrcIP: []byte{127, 0, 0, 1}, DstIP: []byte{127, 0, 0, 2}}, gopacket.Payload(gre))
+		return serialize(t, &layers.IPv4{
+			Version: 4, TTL: 9, Protocol: layers.IPProtocolGRE,
+			SrcIP: []byte{127, 0, 0, 1}, DstIP: []byte{127, 0, 0, 2},
+		}, gopacket.Payload(gre))
 	}
 	for name, b := range map[string][]byte{
 		"ARP in GRE": outer("\x00\x00\x65\x58" + string(arp)), "STP in GRE": outer("\x00\x00\x65\x58" + string(stp)),
@@ -148,7 +152,10 @@ func TestTunnels(t *testing.T) {
 		return &layers.Ethernet{SrcMAC: mac, DstMAC: mac, EthernetType: t}
 	}
 	v4 := func(p layers.IPProtocol, last byte) *layers.IPv4 {
-		return &layers.IPv4{Version: 4, TTL: 9, Protocol: p, SrcIP: []byte{127, 0, 0, last}, DstIP: []byte{127, 0, 0, 99}}
+		return &layers.IPv4{
+			Version: 4, TTL: 9, Protocol: p, SrcIP: []byte{127, 0, 0, last},
+			DstIP: []byte{127, 0, 0, 99},
+		}
 	}
 	v6 := func(p layers.IPProtocol) *layers.IPv6 {
 		return &layers.IPv6{Version: 6, HopLimit: 9, NextHeader: p, SrcIP: make([]byte, 16), DstIP: make([]byte, 16)}
@@ -156,27 +163,56 @@ func TestTunnels(t *testing.T) {
 	tcp := &layers.TCP{SrcPort: 40000, DstPort: 445, Seq: 7, ACK: true}
 	load := gopacket.Payload("\xfeSMB, and more than Ethernet pads")
 	for name, b := range map[string][]byte{
-		"plain":     serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"ipv6":      serialize(t, eth(layers.EthernetTypeIPv6), v6(layers.IPProtocolTCP), tcp, load),
-		"two vlans": serialize(t, eth(layers.EthernetTypeQinQ), &layers.Dot1Q{VLANIdentifier: 1, Type: layers.EthernetTypeDot1Q}, &layers.Dot1Q{VLANIdentifier: 2, Type: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
-		"ip in ip":  serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolIPv4, 3), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"gre":       serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
-		"vxlan": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 4789}, &layers.VXLAN{ValidIDFlag: true, VNI: 5},
+		"plain": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"ipv6":  serialize(t, eth(layers.EthernetTypeIPv6), v6(layers.IPProtocolTCP), tcp, load),
+		"two vlans": serialize(t, eth(layers.EthernetTypeQinQ),
+			&layers.Dot1Q{VLANIdentifier: 1, Type: layers.EthernetTypeDot1Q},
+			&layers.Dot1Q{VLANIdentifier: 2, Type: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
+		"ip in ip": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolIPv4, 3), v4(layers.IPProtocolTCP,
+			1), tcp, load),
+		"gre": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3),
+			&layers.GRE{Protocol: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
+		"vxlan": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3),
+			&layers.UDP{SrcPort: 1, DstPort: 4789}, &layers.VXLAN{ValidIDFlag: true, VNI: 5},
 			eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"pppoe":    serialize(t, eth(layers.EthernetTypePPPoESession), &layers.PPPoE{Version: 1, Type: 1, Length: 40 + 34 + 2}, &layers.PPP{PPPType: layers.PPPTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load),
-		"mpls":     serialize(t, eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 1, StackBottom: true, TTL: 9}, v4(layers.IPProtocolTCP, 1), tcp, load),
-		"0x9100":   tagged(0x9100, serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load)),
-		"llc":      tagged(0x8100, snap(serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load))),
-		"bridged":  serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: etherBridged}, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"erspan 1": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: greERSPAN}, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"erspan 2": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: greERSPAN, SeqPresent: true}, gopacket.Payload("\x10\x05\x00\x01\x00\x00\x00\x00"), eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"erspan 3": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), &layers.GRE{Protocol: greERSPAN3, SeqPresent: true}, gopacket.Payload("\x20\x05\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01platform"), eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"geneve":   serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 6081}, gopacket.Payload("\x01\x00\x65\x58\x00\x00\x01\x00opts"), eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"gtp":      serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 2152}, gopacket.Payload("\x34\xff\x00\x00\x00\x00\x00\x01\x00\x00\x00\x85\x01ab\x00"), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"teredo":   serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 3544}, gopacket.Payload("\x00\x01\x00\x0012345678\x00\x00\x00ppiiii"), v6(layers.IPProtocolTCP), tcp, load),
-		"tzsp":     serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 37008}, gopacket.Payload("\x01\x00\x00\x01\x0a\x01\x2a\x00\x01"), eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"pptp":     serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3), gopacket.Payload("\x30\x81\x88\x0b\x00\x40\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\xff\x03\x00\x21"), v4(layers.IPProtocolTCP, 1), tcp, load),
-		"pseudowire": serialize(t, eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 1, TTL: 9}, &layers.MPLS{Label: 2, StackBottom: true, TTL: 9}, gopacket.Payload("\x00\x00\x00\x00"),
+		"pppoe": serialize(t, eth(layers.EthernetTypePPPoESession),
+			&layers.PPPoE{Version: 1, Type: 1, Length: 40 + 34 + 2}, &layers.PPP{PPPType: layers.PPPTypeIPv4},
+			v4(layers.IPProtocolTCP, 1), tcp, load),
+		"mpls": serialize(t, eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 1, StackBottom: true, TTL: 9},
+			v4(layers.IPProtocolTCP, 1), tcp, load),
+		"0x9100": tagged(0x9100, serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3),
+			&layers.GRE{Protocol: layers.EthernetTypeIPv4}, v4(layers.IPProtocolTCP, 1), tcp, load)),
+		"llc": tagged(0x8100, snap(serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp,
+			load))),
+		"bridged": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3),
+			&layers.GRE{Protocol: etherBridged}, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"erspan 1": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3),
+			&layers.GRE{Protocol: greERSPAN}, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"erspan 2": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3),
+			&layers.GRE{Protocol: greERSPAN, SeqPresent: true}, gopacket.Payload("\x10\x05\x00\x01\x00\x00\x00\x00"),
+			eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"erspan 3": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3),
+			&layers.GRE{Protocol: greERSPAN3, SeqPresent: true},
+			gopacket.Payload("\x20\x05\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01platform"), eth(layers.EthernetTypeIPv4),
+			v4(layers.IPProtocolTCP, 1), tcp, load),
+		"geneve": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3),
+			&layers.UDP{SrcPort: 1, DstPort: 6081}, gopacket.Payload("\x01\x00\x65\x58\x00\x00\x01\x00opts"),
+			eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"gtp": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3),
+			&layers.UDP{SrcPort: 1, DstPort: 2152},
+			gopacket.Payload("\x34\xff\x00\x00\x00\x00\x00\x01\x00\x00\x00\x85\x01ab\x00"), v4(layers.IPProtocolTCP, 1),
+			tcp, load),
+		"teredo": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3),
+			&layers.UDP{SrcPort: 1, DstPort: 3544}, gopacket.Payload("\x00\x01\x00\x0012345678\x00\x00\x00ppiiii"),
+			v6(layers.IPProtocolTCP), tcp, load),
+		"tzsp": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolUDP, 3),
+			&layers.UDP{SrcPort: 1, DstPort: 37008}, gopacket.Payload("\x01\x00\x00\x01\x0a\x01\x2a\x00\x01"),
+			eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
+		"pptp": serialize(t, eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolGRE, 3),
+			gopacket.Payload("\x30\x81\x88\x0b\x00\x40\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\xff\x03\x00\x21"),
+			v4(layers.IPProtocolTCP, 1), tcp, load),
+		"pseudowire": serialize(t, eth(layers.EthernetTypeMPLSUnicast), &layers.MPLS{Label: 1, TTL: 9},
+			&layers.MPLS{Label: 2, StackBottom: true, TTL: 9}, gopacket.Payload("\x00\x00\x00\x00"),
 			eth(layers.EthernetTypeIPv4), v4(layers.IPProtocolTCP, 1), tcp, load),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,7 +229,8 @@ func TestTunnels(t *testing.T) {
 }
 
 func TestFragments(t *testing.T) {
-	tcp := serialize(t, &layers.TCP{SrcPort: 40000, DstPort: 445, Seq: 7}, gopacket.Payload(bytes.Repeat([]byte("x"), 3000)))
+	tcp := serialize(t, &layers.TCP{SrcPort: 40000, DstPort: 445, Seq: 7},
+		gopacket.Payload(bytes.Repeat([]byte("x"), 3000)))
 	frag := func(from, to int, more layers.IPv4Flag) []byte {
 		return serialize(t, &layers.IPv4{
 			Version: 4, TTL: 9, Id: 5, Flags: more, FragOffset: uint16(from / 8), Protocol: layers.IPProtocolTCP,
@@ -201,7 +238,10 @@ func TestFragments(t *testing.T) {
 		}, gopacket.Payload(tcp[from:to]))
 	}
 	var d Decoder
-	for i, b := range [][]byte{frag(0, 1480, layers.IPv4MoreFragments), frag(1480, 2960, layers.IPv4MoreFragments), frag(2960, len(tcp), 0)} {
+	for i, b := range [][]byte{
+		frag(0, 1480, layers.IPv4MoreFragments), frag(1480, 2960, layers.IPv4MoreFragments),
+		frag(2960, len(tcp), 0),
+	} {
 		s, why := d.Decode(layers.LinkTypeRaw, b, len(b))
 		if i < 2 && why != Held {
 			t.Errorf("fragment %d: %q", i, why)

@@ -88,7 +88,8 @@ func (d *Decoder) gre(b []byte, cut int) (Segment, Reason) {
 	}
 	flags, version, proto := b[0], b[1]&7, binary.BigEndian.Uint16(b[2:])
 	at := 4
-	for _, option := range []bool{flags&(checksum|routing) != 0, flags&key != 0, flags&sequence != 0, version == 1 && b[1]&ack != 0} {
+	for _, option := range []bool{flags&(checksum|routing) != 0, flags&key != 0, flags&sequence != 0, version == 1 &&
+		b[1]&ack != 0} {
 		if option {
 			at += 4
 		}

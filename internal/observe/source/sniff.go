@@ -84,7 +84,10 @@ var compressions = []struct {
 	magic, name string
 	windowed    bool
 }{
-	{"\x1f\x8b", "gzip", false}, {"\xfd7zXZ\x00", "xz", true}, {"\x28\xb5\x2f\xfd", "zstd", true}, {"BZh", "bzip2", false},
+	{"\x1f\x8b", "gzip", false},
+	{"\xfd7zXZ\x00", "xz", true},
+	{"\x28\xb5\x2f\xfd", "zstd", true},
+	{"BZh", "bzip2", false},
 }
 
 // Describe returns what an unsupported file is, and what to do about it; empty if unknown.
@@ -97,17 +100,20 @@ func Describe(head []byte) (what, hint string) {
 	for _, c := range compressions {
 		if bytes.HasPrefix(head, []byte(c.magic)) {
 			if c.windowed {
-				return fmt.Sprintf("compressed with %s, and cut, damaged or made for a window of more than %d MiB, so that nothing known could be unpacked from it",
+				return fmt.Sprintf("compressed with %s, and cut, damaged or made for a window of more than %d MiB, "+
+					"so that nothing known could be unpacked from it",
 					c.name, maxExpansion>>20), ""
 			}
-			return "compressed with " + c.name + ", and cut or damaged before anything known could be unpacked from it", ""
+			return "compressed with " + c.name + ", and cut or damaged before anything known could be unpacked from it",
+				""
 		}
 	}
 	switch {
 	case len(head) == 0:
 		return "empty", ""
 	case isETL(head):
-		return "an event trace (ETL)", "pktmon etl2pcap FILE, or Microsoft's etl2pcapng, makes a capture of it if packets are in it"
+		return "an event trace (ETL)",
+			"pktmon etl2pcap FILE, or Microsoft's etl2pcapng, makes a capture of it if packets are in it"
 	case IsArchive(head):
 		return "a zip archive", "name it as a file"
 	}
@@ -123,5 +129,6 @@ func isETL(b []byte) bool {
 		return false
 	}
 	size := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
-	return size >= 1<<10 && size <= 16<<20 && size%(1<<10) == 0 && b[header+3] == 0xC0 && (b[header+2] == 1 || b[header+2] == 2)
+	return size >= 1<<10 && size <= 16<<20 && size%(1<<10) == 0 && b[header+3] == 0xC0 &&
+		(b[header+2] == 1 || b[header+2] == 2)
 }

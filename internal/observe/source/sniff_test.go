@@ -55,10 +55,13 @@ func TestDescribe(t *testing.T) {
 	copy(etl[1:], []byte{0x10}) // 4 KiB
 	etl[0x4A], etl[0x4B] = 2, 0xC0
 	for head, want := range map[string]string{
-		"": "empty", "snoop\x00\x00\x00\x00": "a snoop capture", "GMBU\x00": "a Network Monitor capture", "\x04\x22\x4d\x18": "compressed with lz4",
-		"BZh91AY": "compressed with bzip2, and cut or damaged before anything known could be unpacked from it", string(etl): "an event trace (ETL)",
-		"\x28\xb5\x2f\xfd": "compressed with zstd, and cut, damaged or made for a window of more than 64 MiB, so that nothing known could be unpacked from it",
-		"PK\x03\x04":       "a zip archive", "hello": "",
+		"": "empty", "snoop\x00\x00\x00\x00": "a snoop capture", "GMBU\x00": "a Network Monitor capture",
+		"\x04\x22\x4d\x18": "compressed with lz4",
+		"BZh91AY":          "compressed with bzip2, and cut or damaged before anything known could be unpacked from it",
+		string(etl):        "an event trace (ETL)",
+		"\x28\xb5\x2f\xfd": "compressed with zstd, and cut, damaged or made for a window of more than 64 MiB, so " +
+			"that nothing known could be unpacked from it",
+		"PK\x03\x04": "a zip archive", "hello": "",
 	} {
 		if what, _ := Describe([]byte(head)); what != want {
 			t.Errorf("%q is %q, want %q", head, what, want)

@@ -56,7 +56,8 @@ func TestManyMembers(t *testing.T) {
 		for range 2 {
 			err := f.Read(t.Context(), func(_ context.Context, name string, r io.Reader) error {
 				b, err := io.ReadAll(r)
-				if string(b) != fmt.Sprint(i) || name != fmt.Sprintf("%d.json", i) && name != "a.zip!"+fmt.Sprintf("%d.json", i) {
+				if string(b) != fmt.Sprint(i) || name != fmt.Sprintf("%d.json", i) && name != "a.zip!"+
+					fmt.Sprintf("%d.json", i) {
 					return fmt.Errorf("%s holds %q: %w", name, b, err)
 				}
 				return err
@@ -172,7 +173,10 @@ func TestPeek(t *testing.T) {
 // TestTwins finds the same bytes under another name, and packed.
 func TestTwins(t *testing.T) {
 	file := func(name, data string) *File {
-		return &File{Path: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(data)), nil }}
+		return &File{Path: name, Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(data)),
+				nil
+		}}
 	}
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
@@ -183,7 +187,14 @@ func TestTwins(t *testing.T) {
 	}
 	var twins Twins
 	for _, c := range []struct{ name, data, same string }{
-		{"a", long, ""}, {"b", long + "y", ""}, {"c", long, "a"}, {"d", packed.String(), "a"}, {"e", "short", ""}, {"f", "short", "e"}, {"g", "", ""}, {"h", "", ""},
+		{"a", long, ""},
+		{"b", long + "y", ""},
+		{"c", long, "a"},
+		{"d", packed.String(), "a"},
+		{"e", "short", ""},
+		{"f", "short", "e"},
+		{"g", "", ""},
+		{"h", "", ""},
 	} {
 		if same := twins.Of(file(c.name, c.data)); same != c.same {
 			t.Errorf("%s is the same as %q, want %q", c.name, same, c.same)
