@@ -25,9 +25,15 @@ func toldOf(claims map[string]string) (n int) {
 func TestBadNetworks(t *testing.T) {
 	t.Parallel()
 	s := peer.StartSamba(t, peer.Config{Address: "127.76.1.1", Users: []string{"alice"}})
-	patient := Options{Host: 5 * time.Minute, Timeouts: smb.Timeouts{Connect: time.Minute, Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: 2 * time.Minute, Call: 2 * time.Minute}}
+	patient := Options{Host: 5 * time.Minute, Timeouts: smb.Timeouts{
+		Connect: time.Minute, Negotiate: time.Minute,
+		Session: time.Minute, Tree: time.Minute, Open: 2 * time.Minute, Call: 2 * time.Minute,
+	}}
 	brief := patient // where nothing but a wait tells that there is no answer
-	brief.Timeouts = smb.Timeouts{Connect: time.Second, Negotiate: time.Second, Session: 5 * time.Second, Tree: 5 * time.Second, Open: 5 * time.Second, Call: 5 * time.Second}
+	brief.Timeouts = smb.Timeouts{
+		Connect: time.Second, Negotiate: time.Second, Session: 5 * time.Second,
+		Tree: 5 * time.Second, Open: 5 * time.Second, Call: 5 * time.Second,
+	}
 	far := patient
 	far.Dial = dialFar
 	direct := scanAddress(t, s.Addr(), patient)
@@ -42,37 +48,85 @@ func TestBadNetworks(t *testing.T) {
 		long bool
 		want func(*model.Scan) bool
 	}{
-		{name: "nothing is bad", net: &peer.Badnet{}, long: true, want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) }},
-		{name: "reset after 2000 bytes", net: &peer.Badnet{CutAfter: 2000, Reset: true}, want: func(r *model.Scan) bool { return r.Partial && strings.Contains(r.Reason, "partial: ") }},
-		{name: "ended after 2000 bytes", net: &peer.Badnet{CutAfter: 2000}, long: true, want: func(r *model.Scan) bool { return r.Partial }},
+		{name: "nothing is bad", net: &peer.Badnet{}, long: true, want: func(r *model.Scan) bool {
+			return !r.Partial &&
+				toldOf(words(r)) == toldOf(said)
+		}},
+		{
+			name: "reset after 2000 bytes", net: &peer.Badnet{CutAfter: 2000, Reset: true},
+			want: func(r *model.Scan) bool { return r.Partial && strings.Contains(r.Reason, "partial: ") },
+		},
+		{
+			name: "ended after 2000 bytes", net: &peer.Badnet{CutAfter: 2000}, long: true,
+			want: func(r *model.Scan) bool { return r.Partial },
+		},
 		{name: "reset after 6000 bytes", net: &peer.Badnet{CutAfter: 6000, Reset: true}, long: true},
 		{name: "ended after 20000 bytes", net: &peer.Badnet{CutAfter: 20000}, long: true},
-		{name: "reset after 300 bytes", net: &peer.Badnet{CutAfter: 300, Reset: true}, want: func(r *model.Scan) bool { return r.Verdict != model.Exposed }},
-		{name: "reset after 100 bytes", net: &peer.Badnet{CutAfter: 100, Reset: true}, long: true, want: func(r *model.Scan) bool { return r.Verdict != model.Exposed }},
-		{name: "one connection at a time", net: &peer.Badnet{MaxOpen: 1}, want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) }},
-		{name: "two connections at a time", net: &peer.Badnet{MaxOpen: 2}, long: true, want: func(r *model.Scan) bool { return !r.Partial }},
-		{name: "banned after a failed logon, refused", net: &peer.Badnet{BanOnFailure: true}, want: func(r *model.Scan) bool {
-			return r.Verdict == model.Exposed && r.Partial && strings.Contains(r.Banned, "--no-guest")
-		}},
-		{name: "banned after a failed logon, reset", net: &peer.Badnet{BanOnFailure: true, Ban: peer.BanResets}, long: true, want: func(r *model.Scan) bool {
-			return r.Verdict == model.Exposed && r.Partial
-		}},
-		{name: "banned after a failed logon, mute", net: &peer.Badnet{BanOnFailure: true, Ban: peer.BanIsMute}, o: brief, long: true, want: func(r *model.Scan) bool {
-			return r.Verdict == model.Exposed && r.Partial
-		}},
-		{name: "far, two connections at a time", net: &peer.Badnet{MaxOpen: 2}, o: far, want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) }},
-		{name: "far, one connection at a time", net: &peer.Badnet{MaxOpen: 1}, o: far, long: true, want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) }},
-		{name: "far, reset after 2000 bytes", net: &peer.Badnet{CutAfter: 2000, Reset: true}, o: far, long: true, want: func(r *model.Scan) bool { return r.Partial }},
+		{
+			name: "reset after 300 bytes", net: &peer.Badnet{CutAfter: 300, Reset: true},
+			want: func(r *model.Scan) bool { return r.Verdict != model.Exposed },
+		},
+		{
+			name: "reset after 100 bytes", net: &peer.Badnet{CutAfter: 100, Reset: true}, long: true,
+			want: func(r *model.Scan) bool { return r.Verdict != model.Exposed },
+		},
+		{
+			name: "one connection at a time", net: &peer.Badnet{MaxOpen: 1},
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+		},
+		{
+			name: "two connections at a time", net: &peer.Badnet{MaxOpen: 2}, long: true,
+			want: func(r *model.Scan) bool { return !r.Partial },
+		},
+		{
+			name: "banned after a failed logon, refused", net: &peer.Badnet{BanOnFailure: true},
+			want: func(r *model.Scan) bool {
+				return r.Verdict == model.Exposed && r.Partial && strings.Contains(r.Banned, "--no-guest")
+			},
+		},
+		{
+			name: "banned after a failed logon, reset", net: &peer.Badnet{BanOnFailure: true, Ban: peer.BanResets},
+			long: true, want: func(r *model.Scan) bool {
+				return r.Verdict == model.Exposed && r.Partial
+			},
+		},
+		{
+			name: "banned after a failed logon, mute", net: &peer.Badnet{BanOnFailure: true, Ban: peer.BanIsMute},
+			o: brief, long: true, want: func(r *model.Scan) bool {
+				return r.Verdict == model.Exposed && r.Partial
+			},
+		},
+		{
+			name: "far, two connections at a time", net: &peer.Badnet{MaxOpen: 2}, o: far,
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+		},
+		{
+			name: "far, one connection at a time", net: &peer.Badnet{MaxOpen: 1}, o: far, long: true,
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+		},
+		{
+			name: "far, reset after 2000 bytes", net: &peer.Badnet{CutAfter: 2000, Reset: true}, o: far, long: true,
+			want: func(r *model.Scan) bool { return r.Partial },
+		},
 		{name: "far, ended after 20000 bytes", net: &peer.Badnet{CutAfter: 20000}, o: far, long: true},
-		{name: "far, banned after a failed logon, reset", net: &peer.Badnet{BanOnFailure: true, Ban: peer.BanResets}, o: far, want: func(r *model.Scan) bool {
-			return r.Verdict == model.Exposed && r.Partial && strings.Contains(r.Banned, "--no-guest")
-		}},
+		{
+			name: "far, banned after a failed logon, reset", net: &peer.Badnet{BanOnFailure: true, Ban: peer.BanResets},
+			o: far, want: func(r *model.Scan) bool {
+				return r.Verdict == model.Exposed && r.Partial && strings.Contains(r.Banned, "--no-guest")
+			},
+		},
 		{name: "banned after three connections", net: &peer.Badnet{BanAfter: 3}, long: true},
 		{name: "mute", net: &peer.Badnet{Mute: true}, o: brief, want: func(r *model.Scan) bool {
 			return r.Verdict == model.VerdictInconclusive && strings.Contains(r.Reason, "timed out")
 		}},
-		{name: "50 ms each way", net: &peer.Badnet{Delay: 50 * time.Millisecond}, long: true, want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) }},
-		{name: "20 kB a second", net: &peer.Badnet{Rate: 20_000}, long: true, want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) }},
+		{
+			name: "50 ms each way", net: &peer.Badnet{Delay: 50 * time.Millisecond}, long: true,
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+		},
+		{
+			name: "20 kB a second", net: &peer.Badnet{Rate: 20_000}, long: true,
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+		},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			if x.long {
@@ -89,9 +143,11 @@ func TestBadNetworks(t *testing.T) {
 				}
 			}
 			told, all := toldOf(now), toldOf(said)
-			t.Logf("%s, partial %v, %d of %d claims told, %d connections: %s", r.Verdict, r.Partial, told, all, x.net.Connections(), r.Reason)
+			t.Logf("%s, partial %v, %d of %d claims told, %d connections: %s", r.Verdict, r.Partial, told, all,
+				x.net.Connections(), r.Reason)
 			if 2*told < all && r.Verdict != model.VerdictInconclusive && r.Verdict != model.Unreachable && !r.Partial {
-				t.Errorf("%d of %d claims were lost, and it is %s without a word: %s", all-told, all, r.Verdict, r.Reason)
+				t.Errorf("%d of %d claims were lost, and it is %s without a word: %s", all-told, all, r.Verdict,
+					r.Reason)
 			}
 			if x.want != nil && !x.want(r) {
 				t.Errorf("%s, partial %v, banned %q: %s", r.Verdict, r.Partial, r.Banned, r.Reason)

@@ -38,6 +38,7 @@ func (h *host) suspect(err error) model.Identity {
 
 // banned describes that connections failed after a refused logon.
 func banned(who model.Identity, err error) string {
-	return fmt.Sprintf("no connection since the logon of %s was refused (%s): the server seems to ban addresses after failed logons; "+
+	return fmt.Sprintf("no connection since the logon of %s was refused (%s): the server seems to ban addresses "+
+		"after failed logons; "+
 		"--no-guest and --no-unknown-user make none", who, plain(err))
 }

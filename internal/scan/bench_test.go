@@ -279,7 +279,8 @@ func BenchmarkAgainstRpcclient(b *testing.B) {
 	b.Run("rpcclient", func(b *testing.B) {
 		for b.Loop() {
 			began := time.Now()
-			a := peer.Client{}.RPC(b, server.Addr(), "enumdomusers", "lookupsids "+strings.Join(sids, " "), "netshareenum")
+			a := peer.Client{}.RPC(b, server.Addr(), "enumdomusers", "lookupsids "+strings.Join(sids, " "),
+				"netshareenum")
 			theirs, waited = theirs+a.CPU, waited+time.Since(began)
 			runs++
 		}
@@ -287,7 +288,10 @@ func BenchmarkAgainstRpcclient(b *testing.B) {
 	})
 	for _, hosts := range []int{1, 64, 1024} {
 		b.Run(fmt.Sprintf("scan/hosts=%d", hosts), func(b *testing.B) {
-			s, err := New(Options{NoGuest: true, NoUnknownUser: true, Concurrency: manyAtOnce, Retries: 1, Timeouts: unhurried, Host: 10 * time.Minute})
+			s, err := New(Options{
+				NoGuest: true, NoUnknownUser: true, Concurrency: manyAtOnce, Retries: 1,
+				Timeouts: unhurried, Host: 10 * time.Minute,
+			})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -300,7 +304,8 @@ func BenchmarkAgainstRpcclient(b *testing.B) {
 			b.ReportMetric(ours, "cpu-µs/host")
 			if runs > 0 {
 				b.ReportMetric(float64(theirs.Microseconds())/float64(runs)/ours, "times-cheaper")
-				b.ReportMetric(b.Elapsed().Seconds()/float64(hosts*b.N)/(waited.Seconds()/float64(runs)), "times-their-wall")
+				b.ReportMetric(b.Elapsed().Seconds()/float64(hosts*b.N)/(waited.Seconds()/float64(runs)),
+					"times-their-wall")
 			}
 		})
 	}
@@ -309,7 +314,8 @@ func BenchmarkAgainstRpcclient(b *testing.B) {
 // unhurried waits for a server that has to share its machine with whatever else runs there: the benchmarks of processor time
 // do not depend on how long an answer takes.
 var unhurried = smb.Timeouts{
-	Connect: time.Minute, Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: time.Minute, Call: time.Minute,
+	Connect: time.Minute, Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: time.Minute,
+	Call: time.Minute,
 }
 
 // manyAtOnce bounds how many hosts are asked at a time when one Samba server plays them all: its helpers have some 20
@@ -330,7 +336,9 @@ func BenchmarkDistance(b *testing.B) {
 	b.Cleanup(func() { server.Close() })
 	for _, quick := range []bool{true, false} {
 		b.Run(fmt.Sprintf("quick=%v", quick), func(b *testing.B) {
-			s, err := New(Options{Quick: quick, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			s, err := New(Options{Quick: quick, Dial: func(ctx context.Context, network, address string) (net.Conn,
+				error,
+			) {
 				if err := sleep(ctx, 2*away); err != nil {
 					return nil, err
 				}

@@ -48,7 +48,8 @@ func (h *host) contradictions() (out []string) {
 			first = &h.greetings[i]
 		}
 		if g.offered > 1 && h.o.Dialects == nil && best > g.dialect {
-			add("the server chose %s where every dialect was offered, and speaks %s where that alone is", g.dialect, best)
+			add("the server chose %s where every dialect was offered, and speaks %s where that alone is", g.dialect,
+				best)
 		}
 		if g.guid != first.guid {
 			add("the server has another GUID on another connection")

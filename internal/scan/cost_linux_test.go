@@ -47,7 +47,8 @@ func BenchmarkServerCost(b *testing.B) {
 		{"rpcclient", func(s *peer.Samba) {
 			peer.Client{}.RPC(b, s.Addr(), "enumdomusers", "lsaquery", "netshareenum")
 		}},
-		{"script", rpc("lsaquery", "srvinfo", "querydominfo", "enumdomusers", "enumdomgroups", "enumalsgroups builtin", "getdompwinfo",
+		{"script", rpc("lsaquery", "srvinfo", "querydominfo", "enumdomusers", "enumdomgroups", "enumalsgroups builtin",
+			"getdompwinfo",
 			"netshareenumall", "lookupsids S-1-5-32-544", "enumprinters", "querydispinfo")},
 		{"quick", scanWith(b, Options{Quick: true})},
 		{"scan", scanWith(b, Options{})},

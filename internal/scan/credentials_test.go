@@ -32,7 +32,10 @@ func asAlice(t *testing.T, name, address string, o Options) model.IdentityResult
 	if o.User == nil {
 		o.User = bound
 	}
-	o.Host, o.Timeouts = 5*time.Minute, smb.Timeouts{Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: time.Minute, Call: time.Minute}
+	o.Host, o.Timeouts = 5*time.Minute, smb.Timeouts{
+		Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute,
+		Open: time.Minute, Call: time.Minute,
+	}
 	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +67,8 @@ func answersOf(account string, count *atomic.Int32) func(int, []byte) []byte {
 // Credentials go to a server that requires signing and is who was named, and to nobody else.
 func TestCredentialsAreHeldBack(t *testing.T) {
 	t.Parallel()
-	signing := peer.StartSamba(t, peer.Config{Address: "127.47.5.1", Global: []string{"server signing = mandatory", "netbios name = FILES1"}})
+	signing := peer.StartSamba(t,
+		peer.Config{Address: "127.47.5.1", Global: []string{"server signing = mandatory", "netbios name = FILES1"}})
 	lax := peer.StartSamba(t, peer.Config{Address: "127.47.5.2", Global: []string{"server min protocol = NT1"}})
 	unbound := func(targets.Target) (smb.Authenticator, error) {
 		return ntlm.NewUser("alice", "", peer.Password, ntlm.Options{}), nil
@@ -80,9 +84,24 @@ func TestCredentialsAreHeldBack(t *testing.T) {
 		{"signing required", "files1", signing.Addr(), Options{}, false, model.Allowed, "", true},
 		{"by address", signing.Addr(), signing.Addr(), Options{}, false, model.Allowed, "", true},
 		{"another name", "files2", signing.Addr(), Options{}, false, model.NotTested, "not files2", false},
-		{"signing not required", lax.Addr(), lax.Addr(), Options{}, false, model.NotTested, "does not require signing", false},
-		{"SMB1", lax.Addr(), lax.Addr(), Options{Dialects: []smb.Dialect{smb.SMB1}}, false, model.NotTested, "SMB1", false},
-		{"signing not required, with the user's word", lax.Addr(), lax.Addr(), Options{User: unbound}, false, model.Allowed, "", true},
+		{
+			"signing not required", lax.Addr(), lax.Addr(),
+			Options{},
+			false, model.NotTested, "does not require signing",
+			false,
+		},
+		{
+			"SMB1", lax.Addr(), lax.Addr(),
+			Options{Dialects: []smb.Dialect{smb.SMB1}},
+			false, model.NotTested, "SMB1",
+			false,
+		},
+		{
+			"signing not required, with the user's word", lax.Addr(), lax.Addr(),
+			Options{User: unbound},
+			false,
+			model.Allowed, "", true,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var sent atomic.Int32
@@ -101,11 +120,15 @@ func TestCredentialsAreHeldBack(t *testing.T) {
 	}
 	t.Run("out of a range", func(t *testing.T) {
 		for _, allowed := range []bool{false, true} {
-			s, err := New(Options{User: bound, UserInRanges: allowed, NoGuest: true, NoUnknownUser: true, Host: 5 * time.Minute})
+			s, err := New(Options{
+				User: bound, UserInRanges: allowed, NoGuest: true, NoUnknownUser: true,
+				Host: 5 * time.Minute,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := s.Host(t.Context(), targets.Target{Name: signing.Address, Addr: netip.MustParseAddrPort(signing.Addr()), Ranged: true})
+			r := s.Host(t.Context(),
+				targets.Target{Name: signing.Address, Addr: netip.MustParseAddrPort(signing.Addr()), Ranged: true})
 			got := r.Identities[len(r.Identities)-1]
 			if want := map[bool]model.Outcome{false: model.NotTested, true: model.Allowed}[allowed]; got.Session.Outcome != want {
 				t.Errorf("allowed %v: %+v", allowed, got.Session)
@@ -141,8 +164,10 @@ func TestUnsignedAnswerIsLeft(t *testing.T) {
 		return count(n, m)
 	}
 	for i, dialects := range [][]smb.Dialect{nil, {smb.SMB302}, {smb.SMB210}} {
-		got := asAlice(t, "", p.start(t, net.JoinHostPort("127.47.6."+string(rune('7'+i)), "0")), Options{Dialects: dialects})
-		if got.Tree.Outcome == model.Allowed || len(got.Pipes) > 0 || !strings.Contains(got.Session.Detail+got.Tree.Detail, "signed") {
+		got := asAlice(t, "", p.start(t, net.JoinHostPort("127.47.6."+string(rune('7'+i)), "0")),
+			Options{Dialects: dialects})
+		if got.Tree.Outcome == model.Allowed || len(got.Pipes) > 0 || !strings.Contains(got.Session.Detail+
+			got.Tree.Detail, "signed") {
 			t.Errorf("%v: session %+v, tree %+v, %d pipes", dialects, got.Session, got.Tree, len(got.Pipes))
 		}
 	}
@@ -150,7 +175,8 @@ func TestUnsignedAnswerIsLeft(t *testing.T) {
 
 // impacket's relay gets no answer to relay, and its plain server none to keep.
 func TestRelayAndCapture(t *testing.T) { // not beside TestWhoIsIt: each relay has its proxy at the same port
-	behind := peer.StartSamba(t, peer.Config{Address: "127.47.5.4", Global: []string{"server min protocol = NT1", "lanman auth = yes"}})
+	behind := peer.StartSamba(t,
+		peer.Config{Address: "127.47.5.4", Global: []string{"server min protocol = NT1", "lanman auth = yes"}})
 	relay := peer.StartRelay(t, "127.47.5.5", behind.Addr())
 	capture := peer.StartImpacket(t, "127.47.5.6", "bob")
 	unbound := func(targets.Target) (smb.Authenticator, error) {
@@ -169,6 +195,7 @@ func TestRelayAndCapture(t *testing.T) { // not beside TestWhoIsIt: each relay h
 		}
 	}
 	if !relay.Relayed("alice") {
-		t.Errorf("the relay did not relay what it got with the user's word, so the test shows nothing:\n%s", relay.Said())
+		t.Errorf("the relay did not relay what it got with the user's word, so the test shows nothing:\n%s",
+			relay.Said())
 	}
 }

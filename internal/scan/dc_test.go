@@ -40,16 +40,21 @@ func TestDomainController(t *testing.T) {
 		want    map[string]model.Outcome
 	}{
 		{"0", model.Exposed, map[string]model.Outcome{
-			"NetrShareEnum": model.Allowed, "NetrServerGetInfo": model.Allowed, "SamrEnumerateUsersInDomain": model.Allowed,
-			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Allowed, "OpenLocalMachine": model.Allowed,
+			"NetrShareEnum": model.Allowed, "NetrServerGetInfo": model.Allowed,
+			"SamrEnumerateUsersInDomain": model.Allowed,
+			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Allowed,
+			"OpenLocalMachine":     model.Allowed,
 			"REnumServicesStatusW": model.Allowed,
 		}},
 		{"1", model.Exposed, map[string]model.Outcome{
-			"NetrShareEnum": model.Denied, "NetrServerGetInfo": model.Denied, "SamrEnumerateUsersInDomain": model.Allowed,
-			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Allowed, "OpenLocalMachine": model.Allowed,
+			"NetrShareEnum": model.Denied, "NetrServerGetInfo": model.Denied,
+			"SamrEnumerateUsersInDomain": model.Allowed,
+			"LsarQueryInformationPolicy": model.Allowed, "LsarLookupSids": model.Allowed,
+			"OpenLocalMachine": model.Allowed,
 		}},
 		{"2", model.Closed, map[string]model.Outcome{
-			"NetrShareEnum": model.Denied, "SamrEnumerateUsersInDomain": model.Denied, "LsarQueryInformationPolicy": model.Denied,
+			"NetrShareEnum": model.Denied, "SamrEnumerateUsersInDomain": model.Denied,
+			"LsarQueryInformationPolicy": model.Denied,
 		}},
 	} {
 		t.Run("restrict anonymous "+c.level, func(t *testing.T) {
@@ -76,7 +81,8 @@ func TestDomainController(t *testing.T) {
 				}
 				answer := client.RPC(t, dc.Addr(), q.rpcclient)
 				if got, want := reached(anonymous, q), told(answer); got != want {
-					t.Errorf("%s on %s: %s, rpcclient %s says %s (%s)", q.call, q.pipe, got, q.rpcclient, want, answer.Status)
+					t.Errorf("%s on %s: %s, rpcclient %s says %s (%s)", q.call, q.pipe, got, q.rpcclient, want,
+						answer.Status)
 				}
 			}
 			if got, want := reached(anonymous, question{"lsarpc", "LsarLookupSids", ""}) == model.Allowed, lookupsid(t, dc); got != want {

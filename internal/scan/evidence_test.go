@@ -85,7 +85,8 @@ func TestBanAfterFailedLogon(t *testing.T) {
 			t.Errorf("answer lost %v: anonymous has no answer: %+v", lost, id.Session)
 		}
 		unknown := identity(r, model.UnknownUser).Session
-		if unknown.Outcome != model.NotTested || !strings.Contains(unknown.Detail, "--no-guest") || !strings.Contains(r.Reason, "ban") {
+		if unknown.Outcome != model.NotTested || !strings.Contains(unknown.Detail, "--no-guest") ||
+			!strings.Contains(r.Reason, "ban") {
 			t.Errorf("answer lost %v: %+v; %s: %s", lost, unknown, r.Verdict, r.Reason)
 		}
 		if len(r.Server.Dialects) < 4 {
@@ -174,8 +175,10 @@ func TestOneConnection(t *testing.T) {
 	}
 	r := scanAddress(t, s.Address(), Options{OneConnection: true, Dial: dial})
 	whole := scanAddress(t, s.Address(), Options{})
-	if r.Verdict != model.Exposed || len(r.Findings) != len(whole.Findings) || len(r.Server.Dialects) != len(whole.Server.Dialects) {
-		t.Errorf("%s, %d findings (%d side by side), %v: %s", r.Verdict, len(r.Findings), len(whole.Findings), r.Server.Dialects, r.Reason)
+	if r.Verdict != model.Exposed || len(r.Findings) != len(whole.Findings) ||
+		len(r.Server.Dialects) != len(whole.Server.Dialects) {
+		t.Errorf("%s, %d findings (%d side by side), %v: %s", r.Verdict, len(r.Findings), len(whole.Findings),
+			r.Server.Dialects, r.Reason)
 	}
 	if most.Load() != 1 || open.Load() != 0 {
 		t.Errorf("%d connections at a time, %d left open", most.Load(), open.Load())
@@ -205,7 +208,11 @@ func TestMostlyUnanswered(t *testing.T) {
 // Samba's hosts deny is named as that, and --quick is limited where IPC$ is open and lsarpc is not there.
 func TestHostsDeny(t *testing.T) {
 	t.Parallel()
-	s := peer.StartSamba(t, peer.Config{Address: "127.47.7.7", Global: []string{"hosts deny = 127.47.7.0/24 127.0.0.1", "hosts allow = 127.47.7.99"}})
+	s := peer.StartSamba(t,
+		peer.Config{Address: "127.47.7.7", Global: []string{
+			"hosts deny = 127.47.7.0/24 127.0.0.1",
+			"hosts allow = 127.47.7.99",
+		}})
 	scanner, err := New(Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +264,8 @@ func TestContradictions(t *testing.T) {
 			s := practice(t, "win2022-dc")
 			p := &onPath{upstream: s.Address(), answer: tc.change}
 			r := scanAddress(t, p.start(t, "127.47.7.9:0"), Options{NoGuest: true, NoUnknownUser: true})
-			if r.Verdict != model.VerdictInconclusive || !strings.Contains(strings.Join(r.Contradictions, "; "), tc.want) {
+			if r.Verdict != model.VerdictInconclusive || !strings.Contains(strings.Join(r.Contradictions, "; "),
+				tc.want) {
 				t.Errorf("%s: %s; %q", r.Verdict, r.Reason, r.Contradictions)
 			}
 		})

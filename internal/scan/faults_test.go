@@ -49,15 +49,38 @@ func TestBadServers(t *testing.T) {
 		verdict model.Verdict
 		reason  string
 	}{
-		"HTTP":       {func(c net.Conn) { read(c); _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, model.Unreachable, "HTTP"},
-		"SSH":        {func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n"); hold(c) }, model.Unreachable, "SSH"},
-		"TLS":        {func(c net.Conn) { read(c); _, _ = c.Write([]byte{0x15, 3, 1, 0, 2, 2, 40}); hold(c) }, model.Unreachable, "TLS"},
-		"silent":     {hold, model.VerdictInconclusive, "timed out during negotiate"},
-		"drops":      {func(c net.Conn) { read(c) }, model.VerdictInconclusive, "dropped before a dialect is agreed on"},
-		"no read":    {func(net.Conn) {}, model.VerdictInconclusive, "dropped before a dialect is agreed on"},
-		"16 MiB":     {func(c net.Conn) { read(c); _, _ = c.Write([]byte{0, 0xFF, 0xFF, 0xFF, 0xFE}); hold(c) }, model.VerdictInconclusive, ""},
-		"garbage":    {func(c net.Conn) { read(c); _, _ = c.Write(bytes.Repeat([]byte{0, 0, 0, 4, 1, 2, 3, 4}, 100)); hold(c) }, model.Unreachable, "not SMB"},
-		"short":      {func(c net.Conn) { read(c); _, _ = c.Write([]byte{0, 0, 0, 4, 0xFE, 'S', 'M', 'B'}); hold(c) }, model.Unreachable, "not SMB"},
+		"HTTP": {
+			func(c net.Conn) { read(c); _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") },
+			model.Unreachable, "HTTP",
+		},
+		"SSH": {
+			func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n"); hold(c) },
+			model.Unreachable, "SSH",
+		},
+		"TLS": {
+			func(c net.Conn) { read(c); _, _ = c.Write([]byte{0x15, 3, 1, 0, 2, 2, 40}); hold(c) },
+			model.Unreachable, "TLS",
+		},
+		"silent": {hold, model.VerdictInconclusive, "timed out during negotiate"},
+		"drops": {
+			func(c net.Conn) { read(c) }, model.VerdictInconclusive,
+			"dropped before a dialect is agreed on",
+		},
+		"no read": {func(net.Conn) {}, model.VerdictInconclusive, "dropped before a dialect is agreed on"},
+		"16 MiB": {
+			func(c net.Conn) { read(c); _, _ = c.Write([]byte{0, 0xFF, 0xFF, 0xFF, 0xFE}); hold(c) },
+			model.VerdictInconclusive, "",
+		},
+		"garbage": {func(c net.Conn) {
+			read(c)
+			_, _ = c.Write(bytes.Repeat([]byte{0, 0, 0, 4, 1, 2, 3, 4},
+				100))
+			hold(c)
+		}, model.Unreachable, "not SMB"},
+		"short": {
+			func(c net.Conn) { read(c); _, _ = c.Write([]byte{0, 0, 0, 4, 0xFE, 'S', 'M', 'B'}); hold(c) },
+			model.Unreachable, "not SMB",
+		},
 		"echo":       {func(c net.Conn) { _, _ = io.Copy(c, c) }, model.VerdictInconclusive, ""},
 		"keepalives": {func(c net.Conn) { flood(c, []byte{0x85, 0, 0, 0}) }, model.VerdictInconclusive, ""},
 		"one byte a second": {func(c net.Conn) {
@@ -74,7 +97,8 @@ func TestBadServers(t *testing.T) {
 			t.Parallel()
 			address := serve(t, c.handle)
 			o := Options{Timeouts: smb.Timeouts{Connect: time.Minute, Negotiate: time.Minute}, Host: 2 * time.Minute}
-			if slices.Contains([]string{"silent", "keepalives", "one byte a second"}, name) { // the wait alone ends these
+			// the wait alone ends these
+			if slices.Contains([]string{"silent", "keepalives", "one byte a second"}, name) {
 				o.Timeouts.Negotiate = 400 * time.Millisecond
 			}
 			s, err := New(o)

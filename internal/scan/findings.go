@@ -32,7 +32,10 @@ func disclosures(r *model.IdentityResult) []disclosed {
 		for _, i := range p.Interfaces {
 			for _, c := range i.Calls {
 				if c.Outcome == model.Allowed {
-					take(disclosed{c.Discloses, p.Pipe, c.Call, c.Count, c.More, model.Step{Outcome: c.Outcome, Status: c.Status}})
+					take(disclosed{
+						c.Discloses, p.Pipe, c.Call, c.Count, c.More,
+						model.Step{Outcome: c.Outcome, Status: c.Status},
+					})
 				}
 			}
 		}
@@ -108,7 +111,8 @@ func (h *host) finding(id model.Identity, kind model.Disclosure) model.Finding {
 }
 
 // whoIsIt is the advice for a server that seems to be neither Windows nor Samba.
-const whoIsIt = "What this server is does not show, and what Windows and Samba call their settings it need not have. Find out from its " +
+const whoIsIt = "What this server is does not show, and what Windows and Samba call their settings it need not have. " +
+	"Find out from its " +
 	"maker's documents, or from who runs it, how it refuses callers without an account; until then keep its ports from those who need not reach it."
 
 // fill copies what the catalog knows about a finding, as far as it applies to this kind of server.
@@ -135,7 +139,8 @@ func (h *host) decoy() string {
 	if s.Decoy == "" {
 		return ""
 	}
-	return s.Decoy + " There is nothing to configure. Ask who runs the network whether it is theirs; where nobody knows of it, treat it as an attack."
+	return s.Decoy +
+		" There is nothing to configure. Ask who runs the network whether it is theirs; where nobody knows of it, treat it as an attack."
 }
 
 // platform returns the server's platform in the catalog's terms.

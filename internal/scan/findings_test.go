@@ -23,13 +23,42 @@ func TestFindingsAreTheCatalogs(t *testing.T) {
 		finding  string
 		severity model.Severity
 	}{
-		{model.Server{System: "samba", Role: model.Standalone}, model.Anonymous, model.DisclosesAccounts, "anonymous-lists-accounts", model.High},
-		{model.Server{System: "samba", Role: model.DomainController}, model.Anonymous, model.DisclosesAccounts, "anonymous-lists-accounts", model.Critical},
-		{model.Server{System: "windows", Build: 17763}, model.Anonymous, model.DisclosesAccounts, "anonymous-lists-accounts", model.Critical}, // it may be one
-		{model.Server{System: "windows", Build: 17763, Role: model.Member}, model.Guest, model.DisclosesAccounts, "guest-lists-accounts", model.High},
-		{model.Server{System: "windows", Build: 17763, Role: model.Member}, model.UnknownUser, model.DisclosesAccounts, "guest-lists-accounts", model.High},
-		{model.Server{System: "samba", Role: model.Standalone}, model.Anonymous, model.DisclosesServices, "anonymous-reads-services", model.Medium},
-		{model.Server{System: "windows", Build: 17763, Role: model.Member}, model.Anonymous, model.DisclosesServices, "anonymous-reads-services", model.High},
+		{
+			model.Server{System: "samba", Role: model.Standalone},
+			model.Anonymous, model.DisclosesAccounts,
+			"anonymous-lists-accounts", model.High,
+		},
+		{
+			model.Server{System: "samba", Role: model.DomainController},
+			model.Anonymous, model.DisclosesAccounts,
+			"anonymous-lists-accounts", model.Critical,
+		},
+		// it may be one
+		{
+			model.Server{System: "windows", Build: 17763},
+			model.Anonymous, model.DisclosesAccounts,
+			"anonymous-lists-accounts", model.Critical,
+		},
+		{
+			model.Server{System: "windows", Build: 17763, Role: model.Member},
+			model.Guest, model.DisclosesAccounts,
+			"guest-lists-accounts", model.High,
+		},
+		{
+			model.Server{System: "windows", Build: 17763, Role: model.Member},
+			model.UnknownUser, model.DisclosesAccounts,
+			"guest-lists-accounts", model.High,
+		},
+		{
+			model.Server{System: "samba", Role: model.Standalone},
+			model.Anonymous, model.DisclosesServices,
+			"anonymous-reads-services", model.Medium,
+		},
+		{
+			model.Server{System: "windows", Build: 17763, Role: model.Member},
+			model.Anonymous, model.DisclosesServices,
+			"anonymous-reads-services", model.High,
+		},
 	} {
 		h := &host{Scanner: &Scanner{catalog: c}, result: &model.Scan{Server: x.server}}
 		f := h.finding(x.id, x.kind)
@@ -53,9 +82,16 @@ func TestFindingsAreTheCatalogs(t *testing.T) {
 			}
 		}
 	}
-	h := &host{Scanner: &Scanner{catalog: c}, result: &model.Scan{Server: model.Server{System: "samba", Role: model.Standalone, SMB1: true, Signing: "enabled"}}}
+	h := &host{
+		Scanner: &Scanner{catalog: c},
+		result: &model.Scan{Server: model.Server{
+			System: "samba", Role: model.Standalone, SMB1: true,
+			Signing: "enabled",
+		}},
+	}
 	found := h.weaknesses()
-	if len(found) != 2 || found[0].Severity != model.Medium || found[1].Severity != model.Medium || found[1].Evidence == "" {
+	if len(found) != 2 || found[0].Severity != model.Medium || found[1].Severity != model.Medium ||
+		found[1].Evidence == "" {
 		t.Errorf("%+v", found)
 	}
 }
@@ -68,20 +104,47 @@ func TestEntrances(t *testing.T) {
 		t.Fatal(err)
 	}
 	in, out := model.Step{Outcome: model.Allowed}, model.Step{Outcome: model.Denied}
-	bound := []model.PipeResult{{Pipe: "lsarpc", Open: in, Interfaces: []model.InterfaceResult{{Interface: "efsrpc-lsarpc", Bind: in}}}}
+	bound := []model.PipeResult{{
+		Pipe: "lsarpc", Open: in,
+		Interfaces: []model.InterfaceResult{{Interface: "efsrpc-lsarpc", Bind: in}},
+	}}
 	for _, x := range []struct {
 		system string
 		r      model.IdentityResult
 		want   []string
 	}{
-		{"windows", model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: in}, []string{"null-session-accepted"}},
+		{
+			"windows",
+			model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: in},
+			[]string{"null-session-accepted"},
+		},
 		{"windows", model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: out}, nil},
 		{"windows", model.IdentityResult{Identity: model.Anonymous, Session: in, ClosedBy: "dropped, twice"}, nil},
-		{"windows", model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: in, Pipes: bound}, []string{"coercion-interface-open", "null-session-accepted"}},
-		{"samba", model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: in, Pipes: bound}, []string{"null-session-accepted"}},
-		{"samba", model.IdentityResult{Identity: model.Guest, Session: in, Tree: out, GuestFlag: true}, []string{"guest-session-accepted"}},
-		{"samba", model.IdentityResult{Identity: model.UnknownUser, Session: in, Tree: out, GuestFlag: true}, []string{"unknown-user-becomes-guest"}},
-		{"samba", model.IdentityResult{Identity: model.UnknownUser, Session: in, Tree: out}, []string{"unknown-user-accepted"}},
+		{
+			"windows",
+			model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: in, Pipes: bound},
+			[]string{"coercion-interface-open", "null-session-accepted"},
+		},
+		{
+			"samba",
+			model.IdentityResult{Identity: model.Anonymous, Session: in, Tree: in, Pipes: bound},
+			[]string{"null-session-accepted"},
+		},
+		{
+			"samba",
+			model.IdentityResult{Identity: model.Guest, Session: in, Tree: out, GuestFlag: true},
+			[]string{"guest-session-accepted"},
+		},
+		{
+			"samba",
+			model.IdentityResult{Identity: model.UnknownUser, Session: in, Tree: out, GuestFlag: true},
+			[]string{"unknown-user-becomes-guest"},
+		},
+		{
+			"samba",
+			model.IdentityResult{Identity: model.UnknownUser, Session: in, Tree: out},
+			[]string{"unknown-user-accepted"},
+		},
 		{"samba", model.IdentityResult{Identity: model.UnknownUser, Session: out}, nil},
 		{"samba", model.IdentityResult{Identity: model.User, Session: in, Tree: in, Pipes: bound}, nil},
 	} {
@@ -100,7 +163,10 @@ func TestEntrances(t *testing.T) {
 			t.Errorf("%s %s: %q, want %q", x.system, x.r.Identity, got, x.want)
 		}
 	}
-	h := &host{Scanner: &Scanner{catalog: c}, result: &model.Scan{Server: model.Server{System: "samba", Signing: "enabled", EncryptionRequired: true}}}
+	h := &host{
+		Scanner: &Scanner{catalog: c},
+		result:  &model.Scan{Server: model.Server{System: "samba", Signing: "enabled", EncryptionRequired: true}},
+	}
 	if found := h.weaknesses(); len(found) != 0 {
 		t.Errorf("every session is encrypted, and %+v", found)
 	}
@@ -113,7 +179,10 @@ func TestStrangeServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, system := range []string{"unknown", "", "impacket"} {
-		h := &host{Scanner: &Scanner{catalog: c}, result: &model.Scan{Server: model.Server{System: system, SMB1: true, Signing: "enabled"}}}
+		h := &host{
+			Scanner: &Scanner{catalog: c},
+			result:  &model.Scan{Server: model.Server{System: system, SMB1: true, Signing: "enabled"}},
+		}
 		found := h.weaknesses()
 		for _, d := range model.Disclosures() {
 			if d.IsExposure() {
@@ -126,7 +195,10 @@ func TestStrangeServers(t *testing.T) {
 					t.Errorf("%q: %s names %s", system, f.ID, name)
 				}
 			}
-			for _, foreign := range []string{"RestrictAnonymous", "NullSession", "smb.conf", "restrict anonymous", "server signing", "RequireSecurity", "min protocol"} {
+			for _, foreign := range []string{
+				"RestrictAnonymous", "NullSession", "smb.conf", "restrict anonymous",
+				"server signing", "RequireSecurity", "min protocol",
+			} {
 				if strings.Contains(f.Fix, foreign) {
 					t.Errorf("%q: %s is advised %q", system, f.ID, f.Fix)
 				}

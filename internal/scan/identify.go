@@ -124,7 +124,8 @@ func titleOf(who catalog.Identified) string {
 
 // plausible reports whether a challenge contains a version that Windows may have: NT 4.0 to 10.0, with a build number.
 func plausible(t ntlm.Target) bool {
-	return t.HasVersion && t.Version.Major >= 4 && t.Version.Major <= 10 && t.Version.Build > 0 && t.Version.Build < 0xFFFF
+	return t.HasVersion && t.Version.Major >= 4 && t.Version.Major <= 10 && t.Version.Build > 0 &&
+		t.Version.Build < 0xFFFF
 }
 
 // productOf maps build numbers to Windows releases.

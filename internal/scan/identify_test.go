@@ -18,8 +18,10 @@ import (
 func TestWhoIsIt(t *testing.T) {
 	t.Parallel()
 	plain := peer.StartSamba(t, peer.Config{Address: "127.76.5.1"})
-	named := peer.StartSamba(t, peer.Config{Address: "127.76.5.2", Global: []string{"server string = Files of the office"}})
-	old := peer.StartSamba(t, peer.Config{Address: "127.76.5.3", Global: []string{"server string = Files", "server min protocol = NT1"}})
+	named := peer.StartSamba(t,
+		peer.Config{Address: "127.76.5.2", Global: []string{"server string = Files of the office"}})
+	old := peer.StartSamba(t,
+		peer.Config{Address: "127.76.5.3", Global: []string{"server string = Files", "server min protocol = NT1"}})
 	server := peer.StartImpacket(t, "127.76.5.4")
 	relay := peer.StartRelay(t, "127.76.5.5", plain.Addr())
 	for _, x := range []struct{ address, system, product, basis string }{
@@ -35,8 +37,10 @@ func TestWhoIsIt(t *testing.T) {
 		}
 		r := scanner.Host(t.Context(), at(t, x.address))
 		s := &r.Server
-		if s.System != x.system || !strings.HasPrefix(s.Product, x.product) || !strings.Contains(strings.Join(s.Basis, "; "), x.basis) {
-			t.Errorf("%s: %s, %q because %q; want %s, %q because of %q", x.address, s.System, s.Product, s.Basis, x.system, x.product, x.basis)
+		if s.System != x.system || !strings.HasPrefix(s.Product, x.product) ||
+			!strings.Contains(strings.Join(s.Basis, "; "), x.basis) {
+			t.Errorf("%s: %s, %q because %q; want %s, %q because of %q", x.address, s.System, s.Product, s.Basis,
+				x.system, x.product, x.basis)
 		}
 		decoy := strings.HasPrefix(x.product, "impacket")
 		if (s.Decoy != "") != decoy {
@@ -63,7 +67,8 @@ func TestNotWhatItClaims(t *testing.T) {
 	}
 	defer s.Close()
 	got := scanPractice(t, s, Options{}).Server
-	if got.System != unknownSystem || !strings.Contains(got.OS, "claims to be Windows 7") || !strings.Contains(got.OS, "does not before build 10240") {
+	if got.System != unknownSystem || !strings.Contains(got.OS, "claims to be Windows 7") || !strings.Contains(got.OS,
+		"does not before build 10240") {
 		t.Errorf("%s: %s", got.System, got.OS)
 	}
 	// Where not every dialect was offered, the one that was chosen shows nothing.
@@ -190,7 +195,8 @@ func TestGarbledSMB1(t *testing.T) {
 					return
 				}
 				// What Linux 6.12 sends, as far as it sends it.
-				_, _ = c.Write([]byte("\x00\x00\x00\x25\x00\x00\x00\x25\xffSMBr\x00\x00\x00\x00\x80\x40\xc8" + strings.Repeat("\x00", 12) + "\x00\x00\xfe\xff\x00\x00\x00\x00\x01"))
+				_, _ = c.Write([]byte("\x00\x00\x00\x25\x00\x00\x00\x25\xffSMBr\x00\x00\x00\x00\x80\x40\xc8" +
+					strings.Repeat("\x00", 12) + "\x00\x00\xfe\xff\x00\x00\x00\x00\x01"))
 			}
 		}()
 		h := scanner.once(t.Context(), at(t, "127.0.0.1:1"), nil)

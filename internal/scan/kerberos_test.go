@@ -18,7 +18,8 @@ func TestKerberos(t *testing.T) {
 	peer.Need(t, "kinit")
 	dc := peer.StartDC(t)
 	conf := filepath.Join(dc.Client.Dir, "krb5.conf")
-	text := "[libdefaults]\n default_realm = " + peer.Realm + "\n dns_lookup_kdc = false\n[realms]\n " + peer.Realm + " = {\n  kdc = " + peer.DCAddress + "\n }\n"
+	text := "[libdefaults]\n default_realm = " + peer.Realm + "\n dns_lookup_kdc = false\n[realms]\n " + peer.Realm +
+		" = {\n  kdc = " + peer.DCAddress + "\n }\n"
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,8 @@ func TestKerberos(t *testing.T) {
 		t.Fatalf("kinit: %v\n%s", err, out)
 	}
 	keytab := filepath.Join(dc.Dir, "bob.keytab")
-	export := dc.Command(t.Context(), "samba-tool", "domain", "exportkeytab", keytab, "--principal=bob", "-s", dc.ConfigFile)
+	export := dc.Command(t.Context(), "samba-tool", "domain", "exportkeytab", keytab, "--principal=bob", "-s",
+		dc.ConfigFile)
 	if out, err := export.CombinedOutput(); err != nil {
 		t.Fatalf("exportkeytab: %v\n%s", err, out)
 	}

@@ -38,7 +38,8 @@ func (h *host) bounds(ladders []*ladder, ended error) {
 		if l.reconnects > maxReconnects {
 			h.limit(model.Limit{
 				Limit: model.LimitPipes, Identity: l.id, Tried: len(l.result.Pipes) - lost, Left: lost,
-				Why: fmt.Sprintf("the server dropped the connection %d times; pipes that were lost with it were not asked again", maxReconnects+1),
+				Why: fmt.Sprintf("the server dropped the connection %d times; pipes that were lost with it were not "+
+					"asked again", maxReconnects+1),
 			})
 		}
 	}
@@ -48,9 +49,11 @@ func (h *host) bounds(ladders []*ladder, ended error) {
 	case ended != nil:
 		h.limit(model.Limit{Limit: model.LimitTime, Why: fmt.Sprintf("the time for this host, %v, ran out", h.o.Host)})
 	case h.o.Quick:
-		h.limit(model.Limit{Limit: model.LimitPipes, Tried: 1, Why: "--quick asks the null-session question alone, at one pipe"})
+		h.limit(model.Limit{Limit: model.LimitPipes, Tried: 1, Why: "--quick asks the null-session question alone, " +
+			"at one pipe"})
 	}
 	slices.SortFunc(h.result.Limits, func(a, b model.Limit) int {
-		return cmp.Or(strings.Compare(string(a.Limit), string(b.Limit)), strings.Compare(string(a.Identity), string(b.Identity)), strings.Compare(a.Of, b.Of), strings.Compare(a.Why, b.Why))
+		return cmp.Or(strings.Compare(string(a.Limit), string(b.Limit)), strings.Compare(string(a.Identity),
+			string(b.Identity)), strings.Compare(a.Of, b.Of), strings.Compare(a.Why, b.Why))
 	})
 }

@@ -17,10 +17,12 @@ func (h *host) lockable(ctx context.Context, s smb.Session) string {
 	if given := h.o.Weak.Threshold; given != nil {
 		threshold = *given
 	} else if threshold, why = h.threshold(ctx, s); why != "" {
-		return "after how many wrong passwords the account is locked is not known (" + why + "), and the logon may count as one"
+		return "after how many wrong passwords the account is locked is not known (" + why +
+			"), and the logon may count as one"
 	}
 	if threshold > 0 && threshold < minThreshold {
-		return fmt.Sprintf("the account is locked by the wrong password number %d, and the logon may count as one", threshold)
+		return fmt.Sprintf("the account is locked by the wrong password number %d, and the logon may count as one",
+			threshold)
 	}
 	return ""
 }

@@ -68,7 +68,8 @@ func heldMemory(b *testing.B, quick bool) float64 {
 		b.Fatal(err)
 	}
 	port := practiceProcess(b, "samba")
-	list, err := targets.Parse(b.Context(), []string{"127.47.80.0-127.47.81.243"}, targets.Options{Port: portNumber(b, port)})
+	list, err := targets.Parse(b.Context(), []string{"127.47.80.0-127.47.81.243"},
+		targets.Options{Port: portNumber(b, port)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -28,7 +28,8 @@ func (s *Scanner) older(ctx context.Context, t targets.Target, first *host) (*ho
 	at.Addr = netip.AddrPortFrom(t.Addr.Addr(), portNetBIOS)
 	second := s.once(ctx, at, nil)
 	if r := second.result; r.Verdict != model.Unreachable {
-		r.Reason = strings.TrimPrefix(r.Reason+"; port 445 refuses connections, and a NetBIOS session at port 139 does not", "; ")
+		r.Reason = strings.TrimPrefix(r.Reason+
+			"; port 445 refuses connections, and a NetBIOS session at port 139 does not", "; ")
 		return second, at
 	}
 	first.result.Reason += "; " + second.result.Reason

@@ -157,7 +157,8 @@ func (t *talk) cycle(ctx context.Context, policy dcerpc.Handle, domain *dcerpc.S
 	}
 	t.limit(model.Limit{
 		Limit: model.LimitSIDs, Identity: t.id, Of: "LsarLookupSids", Tried: len(sids),
-		Why: fmt.Sprintf("%d numbers (RIDs 500 to 520 and from 1000 on) were turned into names; accounts beyond have others", len(sids)),
+		Why: fmt.Sprintf("%d numbers (RIDs 500 to 520 and from 1000 on) were turned into names; accounts beyond have "+
+			"others", len(sids)),
 	})
 }
 

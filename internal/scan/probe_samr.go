@@ -15,8 +15,9 @@ import (
 
 // The access that the questions below need. See [MS-SAMR] 2.2.1.3 and 2.2.1.4.
 const (
-	samServerRead = 0x00000001 | 0x00000010 | 0x00000020              // connect, enumerate domains, look up domain
-	samDomainRead = 0x00000001 | 0x00000004 | 0x00000100 | 0x00000200 // password parameters, other parameters, list accounts, look up
+	samServerRead = 0x00000001 | 0x00000010 | 0x00000020 // connect, enumerate domains, look up domain
+	// password parameters, other parameters, list accounts, look up
+	samDomainRead = 0x00000001 | 0x00000004 | 0x00000100 | 0x00000200
 	samDomainList = 0x00000100 | 0x00000200
 
 	samDomainPolicy = 0x00000001 // password and lockout parameters
@@ -157,7 +158,9 @@ const samQuestions = 5
 
 // samDomain asks for all data of an open domain.
 func (t *talk) samDomain(ctx context.Context, domain dcerpc.Handle) {
-	list := func(name string, read func(sam dcerpc.SAMRClient, resume uint32) (*dcerpc.SamrEnumerateResponse, error)) func(*talk) {
+	list := func(name string, read func(sam dcerpc.SAMRClient, resume uint32) (*dcerpc.SamrEnumerateResponse,
+		error),
+	) func(*talk) {
 		return func(t *talk) {
 			sum, err := pages(func(resume uint32) (page, error) {
 				r, err := read(dcerpc.SAMRClient{Client: t.client}, resume)
@@ -170,20 +173,27 @@ func (t *talk) samDomain(ctx context.Context, domain dcerpc.Handle) {
 		}
 	}
 	questions := [samQuestions]func(*talk){
-		list("SamrEnumerateUsersInDomain", func(sam dcerpc.SAMRClient, n uint32) (*dcerpc.SamrEnumerateResponse, error) {
+		list("SamrEnumerateUsersInDomain", func(sam dcerpc.SAMRClient, n uint32) (*dcerpc.SamrEnumerateResponse,
+			error,
+		) {
 			return sam.EnumerateUsers(ctx, domain, n, 0)
 		}),
-		list("SamrEnumerateGroupsInDomain", func(sam dcerpc.SAMRClient, n uint32) (*dcerpc.SamrEnumerateResponse, error) {
+		list("SamrEnumerateGroupsInDomain", func(sam dcerpc.SAMRClient, n uint32) (*dcerpc.SamrEnumerateResponse,
+			error,
+		) {
 			return sam.EnumerateGroups(ctx, domain, n)
 		}),
-		list("SamrEnumerateAliasesInDomain", func(sam dcerpc.SAMRClient, n uint32) (*dcerpc.SamrEnumerateResponse, error) {
+		list("SamrEnumerateAliasesInDomain", func(sam dcerpc.SAMRClient, n uint32) (*dcerpc.SamrEnumerateResponse,
+			error,
+		) {
 			return sam.EnumerateAliases(ctx, domain, n)
 		}),
 		func(t *talk) { t.samDisplay(ctx, domain) },
 		func(t *talk) {
 			policy, err := dcerpc.SAMRClient{Client: t.client}.QueryDomain(ctx, domain, dcerpc.DomainPassword)
 			if a := t.nt("SamrQueryInformationDomain", err); a.ok() && policy.Password != nil {
-				a.gave(1, fmt.Sprintf("minimum length %d, history %d", policy.Password.MinLength, policy.Password.History))
+				a.gave(1, fmt.Sprintf("minimum length %d, history %d", policy.Password.MinLength,
+					policy.Password.History))
 			}
 		},
 	}

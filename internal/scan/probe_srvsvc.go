@@ -87,7 +87,8 @@ func probeWorkstation(ctx context.Context, t *talk) {
 		func(t *talk) {
 			info, err := dcerpc.WKSSVCClient{Client: t.client}.GetInfo(ctx, server, 100)
 			if a := t.win("NetrWkstaGetInfo", err); a.ok() && info.Info != nil {
-				a.gave(1, fmt.Sprintf("%s in %s, version %d.%d", text(info.Info.Name), text(info.Info.Domain), info.Info.Major, info.Info.Minor))
+				a.gave(1, fmt.Sprintf("%s in %s, version %d.%d", text(info.Info.Name), text(info.Info.Domain),
+					info.Info.Major, info.Info.Minor))
 			}
 		},
 		func(t *talk) { t.loggedOn(ctx) },

@@ -102,7 +102,8 @@ func told(a peer.Answer) model.Outcome {
 }
 
 var protocols = map[smb.Dialect]string{
-	smb.SMB1: "NT1", smb.SMB202: "SMB2_02", smb.SMB210: "SMB2_10", smb.SMB300: "SMB3_00", smb.SMB302: "SMB3_02", smb.SMB311: "SMB3_11",
+	smb.SMB1: "NT1", smb.SMB202: "SMB2_02", smb.SMB210: "SMB2_10", smb.SMB300: "SMB3_00", smb.SMB302: "SMB3_02",
+	smb.SMB311: "SMB3_11",
 }
 
 // scanServer scans with the credentials of alice beside. A real server may share this machine with much else: waits are
@@ -114,7 +115,10 @@ func scanServer(t *testing.T, address string, o Options) (*model.Scan, map[model
 			return ntlm.NewUser("alice", "", peer.Password, ntlm.Options{}), nil
 		}
 	}
-	o.Host, o.Timeouts = 5*time.Minute, smb.Timeouts{Session: time.Minute, Tree: time.Minute, Open: 2 * time.Minute, Call: 2 * time.Minute}
+	o.Host, o.Timeouts = 5*time.Minute, smb.Timeouts{
+		Session: time.Minute, Tree: time.Minute, Open: 2 * time.Minute,
+		Call: 2 * time.Minute,
+	}
 	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +159,8 @@ func compare(t *testing.T, address string, client peer.Client, got model.Identit
 		}
 		answer := client.RPC(t, address, q.rpcclient)
 		if outcome, want := reached(got, q), told(answer); outcome != want {
-			t.Errorf("%s on %s: %s, rpcclient %s says %s (%s)", q.call, q.pipe, outcome, q.rpcclient, want, answer.Status)
+			t.Errorf("%s on %s: %s, rpcclient %s says %s (%s)", q.call, q.pipe, outcome, q.rpcclient, want,
+				answer.Status)
 		}
 	}
 }
@@ -182,9 +187,12 @@ func TestStandaloneTable(t *testing.T) {
 	t.Parallel()
 	allowed, denied, absent := model.Allowed, model.Denied, model.Absent
 	still := map[string]model.Outcome{ // what restrict anonymous = 1 leaves open
-		"LsarGetUserName": allowed, "LsarQueryInformationPolicy": allowed, "LsarEnumerateAccounts": allowed, "LsarLookupSids": allowed,
-		"OpenLocalMachine": allowed, "REnumServicesStatusW": allowed, "NetrWkstaGetInfo": allowed, "RpcEnumPrinters": allowed,
-		"ept_lookup": allowed, "NetrDfsManagerGetVersion": allowed, "DsRolerGetPrimaryDomainInformation": allowed, "PNP_GetVersion": allowed,
+		"LsarGetUserName": allowed, "LsarQueryInformationPolicy": allowed, "LsarEnumerateAccounts": allowed,
+		"LsarLookupSids":   allowed,
+		"OpenLocalMachine": allowed, "REnumServicesStatusW": allowed, "NetrWkstaGetInfo": allowed,
+		"RpcEnumPrinters": allowed,
+		"ept_lookup":      allowed, "NetrDfsManagerGetVersion": allowed, "DsRolerGetPrimaryDomainInformation": allowed,
+		"PNP_GetVersion":  allowed,
 		"NetrSessionEnum": denied, "NetrWkstaUserEnum": denied, "DsrGetDcNameEx2": absent,
 	}
 	with := func(o model.Outcome) map[string]model.Outcome {
@@ -241,7 +249,8 @@ func TestStandaloneTable(t *testing.T) {
 							t.Errorf("%s: %+v", id, by[id].Session)
 						}
 					}
-					if c.level == "0" && !slices.ContainsFunc(by[model.Anonymous].Shares, func(s model.ShareResult) bool { return s.Open.Outcome == allowed }) {
+					if c.level == "0" && !slices.ContainsFunc(by[model.Anonymous].Shares,
+						func(s model.ShareResult) bool { return s.Open.Outcome == allowed }) {
 						t.Errorf("the guest share was not found: %+v", by[model.Anonymous].Shares)
 					}
 					positiveControl(t, client, server.Addr())
@@ -264,7 +273,8 @@ func TestStandaloneSettings(t *testing.T) {
 		options     Options
 	}{
 		{
-			name: "encryption required", config: peer.Config{Global: []string{"server smb encrypt = required"}}, dialect: smb.SMB311, verdict: model.Closed,
+			name: "encryption required", config: peer.Config{Global: []string{"server smb encrypt = required"}},
+			dialect: smb.SMB311, verdict: model.Closed,
 			check: func(t *testing.T, _ *model.Scan, by map[model.Identity]model.IdentityResult) {
 				if s := by[model.Anonymous].Session; s.Status != "STATUS_ACCESS_DENIED" {
 					t.Errorf("session %+v", s)
@@ -275,7 +285,8 @@ func TestStandaloneSettings(t *testing.T) {
 			},
 		},
 		{
-			name: "hosts deny on IPC$", config: peer.Config{IPC: []string{"hosts deny = ALL"}}, dialect: smb.SMB311, verdict: model.Closed, noUserCells: true,
+			name: "hosts deny on IPC$", config: peer.Config{IPC: []string{"hosts deny = ALL"}}, dialect: smb.SMB311,
+			verdict: model.Closed, noUserCells: true,
 			check: func(t *testing.T, _ *model.Scan, by map[model.Identity]model.IdentityResult) {
 				if s := by[model.Anonymous].Tree; s.Status != "STATUS_ACCESS_DENIED" {
 					t.Errorf("tree %+v", s)
@@ -283,7 +294,8 @@ func TestStandaloneSettings(t *testing.T) {
 			},
 		},
 		{
-			name: "no helpers", config: peer.Config{Global: []string{"rpc start on demand helpers = no"}}, dialect: smb.SMB311, verdict: model.Closed, noUserCells: true,
+			name: "no helpers", config: peer.Config{Global: []string{"rpc start on demand helpers = no"}},
+			dialect: smb.SMB311, verdict: model.Closed, noUserCells: true,
 			options: Options{AllPipes: true},
 			check: func(t *testing.T, _ *model.Scan, by map[model.Identity]model.IdentityResult) {
 				for _, p := range by[model.Anonymous].Pipes {
@@ -294,7 +306,8 @@ func TestStandaloneSettings(t *testing.T) {
 			},
 		},
 		{
-			name: "signing mandatory", config: peer.Config{Global: []string{"server signing = mandatory"}}, dialect: smb.SMB311, verdict: model.Exposed,
+			name: "signing mandatory", config: peer.Config{Global: []string{"server signing = mandatory"}},
+			dialect: smb.SMB311, verdict: model.Exposed,
 			check: func(t *testing.T, r *model.Scan, by map[model.Identity]model.IdentityResult) {
 				if r.Server.Signing != "required" || slices.Contains(findingIDs(r), "signing-not-required") {
 					t.Errorf("signing %q, findings %v", r.Server.Signing, findingIDs(r))
@@ -302,7 +315,8 @@ func TestStandaloneSettings(t *testing.T) {
 			},
 		},
 		{
-			name: "map to guest", config: peer.Config{Global: []string{"map to guest = Bad User"}}, dialect: smb.SMB311, verdict: model.Exposed,
+			name: "map to guest", config: peer.Config{Global: []string{"map to guest = Bad User"}}, dialect: smb.SMB311,
+			verdict: model.Exposed,
 			check: func(t *testing.T, _ *model.Scan, by map[model.Identity]model.IdentityResult) {
 				for _, id := range []model.Identity{model.Guest, model.UnknownUser} {
 					if !by[id].GuestFlag {
@@ -317,7 +331,8 @@ func TestStandaloneSettings(t *testing.T) {
 			},
 		},
 		{
-			name: "2.0.2 alone", config: peer.Config{Global: []string{"server max protocol = SMB2_02"}}, dialect: smb.SMB202, verdict: model.Exposed,
+			name: "2.0.2 alone", config: peer.Config{Global: []string{"server max protocol = SMB2_02"}},
+			dialect: smb.SMB202, verdict: model.Exposed,
 			check: func(t *testing.T, r *model.Scan, _ map[model.Identity]model.IdentityResult) {
 				if !slices.Equal(r.Server.Dialects, []string{"2.0.2"}) || len(r.Server.Undecided) > 0 {
 					t.Errorf("dialects %v, undecided %v", r.Server.Dialects, r.Server.Undecided)
@@ -325,7 +340,8 @@ func TestStandaloneSettings(t *testing.T) {
 			},
 		},
 		{
-			name: "3.1.1 alone", config: peer.Config{Global: []string{"server min protocol = SMB3_11"}}, dialect: smb.SMB311, verdict: model.Exposed,
+			name: "3.1.1 alone", config: peer.Config{Global: []string{"server min protocol = SMB3_11"}},
+			dialect: smb.SMB311, verdict: model.Exposed,
 			check: func(t *testing.T, r *model.Scan, _ map[model.Identity]model.IdentityResult) {
 				if !slices.Equal(r.Server.Dialects, []string{"3.1.1"}) || len(r.Server.Undecided) > 0 {
 					t.Errorf("dialects %v, undecided %v", r.Server.Dialects, r.Server.Undecided)

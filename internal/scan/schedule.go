@@ -60,7 +60,9 @@ type Schedule struct {
 // Run scans every target with work, and passes each result to emit, one at a time as it is ready. When ctx ends, no
 // further target is begun, and targets in progress end with what they have, as partial: a later run must repeat them. A
 // target without any answer is omitted. Run returns the first error of emit, after which nothing more is begun.
-func (s Schedule) Run(ctx context.Context, all iter.Seq[targets.Target], work func(context.Context, targets.Target) *model.Scan, emit func(*model.Scan) error) error {
+func (s Schedule) Run(ctx context.Context, all iter.Seq[targets.Target], work func(context.Context,
+	targets.Target) *model.Scan, emit func(*model.Scan) error,
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	tally := s.Tally

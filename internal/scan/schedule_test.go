@@ -46,7 +46,8 @@ func TestSilentNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		quiet := &silence{}
 		s, err := New(Options{
-			Concurrency: concurrency, Files: 4096, Retries: 1, Dial: quiet.dial, Timeouts: smb.Timeouts{Connect: timeout},
+			Concurrency: concurrency, Files: 4096, Retries: 1, Dial: quiet.dial,
+			Timeouts: smb.Timeouts{Connect: timeout},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -91,7 +92,10 @@ func TestSilentNetwork(t *testing.T) {
 func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		quiet := &silence{}
-		s, err := New(Options{Concurrency: 500, Files: 4096, Rate: 20, Dial: quiet.dial, Timeouts: smb.Timeouts{Connect: time.Second}})
+		s, err := New(Options{
+			Concurrency: 500, Files: 4096, Rate: 20, Dial: quiet.dial,
+			Timeouts: smb.Timeouts{Connect: time.Second},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +146,8 @@ func TestInterrupt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got) < 11 || len(got) > 12 || !slices.Contains(got, "10.0.0.9") || !slices.Contains(got, "10.0.0.11") || slices.Contains(got, "10.0.0.10") {
+		if len(got) < 11 || len(got) > 12 || !slices.Contains(got, "10.0.0.9") || !slices.Contains(got, "10.0.0.11") ||
+			slices.Contains(got, "10.0.0.10") {
 			t.Errorf("results of %v", got)
 		}
 	})
@@ -193,7 +198,12 @@ func TestRoomHasNoRing(t *testing.T) {
 }
 
 func TestConcurrencyFitsFiles(t *testing.T) {
-	for _, c := range []struct{ want, files, hosts int }{{256, 1024, 256}, {1000, 256, 144}, {100, 10, 6}, {1, 100000, 1}} {
+	for _, c := range []struct{ want, files, hosts int }{
+		{256, 1024, 256},
+		{1000, 256, 144},
+		{100, 10, 6},
+		{1, 100000, 1},
+	} {
 		if hosts := NewRoom(c.want, c.files).Hosts(); hosts != c.hosts {
 			t.Errorf("%d hosts with %d files: %d, want %d", c.want, c.files, hosts, c.hosts)
 		}

@@ -79,7 +79,8 @@ func (l *ladder) untried(list []shareName) []shareName {
 			}
 		default:
 			l.room--
-			l.attempts = slices.DeleteFunc(l.attempts, func(a attempt) bool { return fold(a.share.name) == fold(s.name) })
+			l.attempts = slices.DeleteFunc(l.attempts,
+				func(a attempt) bool { return fold(a.share.name) == fold(s.name) })
 			l.tried[fold(s.name)] = underWay
 			out = append(out, s)
 		}
@@ -176,7 +177,10 @@ func (l *ladder) cutOff(ctx context.Context, list []shareName) {
 			var session smb.Session
 			if session, err = l.logOn(ctx, conn); err == nil {
 				if r = l.share(ctx, session, s); r.Tree.Outcome == model.Inconclusive && l.result.ClosedBy != "" {
-					r.Tree = model.Step{Outcome: model.Denied, Detail: "the connection is dropped, as at every first request of a null session here"}
+					r.Tree = model.Step{
+						Outcome: model.Denied,
+						Detail:  "the connection is dropped, as at every first request of a null session here",
+					}
 				}
 			}
 			conn.Close()
@@ -192,10 +196,12 @@ func (l *ladder) cutOff(ctx context.Context, list []shareName) {
 // are counted as not tried.
 func (h *host) lend(ctx context.Context, ladders []*ladder) {
 	for _, l := range ladders {
-		if !l.id.IsStranger() || l.result.Session.Outcome != model.Allowed || l.result.ClosedBy != "" || len(h.listed) == 0 {
+		if !l.id.IsStranger() || l.result.Session.Outcome != model.Allowed || l.result.ClosedBy != "" ||
+			len(h.listed) == 0 {
 			continue
 		}
-		list := slices.DeleteFunc(slices.Clone(h.listed), func(s shareName) bool { _, tried := l.tried[fold(s.name)]; return tried })
+		list := slices.DeleteFunc(slices.Clone(h.listed),
+			func(s shareName) bool { _, tried := l.tried[fold(s.name)]; return tried })
 		if len(list) == 0 {
 			continue
 		}

@@ -76,7 +76,8 @@ func (t *talk) opnum(name string) uint16 {
 
 func (t *talk) result() model.InterfaceResult {
 	r := model.InterfaceResult{
-		Interface: t.iface.entry.ID, UUID: t.iface.syntax.UUID.String(), Version: t.iface.syntax.Version(), Bind: t.bind,
+		Interface: t.iface.entry.ID, UUID: t.iface.syntax.UUID.String(), Version: t.iface.syntax.Version(),
+		Bind: t.bind,
 	}
 	for _, c := range t.calls {
 		r.Calls = append(r.Calls, *c)

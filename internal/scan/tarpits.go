@@ -57,7 +57,9 @@ func (s *tarpits) patienceFor(a netip.Addr) (patience, string) {
 	defer s.mu.Unlock()
 	n, w := network(a, near), network(a, wide)
 	if h := s.networks[n]; h.mute >= muteLimit && h.spoke == 0 {
-		return notAtAll, fmt.Sprintf("%d addresses of %s took a connection and said nothing, and none said anything: it looks like a tarpit, and the rest of it was left", h.mute, n)
+		return notAtAll,
+			fmt.Sprintf("%d addresses of %s took a connection and said nothing, and none said anything: it looks "+
+				"like a tarpit, and the rest of it was left", h.mute, n)
 	}
 	for _, h := range []counts{s.networks[n], s.networks[w]} {
 		if h.mute >= muteLimit && h.mute > muteShare*h.spoke {

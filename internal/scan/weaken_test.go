@@ -57,7 +57,8 @@ func TestLostAnswer(t *testing.T) {
 							weaker++
 						}
 						if model.Stronger(now, before) {
-							t.Errorf("without answer %d of %d (%v): %s is %q, and was %q", n, whole.Count(), how, what, now, before)
+							t.Errorf("without answer %d of %d (%v): %s is %q, and was %q", n, whole.Count(), how, what,
+								now, before)
 						}
 					}
 				}

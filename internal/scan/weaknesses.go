@@ -26,10 +26,12 @@ func (h *host) weaknesses() []model.Finding {
 	var out []model.Finding
 	s := h.result.Server
 	if s.SMB1 {
-		out = append(out, h.noted("smb1-enabled", "", "the server speaks SMB1 (NT LM 0.12)", h.negotiated("SMB 1", "NT LM 0.12"))...)
+		out = append(out, h.noted("smb1-enabled", "", "the server speaks SMB1 (NT LM 0.12)",
+			h.negotiated("SMB 1", "NT LM 0.12"))...)
 	}
 	if s.Signing != "" && s.Signing != "required" && !s.EncryptionRequired {
-		out = append(out, h.noted("signing-not-required", "", "the server does not require signing (signing is "+s.Signing+")", h.negotiated("negotiate", "signing "+s.Signing))...)
+		out = append(out, h.noted("signing-not-required", "", "the server does not require signing (signing is "+
+			s.Signing+")", h.negotiated("negotiate", "signing "+s.Signing))...)
 	}
 	for _, w := range h.result.WeakWays {
 		if id, says := taken(w.Way); w.Outcome == model.Allowed && id != "" {
@@ -61,7 +63,10 @@ func taken(way string) (id, says string) {
 
 // negotiated returns the look at what a server tells every client.
 func (h *host) negotiated(asked, answer string) model.Look {
-	return model.Look{Asked: asked, Of: h.result.Address, Times: 1, First: h.result.Started, Last: h.result.Started, Answer: answer}
+	return model.Look{
+		Asked: asked, Of: h.result.Address, Times: 1, First: h.result.Started, Last: h.result.Started,
+		Answer: answer,
+	}
 }
 
 // entrance returns who was let in without an account. A made-up name that is let in is reported even if IPC$ is closed
@@ -75,11 +80,14 @@ func (h *host) entrance(r *model.IdentityResult) []model.Finding {
 	case r.Identity == model.Anonymous && r.Tree.Outcome == model.Allowed:
 		return h.noted("null-session-accepted", r.Identity, "a null session was accepted and reaches IPC$", look)
 	case r.Identity == model.Guest:
-		return h.noted("guest-session-accepted", r.Identity, "the name Guest with no password was let in"+flagged(r), look)
+		return h.noted("guest-session-accepted", r.Identity, "the name Guest with no password was let in"+flagged(r),
+			look)
 	case r.Identity == model.UnknownUser && (r.GuestFlag || r.NullFlag):
-		return h.noted("unknown-user-becomes-guest", r.Identity, "a made-up name with a made-up password was let in"+flagged(r), look)
+		return h.noted("unknown-user-becomes-guest", r.Identity, "a made-up name with a made-up password was let in"+
+			flagged(r), look)
 	case r.Identity == model.UnknownUser:
-		return h.noted("unknown-user-accepted", r.Identity, "a made-up name with a made-up password was let in, and the server does not say guest", look)
+		return h.noted("unknown-user-accepted", r.Identity,
+			"a made-up name with a made-up password was let in, and the server does not say guest", look)
 	}
 	return nil
 }
@@ -119,7 +127,8 @@ func (h *host) coercible(r *model.IdentityResult) []model.Finding {
 	if where == nil {
 		return nil
 	}
-	out := h.noted("coercion-interface-open", r.Identity, fmt.Sprintf("%s may bind %s; no call was sent", r.Identity, strings.Join(where, ", ")), looks...)
+	out := h.noted("coercion-interface-open", r.Identity, fmt.Sprintf("%s may bind %s; no call was sent", r.Identity,
+		strings.Join(where, ", ")), looks...)
 	for i := range out {
 		out[i].Pipe = pipe
 	}

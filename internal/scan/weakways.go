@@ -102,7 +102,10 @@ func (h *host) weakWays(ctx context.Context) {
 
 // weakSMB1 returns what the posture knows of SMB1 alone.
 func (h *host) weakSMB1() model.WeakWay {
-	w := model.WeakWay{Way: model.WaySMB1, Step: model.Step{Outcome: model.Denied, Detail: "the server takes no SMB1 where nothing else is offered"}}
+	w := model.WeakWay{
+		Way:  model.WaySMB1,
+		Step: model.Step{Outcome: model.Denied, Detail: "the server takes no SMB1 where nothing else is offered"},
+	}
 	s, smb1 := &h.result.Server, smb.SMB1.String()
 	switch {
 	case h.o.Dialects != nil && !slices.Contains(h.o.Dialects, smb.SMB1):
@@ -126,7 +129,8 @@ func (h *host) unproved() string {
 	case user.Session.Outcome == model.NotTested:
 		return user.Session.Detail
 	case user.Session.Outcome != model.Allowed:
-		return "the account's own logon did not succeed: " + strings.TrimSpace(user.Session.Status+" "+user.Session.Detail)
+		return "the account's own logon did not succeed: " + strings.TrimSpace(user.Session.Status+" "+
+			user.Session.Detail)
 	case user.GuestFlag || user.NullFlag:
 		return "the server did not take the account for a user, but" + strings.TrimPrefix(flagged(user), ", as")
 	case h.proof() == "":
@@ -152,7 +156,8 @@ func (h *host) weakUnsigned(ctx context.Context, m *meter) model.WeakWay {
 
 func (h *host) weakClear(ctx context.Context, m *meter) model.WeakWay {
 	if i := slices.IndexFunc(h.ladders, func(l *ladder) bool { return l.id == model.User && l.wantsEncryption }); i < 0 {
-		return model.WeakWay{Step: model.Step{Outcome: model.NotTested, Detail: "the server does not say that it wants the session or IPC$ encrypted"}}
+		return model.WeakWay{Step: model.Step{Outcome: model.NotTested, Detail: "the server does not say that it " +
+			"wants the session or IPC$ encrypted"}}
 	}
 	return h.unprotected(ctx, m, "a request in clear text", func(o *smb.Options) { o.Unencrypted = true })
 }
@@ -188,7 +193,8 @@ func (h *host) openWith(ctx context.Context, o smb.Options, pipe string) (model.
 	open := func(err error) (model.Step, error) {
 		s := layerStep(model.LayerSession, err)
 		if s.Outcome != model.NotTested {
-			s = model.Step{Outcome: model.Inconclusive, Status: s.Status, Detail: "the account's own logon failed: " + plain(err)}
+			s = model.Step{Outcome: model.Inconclusive, Status: s.Status, Detail: "the account's own logon failed: " +
+				plain(err)}
 		}
 		return s, nil
 	}
@@ -223,13 +229,15 @@ func (h *host) asUser(asked string, times int64, began time.Time, step model.Ste
 		answer = step.Detail
 	}
 	return model.Look{
-		Asked: asked, Of: h.result.Address, As: model.User, Times: times, First: began, Last: time.Now().UTC(), Answer: answer, Authenticated: proved,
+		Asked: asked, Of: h.result.Address, As: model.User, Times: times, First: began, Last: time.Now().UTC(),
+		Answer: answer, Authenticated: proved,
 	}
 }
 
 // weakNTLMv1 logs on with an NTLMv1 response, once, between two of the account's own logons on the same connection.
 func (h *host) weakNTLMv1(ctx context.Context, m *meter) model.WeakWay {
-	for _, s := range []*model.Scan{h.before, h.o.Earlier} { // the earlier answer counts: it may have been a refused logon
+	// the earlier answer counts: it may have been a refused logon
+	for _, s := range []*model.Scan{h.before, h.o.Earlier} {
 		if s == nil {
 			continue
 		}
@@ -253,7 +261,8 @@ func (h *host) weakNTLMv1(ctx context.Context, m *meter) model.WeakWay {
 	defer t.close()
 	first := t.strong(ctx)
 	if first.Outcome != model.Allowed {
-		return not("the account's own logon on a signed connection did not succeed: " + strings.TrimSpace(first.Status+" "+first.Detail))
+		return not("the account's own logon on a signed connection did not succeed: " + strings.TrimSpace(first.Status+
+			" "+first.Detail))
 	}
 	if why := h.lockable(ctx, t.session); why != "" {
 		return not(why)
@@ -325,7 +334,10 @@ func (t *trial) ntlmv1(ctx context.Context) model.WeakWay {
 	if err == nil {
 		info := s.Info()
 		if proved = info.Signed || info.Encrypted; info.Guest || info.Null {
-			step = model.Step{Outcome: model.Denied, Detail: "the answer was not taken: the server let a guest in instead"}
+			step = model.Step{
+				Outcome: model.Denied,
+				Detail:  "the answer was not taken: the server let a guest in instead",
+			}
 		}
 		_ = s.Logoff(ctx) // it ends with the connection
 	}
@@ -342,10 +354,14 @@ func (t *trial) ntlmv1(ctx context.Context) model.WeakWay {
 		t.conn = nil
 	}
 	if again := t.strong(ctx); again.Outcome != model.Allowed {
-		why := fmt.Sprintf("the account's own logon did not succeed behind it: %s", strings.TrimSpace(again.Status+" "+again.Detail))
+		why := fmt.Sprintf("the account's own logon did not succeed behind it: %s",
+			strings.TrimSpace(again.Status+" "+again.Detail))
 		t.weak.end(fmt.Sprintf("no further one is sent in this run: at %s %s", t.result.Target, why))
 		if step.Outcome == model.Denied {
-			step = model.Step{Outcome: model.Inconclusive, Status: step.Status, Detail: why + "; so the refusal may have had another cause"}
+			step = model.Step{
+				Outcome: model.Inconclusive, Status: step.Status,
+				Detail: why + "; so the refusal may have had another cause",
+			}
 		} else {
 			step.Detail = why
 		}

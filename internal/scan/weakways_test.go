@@ -29,8 +29,14 @@ func weakly() Options {
 		User: func(targets.Target) (smb.Authenticator, error) {
 			return ntlm.NewUser("alice", "", peer.Password, ntlm.Options{}), nil
 		},
-		Weak: &WeakLogons{NTLMv1: func() smb.Authenticator { return ntlm.NewUser("alice", "", peer.Password, ntlm.Options{V1: true}) }},
-		Host: 5 * time.Minute, Timeouts: smb.Timeouts{Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: time.Minute, Call: time.Minute},
+		Weak: &WeakLogons{NTLMv1: func() smb.Authenticator {
+			return ntlm.NewUser("alice", "", peer.Password,
+				ntlm.Options{V1: true})
+		}},
+		Host: 5 * time.Minute, Timeouts: smb.Timeouts{
+			Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute,
+			Open: time.Minute, Call: time.Minute,
+		},
 	}
 }
 
@@ -65,7 +71,8 @@ func refusedLogons(t *testing.T, s *peer.Samba) (n int) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(b)) {
-			if strings.Contains(line, `"clientAccount": "alice"`) && !strings.Contains(line, `"status": "NT_STATUS_OK"`) {
+			if strings.Contains(line, `"clientAccount": "alice"`) && !strings.Contains(line,
+				`"status": "NT_STATUS_OK"`) {
 				n++
 			}
 		}
@@ -82,7 +89,10 @@ func TestWeakWaysOnSamba(t *testing.T) {
 	s := peer.StartSamba(t, peer.Config{Address: "127.47.9.1", Global: []string{logs, "server signing = mandatory"}})
 	const yes, no, untried = string(model.Allowed), string(model.Denied), string(model.NotTested)
 	all := func(smb1, unsigned, clear, v1 string) map[string]string {
-		return map[string]string{model.WaySMB1: smb1, model.WayUnsigned: unsigned, model.WayClear: clear, model.WayNTLMv1: v1}
+		return map[string]string{
+			model.WaySMB1: smb1, model.WayUnsigned: unsigned, model.WayClear: clear,
+			model.WayNTLMv1: v1,
+		}
 	}
 	for _, c := range []struct {
 		name    string
@@ -93,11 +103,27 @@ func TestWeakWaysOnSamba(t *testing.T) {
 		finding string
 	}{
 		{"signing", []string{"server signing = mandatory"}, "", all(no, no, untried, no), 1, ""},
-		{"weakest", []string{"ntlm auth = ntlmv1-permitted", "server min protocol = NT1"}, "", all(yes, yes, untried, yes), 0, "ntlmv1-accepted"},
+		{
+			"weakest",
+			[]string{"ntlm auth = ntlmv1-permitted", "server min protocol = NT1"},
+			"",
+			all(yes, yes, untried, yes), 0, "ntlmv1-accepted",
+		},
 		{"encryption", []string{"server smb encrypt = required"}, "", all(no, no, no, no), 1, ""},
-		{"encryption that nobody needs", []string{"server smb encrypt = desired"}, "", all(no, yes, yes, no), 1, "clear-text-accepted"},
-		{"a guest", []string{"map to guest = bad password"}, "", all(no, yes, untried, no), 1, "unsigned-request-accepted"},
-		{"SMB1 alone", []string{"server min protocol = NT1", "server max protocol = NT1", "ntlm auth = ntlmv1-permitted", "server signing = mandatory"}, "", all(yes, no, untried, yes), 0, "ntlmv1-accepted"},
+		{
+			"encryption that nobody needs",
+			[]string{"server smb encrypt = desired"},
+			"", all(no, yes, yes, no), 1,
+			"clear-text-accepted",
+		},
+		{
+			"a guest",
+			[]string{"map to guest = bad password"},
+			"", all(no, yes, untried, no), 1,
+			"unsigned-request-accepted",
+		},
+		{"SMB1 alone", []string{"server min protocol = NT1", "server max protocol = NT1", "ntlm auth = " +
+			"ntlmv1-permitted", "server signing = mandatory"}, "", all(yes, no, untried, yes), 0, "ntlmv1-accepted"},
 		{"locked soon", []string{"server signing = mandatory"}, "2", all(no, no, untried, untried), 0, ""},
 		{"locked late", []string{"server signing = mandatory"}, "3", all(no, no, untried, no), 1, ""},
 	} {
@@ -132,7 +158,11 @@ func TestWeakWaysOnSamba(t *testing.T) {
 func TestWeakWaysAreHeldBack(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd")
-	s := peer.StartSamba(t, peer.Config{Address: "127.47.9.2", Global: []string{"log level = 1 auth_json_audit:3", "server signing = mandatory"}})
+	s := peer.StartSamba(t,
+		peer.Config{Address: "127.47.9.2", Global: []string{
+			"log level = 1 auth_json_audit:3",
+			"server signing = mandatory",
+		}})
 	why := func(o Options, way string) string {
 		t.Helper()
 		_, r := waysOf(t, s.Addr(), o)
@@ -193,7 +223,11 @@ func TestWeakWaysAreHeldBack(t *testing.T) {
 func TestWeakWaysAtNetBIOSPort(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd")
-	s := peer.StartSamba(t, peer.Config{Address: "127.47.9.4", Global: []string{"log level = 1 auth_json_audit:3", "server min protocol = NT1"}})
+	s := peer.StartSamba(t,
+		peer.Config{Address: "127.47.9.4", Global: []string{
+			"log level = 1 auth_json_audit:3",
+			"server min protocol = NT1",
+		}})
 	o := weakly()
 	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if _, port, _ := net.SplitHostPort(address); port == "139" {
@@ -210,7 +244,10 @@ func TestWeakWaysAtNetBIOSPort(t *testing.T) {
 	for _, w := range r.WeakWays {
 		got[w.Way] = string(w.Outcome)
 	}
-	want := map[string]string{model.WaySMB1: "allowed", model.WayUnsigned: "allowed", model.WayClear: "not-tested", model.WayNTLMv1: "denied"}
+	want := map[string]string{
+		model.WaySMB1: "allowed", model.WayUnsigned: "allowed", model.WayClear: "not-tested",
+		model.WayNTLMv1: "denied",
+	}
 	if diff := cmp.Diff(want, got); diff != "" || r.Address != "127.47.9.4:139" {
 		t.Errorf("at %s (-want +got):\n%s%+v", r.Address, diff, r.WeakWays)
 	}

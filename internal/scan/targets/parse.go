@@ -78,7 +78,8 @@ func (r *reader) one(text, where string) {
 	}
 	if r.text += len(text); len(r.specs) == maxSpecs || r.text > maxText {
 		r.full = true
-		r.fail(fmt.Errorf("%s: more than %d targets or %d MiB of them: name networks by their prefixes, or scan one part after the other", where, maxSpecs, maxText>>20))
+		r.fail(fmt.Errorf("%s: more than %d targets or %d MiB of them: name networks by their prefixes, or scan one "+
+			"part after the other", where, maxSpecs, maxText>>20))
 		return
 	}
 	s.where = where
@@ -217,7 +218,8 @@ func parseRange(s spec, first netip.Addr, right string) (spec, error) {
 	if err != nil {
 		n, err := strconv.ParseUint(right, 10, 8)
 		if err != nil || !first.Is4() {
-			return s, fmt.Errorf("%q: a range ends in an address, or in the last number of an IPv4 address", show(s.text))
+			return s, fmt.Errorf("%q: a range ends in an address, or in the last number of an IPv4 address",
+				show(s.text))
 		}
 		b := first.As4()
 		b[3] = byte(n)

@@ -27,7 +27,9 @@ type answer struct {
 }
 
 // resolve looks every name up once.
-func resolve(ctx context.Context, specs []spec, lookup func(context.Context, string) ([]netip.Addr, error)) map[string]answer {
+func resolve(ctx context.Context, specs []spec, lookup func(context.Context, string) ([]netip.Addr,
+	error),
+) map[string]answer {
 	if lookup == nil {
 		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)

@@ -59,29 +59,88 @@ func TestExpand(t *testing.T) {
 		o    Options
 		want string
 	}{
-		"address":               {"10.0.0.1", Options{}, "10.0.0.1=10.0.0.1:445"},
-		"port":                  {"10.0.0.1:1445", Options{}, "10.0.0.1:1445=10.0.0.1:1445"},
-		"default port":          {"10.0.0.1", Options{Port: 139}, "10.0.0.1=10.0.0.1:139"},
-		"v6":                    {"2001:db8::1 [2001:db8::1]:139 [2001:db8::2]", Options{}, "2001:db8::1=[2001:db8::1]:445 [2001:db8::1]:139=[2001:db8::1]:139 [2001:db8::2]=[2001:db8::2]:445"},
-		"zone":                  {"fe80::1%eth0 fe80::1%eth1", Options{}, "fe80::1%eth0=[fe80::1%eth0]:445 fe80::1%eth1=[fe80::1%eth1]:445"},
-		"prefix":                {"10.0.0.6/30", Options{}, "10.0.0.4=10.0.0.4:445 10.0.0.5=10.0.0.5:445 10.0.0.6=10.0.0.6:445 10.0.0.7=10.0.0.7:445"},
-		"last address":          {"255.255.255.254/31", Options{}, "255.255.255.254=255.255.255.254:445 255.255.255.255=255.255.255.255:445"},
-		"mapped":                {"::ffff:10.0.0.1 10.0.0.1", Options{}, "::ffff:10.0.0.1=10.0.0.1:445"},
-		"range":                 {"10.0.0.254-10.0.1.1", Options{}, "10.0.0.254=10.0.0.254:445 10.0.0.255=10.0.0.255:445 10.0.1.0=10.0.1.0:445 10.0.1.1=10.0.1.1:445"},
-		"short range":           {"10.0.0.7-9", Options{}, "10.0.0.7=10.0.0.7:445 10.0.0.8=10.0.0.8:445 10.0.0.9=10.0.0.9:445"},
-		"duplicates":            {"10.0.0.1 10.0.0.0/31 10.0.0.1-2 10.0.0.1", Options{}, "10.0.0.1=10.0.0.1:445 10.0.0.0=10.0.0.0:445 10.0.0.2=10.0.0.2:445"},
-		"alias":                 {"10.0.0.1 srv1 srv1.example", Options{}, "10.0.0.1=10.0.0.1:445~srv1~srv1.example"},
-		"alias, name first":     {"srv1 10.0.0.0/31", Options{}, "srv1=10.0.0.1:445 10.0.0.0=10.0.0.0:445"},
-		"several addresses":     {"both", Options{}, "both=10.0.0.9:445 both=[2001:db8::9]:445"},
-		"unknown name":          {"nosuch nosuch srv1", Options{}, "nosuch!the name does not resolve srv1=10.0.0.1:445"},
-		"names with hyphens":    {"srv1:1 srv-1", Options{}, "srv1:1=10.0.0.1:1 srv-1!the name does not resolve"},
-		"excluded":              {"10.0.0.0/30", Options{Exclude: []string{"10.0.0.1-2"}}, "10.0.0.0=10.0.0.0:445 10.0.0.3=10.0.0.3:445"},
-		"excluded name":         {"10.0.0.0/30", Options{Exclude: []string{"srv1"}}, "10.0.0.0=10.0.0.0:445 10.0.0.2=10.0.0.2:445 10.0.0.3=10.0.0.3:445"},
-		"excluded on one port":  {"10.0.0.1 10.0.0.1:139", Options{Exclude: []string{"10.0.0.1:139"}}, "10.0.0.1=10.0.0.1:445"},
-		"excluded on all ports": {"10.0.0.1 10.0.0.1:139 10.0.0.2", Options{Exclude: []string{"10.0.0.1"}}, "10.0.0.2=10.0.0.2:445"},
-		"done before":           {"10.0.0.0/30 nosuch", Options{Done: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:445"), netip.MustParseAddrPort("10.0.0.2:139")}, DoneNames: []string{"nosuch"}}, "10.0.0.0=10.0.0.0:445 10.0.0.2=10.0.0.2:445 10.0.0.3=10.0.0.3:445"},
-		"stdin":                 {"-", Options{Stdin: strings.NewReader("10.0.0.1\n#x\n\n10.0.0.2")}, "10.0.0.1=10.0.0.1:445 10.0.0.2=10.0.0.2:445"},
-		"file":                  {"@" + file, Options{}, "10.0.0.1=10.0.0.1:445 srv1:139=10.0.0.1:139"},
+		"address":      {"10.0.0.1", Options{}, "10.0.0.1=10.0.0.1:445"},
+		"port":         {"10.0.0.1:1445", Options{}, "10.0.0.1:1445=10.0.0.1:1445"},
+		"default port": {"10.0.0.1", Options{Port: 139}, "10.0.0.1=10.0.0.1:139"},
+		"v6": {
+			"2001:db8::1 [2001:db8::1]:139 [2001:db8::2]",
+			Options{},
+			"2001:db8::1=[2001:db8::1]:445 [2001:db8::1]:139=[2001:db8::1]:139 [2001:db8::2]=[2001:db8::2]:445",
+		},
+		"zone": {
+			"fe80::1%eth0 fe80::1%eth1",
+			Options{},
+			"fe80::1%eth0=[fe80::1%eth0]:445 fe80::1%eth1=[fe80::1%eth1]:445",
+		},
+		"prefix": {
+			"10.0.0.6/30",
+			Options{},
+			"10.0.0.4=10.0.0.4:445 10.0.0.5=10.0.0.5:445 10.0.0.6=10.0.0.6:445 10.0.0.7=10.0.0.7:445",
+		},
+		"last address": {
+			"255.255.255.254/31",
+			Options{},
+			"255.255.255.254=255.255.255.254:445 255.255.255.255=255.255.255.255:445",
+		},
+		"mapped": {"::ffff:10.0.0.1 10.0.0.1", Options{}, "::ffff:10.0.0.1=10.0.0.1:445"},
+		"range": {
+			"10.0.0.254-10.0.1.1",
+			Options{},
+			"10.0.0.254=10.0.0.254:445 10.0.0.255=10.0.0.255:445 10.0.1.0=10.0.1.0:445 10.0.1.1=10.0.1.1:445",
+		},
+		"short range": {
+			"10.0.0.7-9",
+			Options{},
+			"10.0.0.7=10.0.0.7:445 10.0.0.8=10.0.0.8:445 10.0.0.9=10.0.0.9:445",
+		},
+		"duplicates": {
+			"10.0.0.1 10.0.0.0/31 10.0.0.1-2 10.0.0.1",
+			Options{},
+			"10.0.0.1=10.0.0.1:445 10.0.0.0=10.0.0.0:445 10.0.0.2=10.0.0.2:445",
+		},
+		"alias":             {"10.0.0.1 srv1 srv1.example", Options{}, "10.0.0.1=10.0.0.1:445~srv1~srv1.example"},
+		"alias, name first": {"srv1 10.0.0.0/31", Options{}, "srv1=10.0.0.1:445 10.0.0.0=10.0.0.0:445"},
+		"several addresses": {"both", Options{}, "both=10.0.0.9:445 both=[2001:db8::9]:445"},
+		"unknown name": {
+			"nosuch nosuch srv1",
+			Options{},
+			"nosuch!the name does not resolve srv1=10.0.0.1:445",
+		},
+		"names with hyphens": {"srv1:1 srv-1", Options{}, "srv1:1=10.0.0.1:1 srv-1!the name does not resolve"},
+		"excluded": {
+			"10.0.0.0/30",
+			Options{Exclude: []string{"10.0.0.1-2"}},
+			"10.0.0.0=10.0.0.0:445 10.0.0.3=10.0.0.3:445",
+		},
+		"excluded name": {
+			"10.0.0.0/30",
+			Options{Exclude: []string{"srv1"}},
+			"10.0.0.0=10.0.0.0:445 10.0.0.2=10.0.0.2:445 10.0.0.3=10.0.0.3:445",
+		},
+		"excluded on one port": {
+			"10.0.0.1 10.0.0.1:139",
+			Options{Exclude: []string{"10.0.0.1:139"}},
+			"10.0.0.1=10.0.0.1:445",
+		},
+		"excluded on all ports": {
+			"10.0.0.1 10.0.0.1:139 10.0.0.2",
+			Options{Exclude: []string{"10.0.0.1"}},
+			"10.0.0.2=10.0.0.2:445",
+		},
+		"done before": {
+			"10.0.0.0/30 nosuch",
+			Options{Done: []netip.AddrPort{
+				netip.MustParseAddrPort("10.0.0.1:445"),
+				netip.MustParseAddrPort("10.0.0.2:139"),
+			}, DoneNames: []string{"nosuch"}},
+			"10.0.0.0=10.0.0.0:445 10.0.0.2=10.0.0.2:445 10.0.0.3=10.0.0.3:445",
+		},
+		"stdin": {
+			"-",
+			Options{Stdin: strings.NewReader("10.0.0.1\n#x\n\n10.0.0.2")},
+			"10.0.0.1=10.0.0.1:445 10.0.0.2=10.0.0.2:445",
+		},
+		"file": {"@" + file, Options{}, "10.0.0.1=10.0.0.1:445 srv1:139=10.0.0.1:139"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := strings.Join(expand(t, strings.Fields(c.args), c.o), " "); got != c.want {
@@ -134,13 +193,20 @@ func TestBadLinesAreAllReported(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"standard input:2:", "standard input:4: a target file cannot name another one", "standard input:5:"} {
+	for _, want := range []string{
+		"standard input:2:", "standard input:4: a target file cannot name another one",
+		"standard input:5:",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: missing %q", err, want)
 		}
 	}
-	_, err = Parse(context.Background(), []string{"-"}, Options{Stdin: strings.NewReader(strings.Repeat("///\n", 1000)), Lookup: lookup})
-	if err == nil || !strings.Contains(err.Error(), "and 980 more bad targets") || strings.Count(err.Error(), "\n") > 25 {
+	_, err = Parse(context.Background(), []string{"-"}, Options{
+		Stdin:  strings.NewReader(strings.Repeat("///\n", 1000)),
+		Lookup: lookup,
+	})
+	if err == nil || !strings.Contains(err.Error(), "and 980 more bad targets") || strings.Count(err.Error(),
+		"\n") > 25 {
 		t.Errorf("a thousand bad lines: %v", err)
 	}
 }
@@ -244,7 +310,10 @@ func plain(s string) []netip.Addr {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"10.0.0.1", "[::1]:445", "10.0.0.0/24", "10.0.0.1-9", "::/0", "a-b:1", "fe80::1%x", "%", "]["} {
+	for _, s := range []string{
+		"10.0.0.1", "[::1]:445", "10.0.0.0/24", "10.0.0.1-9", "::/0", "a-b:1", "fe80::1%x", "%",
+		"][",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -262,7 +331,10 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestCheck(t *testing.T) {
-	for text, want := range map[string]bool{"srv1": false, "srv1:1445": false, "10.0.0.1": false, "10.0.0.0/24": true, "10.0.0.1-9": true} {
+	for text, want := range map[string]bool{
+		"srv1": false, "srv1:1445": false, "10.0.0.1": false, "10.0.0.0/24": true,
+		"10.0.0.1-9": true,
+	} {
 		if ranged, err := Check(text); err != nil || ranged != want {
 			t.Errorf("%s: ranged %v, %v", text, ranged, err)
 		}
