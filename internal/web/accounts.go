@@ -69,8 +69,9 @@ func (v *visit) showAccounts(f *form, status int) error {
 	d := accounts{Form: f, Fields: map[string]field{
 		"name": f.Field("name", "Name", ""),
 		"role": f.Choose("role", "Role", "", roleOptions),
-		"site": f.Choose("site", "Where", "At a site the account sees nothing of others. More roles are given on the account's page.", where),
-		"new":  f.Field("new", "Password", "At least 12 characters; tell it to its owner, who can change it."),
+		"site": f.Choose("site", "Where",
+			"At a site the account sees nothing of others. More roles are given on the account's page.", where),
+		"new": f.Field("new", "Password", "At least 12 characters; tell it to its owner, who can change it."),
 	}}
 	for _, u := range users {
 		tokens, err := v.store.Tokens(v.ctx(), u.ID)
@@ -81,14 +82,28 @@ func (v *visit) showAccounts(f *form, status int) error {
 		if err != nil {
 			return err
 		}
-		d.Rows = append(d.Rows, accountRow{User: u, Tokens: len(tokens), Keys: len(keys), Self: u.ID == v.user.ID, Said: rolesOf(&u)})
+		d.Rows = append(d.Rows, accountRow{
+			User: u, Tokens: len(tokens), Keys: len(keys), Self: u.ID == v.user.ID,
+			Said: rolesOf(&u),
+		})
 	}
-	columns := []column{{"name", "name", "", false}, {"role", "role", "", false}, {"state", "state", "", false}, {"login", "last login", "", true}, {"second", "second factor", "", false}, {"tokens", "tokens", "num", true}, {"", "act", "", false}}
+	columns := []column{
+		{"name", "name", "", false},
+		{"role", "role", "", false},
+		{"state", "state", "", false},
+		{"login", "last login", "", true},
+		{"second", "second factor", "", false},
+		{"tokens", "tokens", "num", true},
+		{"", "act", "", false},
+	}
 	order := v.sorted(byParam, "", columns)
 	d.Heads = v.heads(byParam, order, columns)
 	arrange(d.Rows, order, map[string]func(a, b accountRow) int{
-		"name": by(func(a accountRow) string { return a.Name }), "role": by(func(a accountRow) string { return a.Said }), "login": byTime(func(a accountRow) time.Time { return a.LastLogin }),
-		"state": by(func(a accountRow) string { return map[bool]string{true: "locked", false: "open"}[a.Disabled] }), "tokens": by(func(a accountRow) int { return a.Tokens }),
+		"name":   by(func(a accountRow) string { return a.Name }),
+		"role":   by(func(a accountRow) string { return a.Said }),
+		"login":  byTime(func(a accountRow) time.Time { return a.LastLogin }),
+		"state":  by(func(a accountRow) string { return map[bool]string{true: "locked", false: "open"}[a.Disabled] }),
+		"tokens": by(func(a accountRow) int { return a.Tokens }),
 		"second": by(func(a accountRow) int { return min(len(a.TOTP), 1)*1000 + a.Keys }),
 	})
 	return v.renderStatus(status, "accounts", "Accounts", d)
@@ -207,7 +222,9 @@ func (f *form) refuse(err error, passwordField string) bool {
 			name = passwordField
 		}
 		f.wrong(name, sentence(rule.Text))
-	case errors.Is(err, access.ErrLastAdmin), errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrCredentials), errors.Is(err, access.ErrBusy), errors.Is(err, access.ErrFresh), errors.Is(err, access.ErrNoPasskeys):
+	case errors.Is(err, access.ErrLastAdmin), errors.Is(err, access.ErrForbidden),
+		errors.Is(err, access.ErrCredentials), errors.Is(err, access.ErrBusy), errors.Is(err, access.ErrFresh),
+		errors.Is(err, access.ErrNoPasskeys):
 		f.Problem = sentence(acts.Words(err))
 	default:
 		var throttled *access.ThrottledError
@@ -271,7 +288,8 @@ func changeAccount(v *visit) error {
 		if id == v.user.ID {
 			return v.done("/account", "Change your own password here.")
 		}
-		err, said = v.access.SetPassword(v.ctx(), v.who(), id, "", f.Get("new")), "The password was changed. The account's sessions, tokens and second factors have ended."
+		err, said = v.access.SetPassword(v.ctx(), v.who(), id, "", f.Get("new")),
+			"The password was changed. The account's sessions, tokens and second factors have ended."
 	default:
 		return problem{http.StatusUnprocessableEntity, "There is no such act."}
 	}
@@ -316,7 +334,8 @@ type shownAccount struct {
 
 var scopeOptions = map[store.Scope]string{
 	store.ScopeRead: "read: what you see", store.ScopeUpload: "upload: hand in results, and nothing else",
-	store.ScopeOperate: "operate: what you may do as an operator", store.ScopeAdminister: "administer: all that you may do",
+	store.ScopeOperate:    "operate: what you may do as an operator",
+	store.ScopeAdminister: "administer: all that you may do",
 }
 
 func (v *visit) showAccount(x shownAccount, status int) error {
@@ -337,16 +356,19 @@ func (v *visit) showAccount(x shownAccount, status int) error {
 	for _, s := range access.Scopes(v.whom) {
 		scopes = append(scopes, option{Value: string(s), Label: scopeOptions[s]})
 	}
-	d := account{Form: f, TokenForm: t, SecondForm: x.second, Secret: x.secret, Recovery: x.recovery, Since: v.since(), CanPasskeys: v.access.Passkeys(), Fields: map[string]field{
-		"password": f.Field("password", "The password as it is", ""),
-		"new":      f.Field("new", "The new password", "At least 12 characters. Your other sessions end."),
-		"again":    f.Field("again", "The new password again", ""),
-		"name":     t.Field("name", "Name", "What it is for"),
-		"scope":    t.Choose("scope", "For", "Never more than your own role", scopes),
-		"until":    t.Field("until", "Until", ""),
-		"proof":    t.Field("proof", "Your password", ""),
-		"key":      x.second.Field("key", "Name of the passkey", "Such as the device that it is on"),
-	}}
+	d := account{
+		Form: f, TokenForm: t, SecondForm: x.second, Secret: x.secret, Recovery: x.recovery, Since: v.since(),
+		CanPasskeys: v.access.Passkeys(), Fields: map[string]field{
+			"password": f.Field("password", "The password as it is", ""),
+			"new":      f.Field("new", "The new password", "At least 12 characters. Your other sessions end."),
+			"again":    f.Field("again", "The new password again", ""),
+			"name":     t.Field("name", "Name", "What it is for"),
+			"scope":    t.Choose("scope", "For", "Never more than your own role", scopes),
+			"until":    t.Field("until", "Until", ""),
+			"proof":    t.Field("proof", "Your password", ""),
+			"key":      x.second.Field("key", "Name of the passkey", "Such as the device that it is on"),
+		},
+	}
 	for _, y := range tokens {
 		d.Tokens = append(d.Tokens, tokenRow{y, y.Until.Before(v.now())})
 	}
@@ -433,14 +455,24 @@ func deleteToken(v *visit) error {
 
 // actsPage shows the audit log.
 func actsPage(v *visit) error {
-	columns := []column{{"id", "when", "", true}, {"who", "who", "", false}, {"from", "from", "", false}, {"action", "what", "", false}, {"subject", "about", "", false}, {"detail", "more", "", false}}
+	columns := []column{
+		{"id", "when", "", true},
+		{"who", "who", "", false},
+		{"from", "from", "", false},
+		{"action", "what", "", false},
+		{"subject", "about", "", false},
+		{"detail", "more", "", false},
+	}
 	page := v.pageOf("-id", columns)
 	text := v.r.URL.Query().Get("q")
 	list, total, err := v.store.Acts(v.ctx(), text, page)
 	if err != nil {
 		return err
 	}
-	return v.render("acts", "Audit log", auditLog{text, list, v.pager(page, len(list), total), v.heads(byParam, page.Sort, columns)})
+	return v.render("acts", "Audit log", auditLog{
+		text, list, v.pager(page, len(list), total),
+		v.heads(byParam, page.Sort, columns),
+	})
 }
 
 type auditLog struct {

@@ -63,7 +63,8 @@ func (p *page) listen() *complaints {
 	if err := chromedp.Listen(p.ctx, func(ev any) {
 		switch e := ev.(type) {
 		case *log.EventEntryAdded:
-			if e.Entry.Level == log.EntryLevelError && !strings.Contains(e.Entry.Text, "status of 4") { // a form that is refused is meant
+			// a form that is refused is meant
+			if e.Entry.Level == log.EntryLevelError && !strings.Contains(e.Entry.Text, "status of 4") {
 				c.add(e.Entry.Text)
 			}
 		case *runtime.EventExceptionThrown:
@@ -180,7 +181,8 @@ func (p *page) watchesRun() {
 	id := strings.TrimPrefix(p.where(), "/runs/")
 	p.says("3 of", "Look again")
 	eval[bool](p, `window.stayed = true`)
-	p.do(chromedp.Poll[chromedp.Void](`document.querySelector('#progress').textContent.includes('Ended')`, chromedp.WithPollingTimeout(time.Minute)))
+	p.do(chromedp.Poll[chromedp.Void](`document.querySelector('#progress').textContent.includes('Ended')`,
+		chromedp.WithPollingTimeout(time.Minute)))
 	if !eval[bool](p, `window.stayed === true`) {
 		p.t.Error("the page was loaded anew while the run was watched")
 	}
@@ -209,7 +211,8 @@ func (p *page) filtersAndSorts() {
 		p.t.Errorf("filtered to %s: %s", p.where(), p.text("table.matrix tbody"))
 	}
 	p.press(`table.matrix thead th.host a`)
-	if !strings.Contains(p.where(), "sort=name") || eval[string](p, `document.querySelector('thead th.host').getAttribute('aria-sort')`) != "ascending" {
+	if !strings.Contains(p.where(), "sort=name") ||
+		eval[string](p, `document.querySelector('thead th.host').getAttribute('aria-sort')`) != "ascending" {
 		p.t.Errorf("sorted at %s", p.where())
 	}
 }
@@ -367,7 +370,9 @@ func TestWithoutScript(t *testing.T) {
 	p.loginAs(s, store.RoleOperator)
 	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	for path, want := range map[string]string{
-		"/": "Since your last visit", "/hosts": "srv03", fmt.Sprintf("/hosts/%d", s.host("10.1.0.1:445").ID): "What strangers reach", "/settings": "RestrictAnonymous", "/runs/1": "Look again", "/events": "became exposed", "/catalog/pipe/samr": "Sources",
+		"/": "Since your last visit", "/hosts": "srv03", fmt.Sprintf("/hosts/%d",
+			s.host("10.1.0.1:445").ID): "What strangers reach", "/settings": "RestrictAnonymous",
+		"/runs/1": "Look again", "/events": "became exposed", "/catalog/pipe/samr": "Sources",
 	} {
 		p.open(path)
 		p.says(want)

@@ -65,7 +65,8 @@ func (p *person) says(path string, texts ...string) {
 func (p *person) refuses(path string, why string, pairs ...string) {
 	p.t.Helper()
 	a := p.post(path, pairs...)
-	if a.status != http.StatusUnprocessableEntity && a.status != http.StatusConflict && a.status != http.StatusForbidden || !strings.Contains(a.body, why) {
+	if a.status != http.StatusUnprocessableEntity && a.status != http.StatusConflict &&
+		a.status != http.StatusForbidden || !strings.Contains(a.body, why) {
 		i := strings.Index(a.body, "<main")
 		p.t.Errorf("%s: %d, want %q in …%s", path, a.status, why, clipTo(800, a.body[max(0, i):]))
 		return
@@ -77,31 +78,43 @@ func TestActsOnTargets(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
 	p := s.login(store.RoleOperator)
-	p.done("/targets", "spec", "NEW.example.org", "site", "default", "tags", "Web  DMZ", "owner", "Cy", "criticality", "high", "enabled", "yes", "note", "two\nlines")
+	p.done("/targets", "spec", "NEW.example.org", "site", "default", "tags", "Web  DMZ", "owner", "Cy", "criticality",
+		"high", "enabled", "yes", "note", "two\nlines")
 	got, _, err := s.st.Targets(t.Context(), store.TargetFilter{Text: "new.example"}, store.Page{})
-	if err != nil || len(got) != 1 || got[0].Spec != "new.example.org" || strings.Join(got[0].Tags, " ") != "dmz web" || got[0].Owner != "Cy" || got[0].Note != "two\nlines" {
+	if err != nil || len(got) != 1 || got[0].Spec != "new.example.org" || strings.Join(got[0].Tags, " ") != "dmz web" ||
+		got[0].Owner != "Cy" || got[0].Note != "two\nlines" {
 		t.Fatalf("the target is %+v, %v", got, err)
 	}
 	id := fmt.Sprintf("/targets/%d", got[0].ID)
 	p.says(id, "new.example.org", "dmz web")
-	p.refuses("/targets", "has this target already", "spec", "new.example.org", "site", "default", "criticality", "high")
+	p.refuses("/targets", "has this target already", "spec", "new.example.org", "site", "default", "criticality",
+		"high")
 	p.refuses("/targets", "This is needed", "spec", "", "site", "default", "criticality", "high")
 	p.refuses("/targets", "This is needed", "spec", "a.example", "site", "", "criticality", "high")
-	p.refuses("/targets", "marks that hide", "spec", "b.example", "site", "default", "criticality", "high", "owner", "evil\u202Eor")
+	p.refuses("/targets", "marks that hide", "spec", "b.example", "site", "default", "criticality", "high", "owner",
+		"evil\u202Eor")
 	p.refuses("/targets", "problem", "spec", "10.0.0.0/99", "site", "default", "criticality", "high")
-	p.refuses("/targets", "longer than", "spec", "c.example", "site", "default", "criticality", "high", "note", strings.Repeat("x", 10_001))
-	p.refuses("/targets", "Only an administrator", "spec", "d.example", "site", "default", "criticality", "high", "audit_source", "/etc/shadow")
-	p.refuses("/targets", "Only an administrator", "spec", "d.example", "site", "default", "criticality", "high", "credential", "1")
+	p.refuses("/targets", "longer than", "spec", "c.example", "site", "default", "criticality", "high", "note",
+		strings.Repeat("x", 10_001))
+	p.refuses("/targets", "Only an administrator", "spec", "d.example", "site", "default", "criticality", "high",
+		"audit_source", "/etc/shadow")
+	p.refuses("/targets", "Only an administrator", "spec", "d.example", "site", "default", "criticality", "high",
+		"credential", "1")
 	// Several at once: those that are right are added, and the others stay in the form.
-	p.done("/targets", "spec", "s1.example\r\n\r\n s2.example \r\n", "site", "default", "criticality", "high", "owner", "Di")
-	a := p.post("/targets", "spec", "s3.example\ns1.example\n10.0.0.0/99", "site", "default", "criticality", "high", "owner", "Di")
-	if a.status != http.StatusUnprocessableEntity && a.status != http.StatusConflict || !strings.Contains(a.body, "1 target was added; 2 are left") || !strings.Contains(a.body, "s1.example: ") || !strings.Contains(a.body, ">s1.example\n10.0.0.0/99</textarea>") {
+	p.done("/targets", "spec", "s1.example\r\n\r\n s2.example \r\n", "site", "default", "criticality", "high", "owner",
+		"Di")
+	a := p.post("/targets", "spec", "s3.example\ns1.example\n10.0.0.0/99", "site", "default", "criticality", "high",
+		"owner", "Di")
+	if a.status != http.StatusUnprocessableEntity && a.status != http.StatusConflict || !strings.Contains(a.body,
+		"1 target was added; 2 are left") || !strings.Contains(a.body, "s1.example: ") || !strings.Contains(a.body,
+		">s1.example\n10.0.0.0/99</textarea>") {
 		t.Errorf("one of three: %d %s", a.status, a.body)
 	}
 	if list, _, err := s.st.Targets(t.Context(), store.TargetFilter{Owner: "Di"}, store.Page{}); err != nil || len(list) != 3 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	p.refuses("/targets", "import them as a file", "spec", strings.Repeat("x.example\n", mostAdded+1), "site", "default")
+	p.refuses("/targets", "import them as a file", "spec", strings.Repeat("x.example\n", mostAdded+1), "site",
+		"default")
 	p.done(id, "spec", "new.example.org", "site", "plant", "tags", "web", "criticality", "low")
 	if now, err := s.st.Target(t.Context(), got[0].ID); err != nil || now.SiteID != 2 || now.Enabled {
 		t.Errorf("changed to %+v, %v", now, err)
@@ -110,8 +123,10 @@ func TestActsOnTargets(t *testing.T) {
 	if a := p.get(id); a.status != http.StatusNotFound {
 		t.Errorf("a removed target: %d", a.status)
 	}
-	a = p.upload("/targets/import", "t.csv", "spec,site,tags,owner\na1.example,default,x,Ann\na2.example,default,,\n10.0.0.0/99,default,,\n")
-	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets were added") || !strings.Contains(a.body, "1 row was left out") {
+	a = p.upload("/targets/import", "t.csv",
+		"spec,site,tags,owner\na1.example,default,x,Ann\na2.example,default,,\n10.0.0.0/99,default,,\n")
+	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets were added") || !strings.Contains(a.body,
+		"1 row was left out") {
 		t.Errorf("import: %d %s", a.status, a.body[max(0, strings.Index(a.body, "<main")):])
 	}
 	if a := p.upload("/targets/import", "t.csv", "nothing,of,this\n1,2,3\n"); a.status != http.StatusUnprocessableEntity {
@@ -150,7 +165,28 @@ func TestActsOnHosts(t *testing.T) {
 	for _, x := range []struct {
 		q    string
 		want int
-	}{{"q=srv03", 1}, {"tag=audited", 2}, {"owner=Dee", 1}, {"verdict=exposed&discloses=accounts", -1}, {"site=plant", 8}, {"finding=anonymous-lists-printers", -1}, {"setting=restrict+anonymous", -1}, {"smb1=yes", -1}, {"excepted=yes", -1}, {"q=%25", 0}, {"verdict=unknown", -1}, {"verdict=zzz", 0}, {"logon=broken", 1}, {"logon=strong", 0}, {"logon=zzz", 0}, {"client=172.16.0.12", 1}, {"client=172.16.0.12&logon=broken", 1}, {"client=172.16.0.12&logon=none", 0}, {"criticality=zzz", 0}, {"discloses=zzz", 0}} {
+	}{
+		{"q=srv03", 1},
+		{"tag=audited", 2},
+		{"owner=Dee", 1},
+		{"verdict=exposed&discloses=accounts", -1},
+		{"site=plant", 8},
+		{"finding=anonymous-lists-printers", -1},
+		{"setting=restrict+anonymous", -1},
+		{"smb1=yes", -1},
+		{"excepted=yes", -1},
+		{"q=%25", 0},
+		{"verdict=unknown", -1},
+		{"verdict=zzz", 0},
+		{"logon=broken", 1},
+		{"logon=strong", 0},
+		{"logon=zzz", 0},
+		{"client=172.16.0.12", 1},
+		{"client=172.16.0.12&logon=broken", 1},
+		{"client=172.16.0.12&logon=none", 0},
+		{"criticality=zzz", 0},
+		{"discloses=zzz", 0},
+	} {
 		body := p.ok("/hosts?" + x.q)
 		n := strings.Count(body, `name="host" value=`)
 		if x.want >= 0 && n != x.want || x.want < 0 && (n == 0 || n == 40) {
@@ -180,7 +216,8 @@ func TestActsOnHosts(t *testing.T) {
 	}
 	p.refuses("/runs", "No target that is enabled fits", "kind", "scan", "owner", "nobody")
 	p.done("/hosts/"+one+"/plan", "strategy", "restrict")
-	p.says("/hosts/"+one, "ipcguard apply plan-srv00.example.org.json --target samba:/etc/samba/smb.conf --confirm-within 10m", "restrict anonymous")
+	p.says("/hosts/"+one, "ipcguard apply plan-srv00.example.org.json --target samba:/etc/samba/smb.conf "+
+		"--confirm-within 10m", "restrict anonymous")
 	p.says("/hosts/"+one, "How clients log on, the weakest first", "broken", "NTLMv1, SMB 2.1, asked for cifs/srv")
 	if a := p.get("/hosts/" + one + "/plan.json"); a.status != http.StatusOK || !strings.Contains(a.header.Get("Content-Disposition"), "plan-srv00.example.org.json") || !strings.Contains(a.body, "ipcguard.plan/1") {
 		t.Errorf("the plan: %d %s", a.status, clip(a.body))
@@ -190,7 +227,10 @@ func TestActsOnHosts(t *testing.T) {
 	if a := p.get("/hosts/" + one + "/documents/scan"); a.status != http.StatusOK || !strings.Contains(a.body, "ipcguard.scan/1") {
 		t.Errorf("the scan: %d", a.status)
 	}
-	for _, x := range []string{"/hosts/" + one + "/documents/secret", "/hosts/0", "/hosts/x", "/runs/77777", "/targets/-1", "/catalog/setting/none", "/export/hosts.exe", "/export/users.json"} {
+	for _, x := range []string{
+		"/hosts/" + one + "/documents/secret", "/hosts/0", "/hosts/x", "/runs/77777",
+		"/targets/-1", "/catalog/setting/none", "/export/hosts.exe", "/export/users.json",
+	} {
 		if a := p.get(x); a.status != http.StatusNotFound {
 			t.Errorf("%s: %d", x, a.status)
 		}
@@ -213,7 +253,8 @@ func TestActsOnWork(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
 	p := s.login(store.RoleOperator)
-	p.done("/schedules", "name", "weekly", "kind", "scan", "cron", "0 3 * * 0", "zone", "Europe/Berlin", "window", "Sat,Sun 00:00-24:00", "site", "plant", "enabled", "yes")
+	p.done("/schedules", "name", "weekly", "kind", "scan", "cron", "0 3 * * 0", "zone", "Europe/Berlin", "window",
+		"Sat,Sun 00:00-24:00", "site", "plant", "enabled", "yes")
 	p.says("/schedules", "weekly", "site plant")
 	p.refuses("/schedules", "problem", "name", "bad", "kind", "scan", "cron", "99 * * * *")
 	p.refuses("/schedules", "is no time zone", "name", "bad", "kind", "scan", "cron", "@daily", "zone", "Mars/Phobos")
@@ -226,15 +267,22 @@ func TestActsOnWork(t *testing.T) {
 	p.done(fmt.Sprintf("/schedules/%d/delete", all[1].ID))
 
 	until := day(time.Now().AddDate(0, 1, 0))
-	p.done("/exceptions", "finding", "anonymous-lists-groups", "tag", "dc", "reason", "old printers", "owner", "Bo", "until", until)
-	p.done("/exceptions", "finding", "anonymous-lists-accounts", "host", fmt.Sprint(s.host("10.1.0.1:445").ID), "host", "2", "reason", "being replaced", "owner", "Bo", "until", until)
+	p.done("/exceptions", "finding", "anonymous-lists-groups", "tag", "dc", "reason", "old printers", "owner", "Bo",
+		"until", until)
+	p.done("/exceptions", "finding", "anonymous-lists-accounts", "host", fmt.Sprint(s.host("10.1.0.1:445").ID), "host",
+		"2", "reason", "being replaced", "owner", "Bo", "until", until)
 	p.says("/exceptions", "old printers", "being replaced", until)
 	p.says(fmt.Sprintf("/hosts/%d", s.host("10.1.0.1:445").ID), until+" 23:59")
-	p.refuses("/exceptions", "This is past", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "2020-01-01")
-	p.refuses("/exceptions", "Two years at most", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "2099-01-01")
-	p.refuses("/exceptions", "Want a date", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", "tomorrow")
-	p.refuses("/exceptions", "There is no such finding", "finding", "everything", "reason", "x", "owner", "y", "until", until)
-	p.refuses("/exceptions", "This is needed", "finding", "anonymous-lists-groups", "reason", "", "owner", "", "until", until)
+	p.refuses("/exceptions", "This is past", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until",
+		"2020-01-01")
+	p.refuses("/exceptions", "Two years at most", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y",
+		"until", "2099-01-01")
+	p.refuses("/exceptions", "Want a date", "finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until",
+		"tomorrow")
+	p.refuses("/exceptions", "There is no such finding", "finding", "everything", "reason", "x", "owner", "y", "until",
+		until)
+	p.refuses("/exceptions", "This is needed", "finding", "anonymous-lists-groups", "reason", "", "owner", "", "until",
+		until)
 	p.done("/exceptions/1/withdraw")
 	p.says("/exceptions?all=yes", "withdrawn")
 
@@ -242,8 +290,11 @@ func TestActsOnWork(t *testing.T) {
 	p.says("/events?least=critical", "No change is like this")
 	p.says("/compare?from="+day(time.Now().AddDate(0, 0, -14))+"&to="+day(time.Now()), "What is not the same", "closed")
 	for file, want := range map[string]string{
-		"hosts.csv?verdict=exposed": "id,site_id,site,address,name", "hosts.json": `"verdict":"exposed"`, "hosts.sarif": "sarif", "hosts.ocsf?site=plant": "Compliance Finding",
-		"findings.csv?finding=anonymous-lists-shares": "anonymous-lists-shares", "findings.json?q=nobody": "[]", "findings.sarif": "anonymous-lists-shares", "findings.ocsf": "class_uid", "events.csv": "became-exposed", "events.json?kind=became-exposed": "became-exposed",
+		"hosts.csv?verdict=exposed": "id,site_id,site,address,name", "hosts.json": `"verdict":"exposed"`,
+		"hosts.sarif": "sarif", "hosts.ocsf?site=plant": "Compliance Finding",
+		"findings.csv?finding=anonymous-lists-shares": "anonymous-lists-shares", "findings.json?q=nobody": "[]",
+		"findings.sarif": "anonymous-lists-shares", "findings.ocsf": "class_uid", "events.csv": "became-exposed",
+		"events.json?kind=became-exposed": "became-exposed",
 	} {
 		if body := p.ok("/export/" + file); !strings.Contains(body, want) {
 			t.Errorf("%s has no %q: %s", file, want, clip(body))
@@ -257,7 +308,8 @@ func TestActsOfAdministrators(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
 	p := s.login(store.RoleAdmin)
-	p.done("/sites", "name", "lab", "rate", "10.5", "concurrency", "4", "window", "Mon-Fri 22:00-06:00", "zone", "Europe/Berlin")
+	p.done("/sites", "name", "lab", "rate", "10.5", "concurrency", "4", "window", "Mon-Fri 22:00-06:00", "zone",
+		"Europe/Berlin")
 	p.says("/sites", "lab", "10.5")
 	p.refuses("/sites", "Another site has this name", "name", "lab")
 	p.refuses("/sites", "Want 0 to 1000000 connections", "name", "lab2", "rate", "-1")
@@ -274,7 +326,8 @@ func TestActsOfAdministrators(t *testing.T) {
 		t.Error("the credentials' page is wrong")
 	}
 	list, err := s.st.Credentials(t.Context())
-	if err != nil || len(list) != 2 || bytes.Contains(list[1].Sealed, []byte(secret)) || !bytes.HasPrefix(list[1].Sealed, []byte("age-encryption.org")) {
+	if err != nil || len(list) != 2 || bytes.Contains(list[1].Sealed, []byte(secret)) ||
+		!bytes.HasPrefix(list[1].Sealed, []byte("age-encryption.org")) {
 		t.Errorf("stored: %+v %v", list, err)
 	}
 	if a := p.upload("/credentials", "", "", "name", "h", "kind", "hash", "account", "a", "value", "tooshort"); a.status != http.StatusUnprocessableEntity || strings.Contains(a.body, "tooshort") {
@@ -288,11 +341,17 @@ func TestActsOfAdministrators(t *testing.T) {
 	}
 	p.done(fmt.Sprintf("/credentials/%d/delete", list[1].ID))
 
-	p.done("/channels", "kind", "webhook", "name", "chat", "url", "https://hooks.example.org/T0/secretpath", "key", "0123456789abcdef0123", "least", "medium", "kinds", "became-exposed", "enabled", "yes")
-	p.done("/channels", "kind", "email", "name", "mail", "server", "mail.example.org:25", "from", "a@example.org", "to", "b@example.org, c@example.org", "security", "starttls", "user", "guard", "password", secret, "least", "", "digest", "@daily")
-	p.done("/channels", "kind", "syslog", "name", "broken siem", "address", "siem.example.org:6514", "network", "tls", "format", "cef", "least", "high", "acts", "only", "enabled", "yes")
-	p.refuses("/channels", "problem", "kind", "webhook", "name", "bad", "url", "gopher://x", "key", "0123456789abcdef0123", "least", "")
-	p.refuses("/channels", "problem", "kind", "email", "name", "bad", "least", "", "security", "tls", "digest", "whenever")
+	p.done("/channels", "kind", "webhook", "name", "chat", "url", "https://hooks.example.org/T0/secretpath", "key",
+		"0123456789abcdef0123", "least", "medium", "kinds", "became-exposed", "enabled", "yes")
+	p.done("/channels", "kind", "email", "name", "mail", "server", "mail.example.org:25", "from", "a@example.org", "to",
+		"b@example.org, c@example.org", "security", "starttls", "user", "guard", "password", secret, "least", "",
+		"digest", "@daily")
+	p.done("/channels", "kind", "syslog", "name", "broken siem", "address", "siem.example.org:6514", "network", "tls",
+		"format", "cef", "least", "high", "acts", "only", "enabled", "yes")
+	p.refuses("/channels", "problem", "kind", "webhook", "name", "bad", "url", "gopher://x", "key",
+		"0123456789abcdef0123", "least", "")
+	p.refuses("/channels", "problem", "kind", "email", "name", "bad", "least", "", "security", "tls", "digest",
+		"whenever")
 	p.says("/channels", "chat", "mail", "broken siem", "every day at 00:00", "became exposed")
 	channels, err := s.st.Channels(t.Context())
 	if err != nil || len(channels) != 4 {
@@ -307,10 +366,15 @@ func TestActsOfAdministrators(t *testing.T) {
 			t.Error("the recipients are lost")
 		}
 		if c.Name == "mail" { // who moves it elsewhere does not get its password told
-			mail := []string{"name", "mail", "from", "a@example.org", "to", "b@example.org", "security", "starttls", "user", "guard", "least", "", "digest", "@weekly"}
+			mail := []string{
+				"name", "mail", "from", "a@example.org", "to", "b@example.org", "security", "starttls",
+				"user", "guard", "least", "", "digest", "@weekly",
+			}
 			p.done(fmt.Sprintf("/channels/%d", c.ID), append(mail, "server", "mail.example.org:25")...)
-			p.refuses(fmt.Sprintf("/channels/%d", c.ID), "belong together", append(mail, "server", "mail.example.com:25")...)
-			p.done(fmt.Sprintf("/channels/%d", c.ID), append(mail, "server", "mail.example.com:25", "password", secret)...)
+			p.refuses(fmt.Sprintf("/channels/%d", c.ID), "belong together",
+				append(mail, "server", "mail.example.com:25")...)
+			p.done(fmt.Sprintf("/channels/%d", c.ID), append(mail, "server", "mail.example.com:25", "password",
+				secret)...)
 		}
 		if c.Name == "chat" { // saved again without secrets, it keeps them
 			p.done(fmt.Sprintf("/channels/%d", c.ID), "name", "chat 2", "least", "low", "enabled", "yes")
@@ -359,7 +423,8 @@ func TestActsOfAdministrators(t *testing.T) {
 	p.done(fmt.Sprintf("/accounts/%d", admin.ID), "do", "role", "role", "viewer")
 	p.says("/accounts", "One administrator has to stay")
 
-	a := newbie.post("/account/tokens", "name", "ci", "scope", "operate", "proof", "another long word 55", "until", day(time.Now().AddDate(0, 1, 0)))
+	a := newbie.post("/account/tokens", "name", "ci", "scope", "operate", "proof", "another long word 55", "until",
+		day(time.Now().AddDate(0, 1, 0)))
 	_, rest, _ := strings.Cut(a.body, `id="secret">`)
 	token, _, _ := strings.Cut(rest, "<")
 	if a.status != http.StatusCreated || len(token) < 40 {
@@ -371,9 +436,12 @@ func TestActsOfAdministrators(t *testing.T) {
 	if strings.Contains(newbie.ok("/account"), token) {
 		t.Error("the token is shown twice")
 	}
-	newbie.refuses("/account/tokens", "The scope is read, upload, operate or administer", "name", "root", "scope", "emperor", "until", day(time.Now().AddDate(0, 1, 0)))
-	newbie.refuses("/account/tokens", "This is not your password", "name", "root", "scope", "read", "proof", password, "until", day(time.Now().AddDate(0, 1, 0)))
-	newbie.refuses("/account/tokens", "problem", "name", "root", "scope", "administer", "proof", "another long word 55", "until", day(time.Now().AddDate(0, 1, 0)))
+	newbie.refuses("/account/tokens", "The scope is read, upload, operate or administer", "name", "root", "scope",
+		"emperor", "until", day(time.Now().AddDate(0, 1, 0)))
+	newbie.refuses("/account/tokens", "This is not your password", "name", "root", "scope", "read", "proof", password,
+		"until", day(time.Now().AddDate(0, 1, 0)))
+	newbie.refuses("/account/tokens", "problem", "name", "root", "scope", "administer", "proof", "another long word 55",
+		"until", day(time.Now().AddDate(0, 1, 0)))
 	tokens, err := s.st.Tokens(t.Context(), u.ID)
 	if err != nil || len(tokens) != 1 {
 		t.Fatal(tokens, err)

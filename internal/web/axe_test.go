@@ -57,7 +57,10 @@ func TestAccessibility(t *testing.T) {
 			name  string
 			dark  bool
 			rules string
-		}{{"light", false, `{resultTypes: ['violations']}`}, {"dark", true, `{runOnly: ['color-contrast'], resultTypes: ['violations']}`}} {
+		}{
+			{"light", false, `{resultTypes: ['violations']}`},
+			{"dark", true, `{runOnly: ['color-contrast'], resultTypes: ['violations']}`},
+		} {
 			if theme.dark {
 				p.size(1200, true)
 			}
@@ -67,14 +70,17 @@ func TestAccessibility(t *testing.T) {
 		}
 		p.size(360, true)
 		if w := eval[int](p, `document.documentElement.scrollWidth`); w > 360 {
-			t.Errorf("%s is %d pixels wide on a screen of 360: %s", path, w, eval[string](p, `[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 361 && !e.closest('.scroll')).slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(' | ')`))
+			t.Errorf("%s is %d pixels wide on a screen of 360: %s", path, w,
+				eval[string](p,
+					`[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 361 && !e.closest('.scroll')).slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(' | ')`))
 		}
 	}
 	start := time.Now()
 	visit("/login")
 	visit("/setup?token=none")
 	p.loginAs(s, store.RoleAdmin)
-	s.login(store.RoleAdmin).done("/views", "name", "Exposed hosts", "path", "/hosts", "query", "verdict=exposed&sort=-severity")
+	s.login(store.RoleAdmin).done("/views", "name", "Exposed hosts", "path", "/hosts", "query",
+		"verdict=exposed&sort=-severity")
 	for _, path := range paths {
 		visit(path)
 	}

@@ -79,10 +79,19 @@ func benchPages(b *testing.B, s *testSite, hosts int) {
 	}
 	now := time.Now()
 	for _, path := range []string{
-		"/", "/?site=main", "/hosts", "/hosts?sort=-severity", "/hosts?sort=-last_seen", "/hosts?q=srv0423", "/hosts?verdict=exposed&tag=floor-3&discloses=accounts", "/hosts?owner=team-07", "/hosts?sort=name&offset=" + strconv.Itoa(hosts*9/10),
-		"/hosts?setting=RestrictAnonymous", "/hosts?finding=anonymous-lists-shares&sort=-verdict", fmt.Sprintf("/hosts/%d", h.ID), "/findings", "/findings?finding=anonymous-lists-shares", "/findings?tag=floor-3", "/settings", "/settings?setting=RestrictAnonymous", "/settings?owner=team-07",
-		"/events", "/events?kind=setting-changed&least=medium", fmt.Sprintf("/events?host=%d", h.ID), "/compare?from=" + day(now.AddDate(0, 0, -21)) + "&to=" + day(now), "/compare?from=" + day(now.AddDate(0, 0, -300)) + "&to=" + day(now),
-		"/report", "/runs", fmt.Sprintf("/runs/%d", runs[0].ID), fmt.Sprintf("/runs/%d?state=done&offset=%d", runs[0].ID, hosts/2), "/targets", "/targets?q=srv042", "/targets/1", "/targets/new", "/sites", "/schedules", "/exceptions", "/exceptions/new", "/channels", "/credentials", "/accounts", "/account", "/acts", "/catalog", "/catalog/setting/RestrictAnonymous",
+		"/", "/?site=main", "/hosts", "/hosts?sort=-severity", "/hosts?sort=-last_seen", "/hosts?q=srv0423",
+		"/hosts?verdict=exposed&tag=floor-3&discloses=accounts", "/hosts?owner=team-07",
+		"/hosts?sort=name&offset=" + strconv.Itoa(hosts*9/10),
+		"/hosts?setting=RestrictAnonymous", "/hosts?finding=anonymous-lists-shares&sort=-verdict",
+		fmt.Sprintf("/hosts/%d", h.ID), "/findings", "/findings?finding=anonymous-lists-shares",
+		"/findings?tag=floor-3", "/settings", "/settings?setting=RestrictAnonymous", "/settings?owner=team-07",
+		"/events", "/events?kind=setting-changed&least=medium", fmt.Sprintf("/events?host=%d", h.ID), "/compare?from=" +
+			day(now.AddDate(0, 0, -21)) + "&to=" + day(now), "/compare?from=" + day(now.AddDate(0, 0, -300)) + "&to=" +
+			day(now),
+		"/report", "/runs", fmt.Sprintf("/runs/%d", runs[0].ID), fmt.Sprintf("/runs/%d?state=done&offset=%d",
+			runs[0].ID, hosts/2), "/targets", "/targets?q=srv042", "/targets/1", "/targets/new", "/sites", "/schedules",
+		"/exceptions", "/exceptions/new", "/channels", "/credentials", "/accounts", "/account", "/acts", "/catalog",
+		"/catalog/setting/RestrictAnonymous",
 	} {
 		b.Run(strings.ReplaceAll(path, "/", "⁄"), func(b *testing.B) {
 			p := &person{b, p.base, p.http}
@@ -115,7 +124,10 @@ func classOf(i, week int) int {
 }
 
 func classKind(c int) hostKind {
-	k := hostKind{verdict: model.Closed, system: "windows", os: fmt.Sprintf("Windows Server build %d", 14393+c*100), signing: "required", smb1: c%13 == 0}
+	k := hostKind{
+		verdict: model.Closed, system: "windows", os: fmt.Sprintf("Windows Server build %d", 14393+c*100),
+		signing: "required", smb1: c%13 == 0,
+	}
 	for i, d := range model.Disclosures() {
 		if (c*7+i*3)%17 < c%9 {
 			k.given, k.signing = append(k.given, d), "enabled"
@@ -149,7 +161,11 @@ func fillYear(b testing.TB, st *store.Store, hosts int) {
 	must(st.SaveSite(ctx, &site))
 	var targets []store.Target
 	for i := range hosts {
-		targets = append(targets, store.Target{SiteID: site.ID, Spec: fmt.Sprintf("srv%05d.corp.example", i), Enabled: true, Owner: fmt.Sprintf("team-%02d", i%37), Criticality: store.CriticalityNormal, Tags: []string{fmt.Sprintf("floor-%d", i%11), []string{"production", "test", "office"}[i%3]}})
+		targets = append(targets, store.Target{
+			SiteID: site.ID, Spec: fmt.Sprintf("srv%05d.corp.example", i),
+			Enabled: true, Owner: fmt.Sprintf("team-%02d", i%37), Criticality: store.CriticalityNormal,
+			Tags: []string{fmt.Sprintf("floor-%d", i%11), []string{"production", "test", "office"}[i%3]},
+		})
 	}
 	_, _, err := st.SaveTargets(ctx, targets)
 	must(err)
@@ -181,12 +197,16 @@ func fillYear(b testing.TB, st *store.Store, hosts int) {
 			k := kinds[classOf(i, week)]
 			r := yearResult(&k, i, at.Add(time.Duration(i)*time.Millisecond), run.ID, ids[i])
 			if week >= benchWeeks-2 {
-				doc, err := json.Marshal(k.scanOf(targets[i].Spec, r.Host.Address, at, func(s string) string { return s }))
+				doc, err := json.Marshal(k.scanOf(targets[i].Spec, r.Host.Address, at,
+					func(s string) string { return s }))
 				must(err)
 				r.Document = doc
 			}
 			if changed {
-				r.Events = []store.Event{{At: r.At, Kind: store.EventSettingChanged, Severity: model.Medium, Subject: "RestrictAnonymous", Text: "A setting of this host was changed."}}
+				r.Events = []store.Event{{
+					At: r.At, Kind: store.EventSettingChanged, Severity: model.Medium,
+					Subject: "RestrictAnonymous", Text: "A setting of this host was changed.",
+				}}
 			}
 			if batch = append(batch, r); len(batch) == 500 {
 				flush()
@@ -206,21 +226,33 @@ func fillYear(b testing.TB, st *store.Store, hosts int) {
 func yearResult(k *hostKind, i int, at time.Time, run, target int64) *store.Result {
 	name := fmt.Sprintf("SRV%05d", i)
 	r := &store.Result{
-		RunID: run, TargetID: target, Kind: store.RunScan, At: at, Verdict: k.verdict, DurationMS: int64(20 + i%70), Requests: 200, Worker: "worker-1", Findings: []store.HostFinding{},
-		Snapshot: store.Snapshot{Verdict: k.verdict, Cells: k.cells(), SMB1: k.smb1, Signing: k.signing, Findings: k.findings, Pipes: map[string]string{"anonymous/samr": "allowed", "anonymous/srvsvc": "denied"}},
-		Host:     store.Host{Address: fmt.Sprintf("10.%d.%d.%d:445", i>>16, i>>8&255, i&255), Name: name, System: k.system, OS: k.os, Cells: k.cells(), SMB1: k.smb1, Signing: k.signing},
-		Names:    []store.HostName{{Name: name, Kind: "netbios"}},
+		RunID: run, TargetID: target, Kind: store.RunScan, At: at, Verdict: k.verdict, DurationMS: int64(20 + i%70),
+		Requests: 200, Worker: "worker-1", Findings: []store.HostFinding{},
+		Snapshot: store.Snapshot{
+			Verdict: k.verdict, Cells: k.cells(), SMB1: k.smb1, Signing: k.signing,
+			Findings: k.findings, Pipes: map[string]string{"anonymous/samr": "allowed", "anonymous/srvsvc": "denied"},
+		},
+		Host: store.Host{
+			Address: fmt.Sprintf("10.%d.%d.%d:445", i>>16, i>>8&255, i&255), Name: name,
+			System: k.system, OS: k.os, Cells: k.cells(), SMB1: k.smb1, Signing: k.signing,
+		},
+		Names: []store.HostName{{Name: name, Kind: "netbios"}},
 	}
 	for _, id := range k.findings {
 		f := catalogOf().Finding(id)
-		r.Findings = append(r.Findings, store.HostFinding{Kind: store.RunScan, Finding: id, Severity: f.Severity[0].Level, Identity: model.Anonymous, Pipe: "samr", Evidence: "3 things were listed through a call", Settings: settingsOn(k.system, f.Settings)})
+		r.Findings = append(r.Findings, store.HostFinding{
+			Kind: store.RunScan, Finding: id,
+			Severity: f.Severity[0].Level, Identity: model.Anonymous, Pipe: "samr",
+			Evidence: "3 things were listed through a call", Settings: settingsOn(k.system, f.Settings),
+		})
 	}
 	return r
 }
 
 // settingsOn are those of a system: a scan names no others.
 func settingsOn(system string, all []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(id string) bool { return catalogOf().Setting(id).System != system })
+	return slices.DeleteFunc(slices.Clone(all),
+		func(id string) bool { return catalogOf().Setting(id).System != system })
 }
 
 // repeatWeek writes what the results of the units that are still open say, which is the same as the week before.

@@ -28,7 +28,8 @@ func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context
 		t.Skip("a browser takes seconds to start")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("disable-component-update", true),
 	)
 	all, stop := chromedp.NewExecAllocator(t.Context(), append(options, more...)...)
@@ -132,8 +133,15 @@ func (p *page) size(width int64, dark bool) {
 	if dark {
 		scheme = "dark"
 	}
-	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
-	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: width, Height: 900,
+		DeviceScaleFactor: 1,
+	})
+	call(p, emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{
+			Name:  "prefers-color-scheme",
+			Value: scheme,
+		}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
 }
 
 // loginAs takes over the session of somebody who logged in without a browser.
@@ -205,23 +213,36 @@ func (s *testSite) auditExposed(x seed) {
 		}
 		a := x.audit()
 		a.Host, a.Source = "LABHOST", model.Source{Kind: "winreg", Name: h.Name} // as their scans have it
-		a.Platform = model.Platform{System: "windows", Product: []string{"win2016", "win2019", "win2022"}[n%3], Role: []model.Role{model.Member, model.DomainController}[n/3%5/4]}
-		a.Settings, a.Findings = nil, []model.Finding{{ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Anonymous, Settings: []string{"RestrictAnonymousSAM"}}}
-		for i, id := range []string{"RestrictAnonymous", "RestrictAnonymousSAM", "RestrictNullSessAccess", "EveryoneIncludesAnonymous"} {
+		a.Platform = model.Platform{
+			System: "windows", Product: []string{"win2016", "win2019", "win2022"}[n%3],
+			Role: []model.Role{model.Member, model.DomainController}[n/3%5/4],
+		}
+		a.Settings, a.Findings = nil,
+			[]model.Finding{{
+				ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Anonymous,
+				Settings: []string{"RestrictAnonymousSAM"},
+			}}
+		for i, id := range []string{
+			"RestrictAnonymous", "RestrictAnonymousSAM", "RestrictNullSessAccess",
+			"EveryoneIncludesAnonymous",
+		} {
 			on := map[bool]int{true: 1}[n>>i&3 == 0]
 			a.Settings = append(a.Settings, model.Setting{
-				ID: id, Where: catalogOf().Setting(id).Where, Type: "REG_DWORD", Present: true, Configured: on, Effective: on, Basis: model.BasisConfigured, State: model.StateWeak,
+				ID: id, Where: catalogOf().Setting(id).Where, Type: "REG_DWORD", Present: true, Configured: on,
+				Effective: on, Basis: model.BasisConfigured, State: model.StateWeak,
 			})
 		}
 		a.Settings = append(a.Settings, model.Setting{
-			ID: "NullSessionPipes", Where: catalogOf().Setting("NullSessionPipes").Where, Type: "REG_MULTI_SZ", Present: true, Configured: []string{"samr", "srvsvc"}, Effective: []string{"samr", "srvsvc"},
+			ID: "NullSessionPipes", Where: catalogOf().Setting("NullSessionPipes").Where, Type: "REG_MULTI_SZ",
+			Present: true, Configured: []string{"samr", "srvsvc"}, Effective: []string{"samr", "srvsvc"},
 			Basis: model.BasisConfigured, State: model.StateWeak,
 		})
 		s.document(h.ID, "audit", a)
 		if n%8 == 1 {
 			u := x.observation(now)
 			for i := range u.Uses {
-				u.Uses[i].Server, u.Uses[i].Client = strings.TrimSuffix(h.Address, ":445"), fmt.Sprintf("172.16.0.%d", 10+n%5)
+				u.Uses[i].Server, u.Uses[i].Client = strings.TrimSuffix(h.Address, ":445"), fmt.Sprintf("172.16.0.%d",
+					10+n%5)
 			}
 			s.document(h.ID, "observe", u)
 		}
@@ -237,7 +258,10 @@ func (s *testSite) planMany(x seed) {
 	s.t.Helper()
 	s.auditExposed(x)
 	ctx := s.t.Context()
-	o := store.Rollout{Name: "Every exposed host", Query: "verdict=exposed", Strategy: "restrict", Goal: "findings", By: "operator"}
+	o := store.Rollout{
+		Name: "Every exposed host", Query: "verdict=exposed", Strategy: "restrict", Goal: "findings",
+		By: "operator",
+	}
 	err := s.st.AddRollout(ctx, &o, store.HostFilter{Verdict: model.Exposed})
 	start := time.Now()
 	if err == nil {

@@ -64,18 +64,27 @@ func (s *Server) catalogGroups() []catalogGroup {
 		group("claim", "What people say", len(c.Claims), func(i int) (string, string, string) {
 			return c.Claims[i].ID, c.Claims[i].Claim, verdictWords[c.Claims[i].Verdict]
 		}),
-		group("topic", "Words", len(c.Topics), func(i int) (string, string, string) { return c.Topics[i].ID, c.Topics[i].Title, "" }),
+		group("topic", "Words", len(c.Topics), func(i int) (string, string, string) {
+			return c.Topics[i].ID,
+				c.Topics[i].Title, ""
+		}),
 		group("finding", "Findings", len(c.Findings), func(i int) (string, string, string) {
 			return c.Findings[i].ID, c.Findings[i].Title, "from the " + c.Findings[i].Kind
 		}),
 		group("setting", "Settings", len(c.Settings), func(i int) (string, string, string) {
 			return c.Settings[i].ID, c.Settings[i].Title, c.Settings[i].System
 		}),
-		group("pipe", "Pipes", len(c.Pipes), func(i int) (string, string, string) { return c.Pipes[i].Name, c.Pipes[i].Title, "" }),
+		group("pipe", "Pipes", len(c.Pipes), func(i int) (string, string, string) {
+			return c.Pipes[i].Name,
+				c.Pipes[i].Title, ""
+		}),
 		group("interface", "Interfaces", len(c.Interfaces), func(i int) (string, string, string) {
 			return c.Interfaces[i].ID, c.Interfaces[i].Title, c.Interfaces[i].UUID
 		}),
-		group("service", "Services", len(c.Services), func(i int) (string, string, string) { return c.Services[i].ID, c.Services[i].Title, "" }),
+		group("service", "Services", len(c.Services), func(i int) (string, string, string) {
+			return c.Services[i].ID,
+				c.Services[i].Title, ""
+		}),
 		group("product", "Products", len(c.Products), func(i int) (string, string, string) {
 			return c.Products[i].ID, c.Products[i].Title, c.Products[i].System
 		}),
@@ -303,7 +312,10 @@ func (s *Server) productTopic(p *catalog.Product) *productView {
 		roles = roles[1:]
 	}
 	for _, role := range roles {
-		in := catalog.Config{Platform: model.Platform{System: p.System, Product: p.ID, Build: p.Builds[1], Role: role}, Complete: true}
+		in := catalog.Config{
+			Platform: model.Platform{System: p.System, Product: p.ID, Build: p.Builds[1], Role: role},
+			Complete: true,
+		}
 		a := s.catalog.Evaluate(in, model.Anonymous)[model.Anonymous]
 		row := productRow{Role: role, Session: a.Session, Tree: a.Tree}
 		for _, k := range model.Disclosures() {

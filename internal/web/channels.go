@@ -46,13 +46,28 @@ func channelsPage(v *visit) error {
 		}
 		d.Rows = append(d.Rows, row)
 	}
-	columns := []column{{"name", "name", "", false}, {"kind", "kind", "", false}, {"kinds", "changes", "", false}, {"least", "minimum severity", "", true}, {"acts", "audit log", "", true}, {"when", "when", "", false}, {"sent", "last sent", "", true}, {"failed", "last failure", "", false}, {"", "act", "", false}}
+	columns := []column{
+		{"name", "name", "", false},
+		{"kind", "kind", "", false},
+		{"kinds", "changes", "", false},
+		{"least", "minimum severity", "", true},
+		{"acts", "audit log", "", true},
+		{"when", "when", "", false},
+		{"sent", "last sent", "", true},
+		{"failed", "last failure", "", false},
+		{"", "act", "", false},
+	}
 	order := v.sorted(byParam, "", columns)
 	d.Heads = v.heads(byParam, order, columns)
 	arrange(d.Rows, order, map[string]func(a, b channelRow) int{
-		"name": by(func(c channelRow) string { return c.Name }), "kind": by(func(c channelRow) string { return c.Shown }), "kinds": by(func(c channelRow) int { return len(c.Kinds) }),
-		"least": by(func(c channelRow) int { return c.Least.Rank() }), "acts": by(func(c channelRow) string { return string(c.Acts) }), "when": by(func(c channelRow) string { return c.When }),
-		"sent": byTime(func(c channelRow) time.Time { return c.LastOK }), "failed": by(func(c channelRow) string { return c.LastFail }),
+		"name":   by(func(c channelRow) string { return c.Name }),
+		"kind":   by(func(c channelRow) string { return c.Shown }),
+		"kinds":  by(func(c channelRow) int { return len(c.Kinds) }),
+		"least":  by(func(c channelRow) int { return c.Least.Rank() }),
+		"acts":   by(func(c channelRow) string { return string(c.Acts) }),
+		"when":   by(func(c channelRow) string { return c.When }),
+		"sent":   byTime(func(c channelRow) time.Time { return c.LastOK }),
+		"failed": by(func(c channelRow) string { return c.LastFail }),
 	})
 	return v.render("channels", "Notifications", d)
 }
@@ -75,7 +90,8 @@ type channel struct {
 
 // channelText are the text fields of each kind, with their names in its settings.
 var channelFields = map[string][]struct{ name, label, hint string }{
-	notify.KindWebhook: {{"ca", "Authority", "PEM of the authority to trust instead of the system's; empty is the system's"}},
+	notify.KindWebhook: {{"ca", "Authority", "PEM of the authority to trust instead of the system's; empty is the " +
+		"system's"}},
 	notify.KindEmail: {
 		{"server", "Server", "HOST:PORT"},
 		{"user", "User", "Empty is none"},
@@ -83,7 +99,11 @@ var channelFields = map[string][]struct{ name, label, hint string }{
 		{"to", "To", "Apart by commas"},
 		{"ca", "Authority", "PEM; empty is the system's"},
 	},
-	notify.KindSyslog: {{"address", "Address", "HOST:PORT"}, {"facility", "Facility", "local0 where it is empty"}, {"ca", "Authority", "PEM, for tls; empty is the system's"}},
+	notify.KindSyslog: {
+		{"address", "Address", "HOST:PORT"},
+		{"facility", "Facility", "local0 where it is empty"},
+		{"ca", "Authority", "PEM, for tls; empty is the system's"},
+	},
 }
 
 func newChannelPage(v *visit) error {
@@ -91,7 +111,10 @@ func newChannelPage(v *visit) error {
 	if channelFields[kind] == nil {
 		kind = notify.KindWebhook
 	}
-	f := newForm(url.Values{"enabled": {"yes"}, "least": {string(model.Medium)}, "shape": {v.r.URL.Query().Get("shape")}})
+	f := newForm(url.Values{
+		"enabled": {"yes"}, "least": {string(model.Medium)},
+		"shape": {v.r.URL.Query().Get("shape")},
+	})
 	return v.showChannel(store.Channel{Kind: kind}, f, http.StatusOK)
 }
 
@@ -100,7 +123,10 @@ func channelPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	f := newForm(url.Values{"name": {c.Name}, "least": {string(c.Least)}, "acts": {string(c.Acts)}, "digest": {when.Say(c.Digest)}, "quiet": {c.Quiet}, "zone": {c.Zone}})
+	f := newForm(url.Values{
+		"name": {c.Name}, "least": {string(c.Least)}, "acts": {string(c.Acts)},
+		"digest": {when.Say(c.Digest)}, "quiet": {c.Quiet}, "zone": {c.Zone},
+	})
 	if c.Enabled {
 		f.Set("enabled", "yes")
 	}
@@ -145,26 +171,41 @@ func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 		shape = view.Known(f.Get("shape"), notify.ShapeSlack, notify.ShapeTeams)
 	}
 	signed := c.Kind == notify.KindWebhook && shape == ""
-	d := channel{Form: f, Channel: c, Kind: c.Kind, Shape: shape, Signed: signed, Acts: signed || c.Kind == notify.KindSyslog, Fields: map[string]field{
+	d := channel{Form: f, Channel: c, Kind: c.Kind, Shape: shape, Signed: signed, Acts: signed ||
+		c.Kind == notify.KindSyslog, Fields: map[string]field{
 		"name":  f.Field("name", "Name", ""),
 		"least": f.Choose("least", "Minimum severity", "", options("", "everything", view.Severities)),
 		"acts": f.Choose("acts", "Audit log", "Every login and every action, as they happen", []option{
-			{Value: string(store.TellNoActs), Label: "not sent"}, {Value: string(store.TellActsToo), Label: "sent too"}, {Value: string(store.TellActsOnly), Label: "sent, and no changes"},
+			{Value: string(store.TellNoActs), Label: "not sent"},
+			{Value: string(store.TellActsToo), Label: "sent too"},
+			{Value: string(store.TellActsOnly), Label: "sent, and no changes"},
 		}),
-		"digest": f.Field("digest", "As a digest", "every hour, every day at 07:00, every weekday at 07:00, or a cron line. Empty is at once: a message for each host and run"),
-		"quiet":  f.Field("quiet", "Quiet hours", "22:00-07:00; Sat,Sun. What happens then is told when they end. Empty is never"),
-		"zone":   f.Field("zone", "Time zone", "Of the digest, the quiet hours and the times in messages: Europe/Berlin; empty is UTC"),
+		"digest": f.Field("digest", "As a digest",
+			"every hour, every day at 07:00, every weekday at 07:00, or a cron line. Empty is at once: a message for each host and run"),
+		"quiet": f.Field("quiet", "Quiet hours",
+			"22:00-07:00; Sat,Sun. What happens then is told when they end. Empty is never"),
+		"zone": f.Field("zone", "Time zone",
+			"Of the digest, the quiet hours and the times in messages: Europe/Berlin; empty is UTC"),
 		// the secrets: stored ones are never shown
-		"url":      f.Field("url", "Address", "https://… ; it is sealed, and never shown again. Empty keeps what is stored"),
-		"key":      f.Field("key", "Key of the signature", "16 characters at least; empty keeps what is stored"),
-		"password": f.Field("password", "Password", "Empty keeps what is stored, unless the server, its security, its certificate or the user changes"),
+		"url": f.Field("url", "Address",
+			"https://… ; it is sealed, and never shown again. Empty keeps what is stored"),
+		"key": f.Field("key", "Key of the signature", "16 characters at least; empty keeps what is stored"),
+		"password": f.Field("password", "Password",
+			"Empty keeps what is stored, unless the server, its security, its certificate or the user changes"),
 		"kinds":    f.Field("kinds", "", ""),
 		"enabled":  f.Field("enabled", "In force", ""),
 		"loopback": f.Field("loopback", "It may be on this machine", ""),
 		"plain":    f.Field("plain", "It may be reached without TLS", "Whoever is on the way reads what it says"),
-		"security": f.Choose("security", "Security", "", []option{{Value: "starttls", Label: "STARTTLS"}, {Value: "tls", Label: "TLS"}, {Value: "none", Label: "none"}}),
-		"network":  f.Choose("network", "Network", "", []option{{Value: "tls", Label: "TLS"}, {Value: "tcp", Label: "TCP"}, {Value: "udp", Label: "UDP"}}),
-		"format":   f.Choose("format", "Format", "", []option{{Value: "cef", Label: "CEF"}, {Value: "json", Label: "JSON"}}),
+		"security": f.Choose("security", "Security", "",
+			[]option{
+				{Value: "starttls", Label: "STARTTLS"},
+				{Value: "tls", Label: "TLS"},
+				{Value: "none", Label: "none"},
+			}),
+		"network": f.Choose("network", "Network", "",
+			[]option{{Value: "tls", Label: "TLS"}, {Value: "tcp", Label: "TCP"}, {Value: "udp", Label: "UDP"}}),
+		"format": f.Choose("format", "Format", "",
+			[]option{{Value: "cef", Label: "CEF"}, {Value: "json", Label: "JSON"}}),
 	}}
 	for _, x := range channelFields[c.Kind] {
 		d.Parts = append(d.Parts, f.Field(x.name, x.label, x.hint))
@@ -236,8 +277,13 @@ func saveChannel(v *visit) error {
 		return err
 	}
 	change := acts.ChannelChange{
-		Name: f.Get("name"), Kind: c.Kind, Config: config, Least: model.Severity(f.Get("least")), Acts: store.TellActs(f.Get("acts")), Digest: f.Get("digest"), Quiet: f.Get("quiet"), Zone: f.Get("zone"), Enabled: f.on("enabled"),
-		Secrets: &notify.Secrets{URL: strings.TrimSpace(f.Get("url")), Key: strings.TrimSpace(f.Get("key")), Password: f.Get("password")},
+		Name: f.Get("name"), Kind: c.Kind, Config: config, Least: model.Severity(f.Get("least")),
+		Acts: store.TellActs(f.Get("acts")), Digest: f.Get("digest"), Quiet: f.Get("quiet"), Zone: f.Get("zone"),
+		Enabled: f.on("enabled"),
+		Secrets: &notify.Secrets{
+			URL: strings.TrimSpace(f.Get("url")), Key: strings.TrimSpace(f.Get("key")),
+			Password: f.Get("password"),
+		},
 	}
 	for _, k := range f.Values["kinds"] {
 		change.Kinds = append(change.Kinds, store.EventKind(k))

@@ -15,14 +15,16 @@ func TestChannelShapes(t *testing.T) {
 	p := s.login(store.RoleAdmin)
 	const key = `name="key"`
 	for path, want := range map[string]bool{
-		"/channels/new?kind=webhook": true, "/channels/new?kind=webhook&shape=slack": false, "/channels/new?kind=webhook&shape=teams": false,
-		"/channels/new?kind=email": false, "/channels/new?kind=syslog": false,
+		"/channels/new?kind=webhook": true, "/channels/new?kind=webhook&shape=slack": false,
+		"/channels/new?kind=webhook&shape=teams": false,
+		"/channels/new?kind=email":               false, "/channels/new?kind=syslog": false,
 	} {
 		if got := strings.Contains(p.ok(path), key); got != want {
 			t.Errorf("%s asks for a key: %v", path, got)
 		}
 	}
-	p.done("/channels", "kind", "webhook", "shape", "teams", "name", "ops", "url", "https://teams.example.org/x", "digest", "every weekday at 07:30, Europe/Berlin", "quiet", "Sat,Sun", "enabled", "yes")
+	p.done("/channels", "kind", "webhook", "shape", "teams", "name", "ops", "url", "https://teams.example.org/x",
+		"digest", "every weekday at 07:30, Europe/Berlin", "quiet", "Sat,Sun", "enabled", "yes")
 	list, err := s.st.Channels(t.Context())
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)

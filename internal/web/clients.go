@@ -32,7 +32,14 @@ type clientRow struct {
 
 func clientsPage(v *visit) error {
 	q := v.r.URL.Query()
-	columns := []column{{"client", "client", "", false}, {"strength", "strength", "", true}, {"package", "how", "", false}, {"hosts", "hosts", "num", true}, {"first_seen", "first", "", true}, {"last_seen", "last", "", true}}
+	columns := []column{
+		{"client", "client", "", false},
+		{"strength", "strength", "", true},
+		{"package", "how", "", false},
+		{"hosts", "hosts", "num", true},
+		{"first_seen", "first", "", true},
+		{"last_seen", "last", "", true},
+	}
 	page := v.pageOf("-strength", columns)
 	list, total, err := v.store.ClientLogons(v.ctx(), view.Hosts(q, v.now()), page)
 	if err != nil {

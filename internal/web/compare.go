@@ -48,7 +48,13 @@ func comparePage(v *visit) error {
 	if d.Wrong != "" {
 		return v.renderStatus(422, "compare", "Compare", d)
 	}
-	columns := []column{{"name", "host", "", false}, {"site", "site", "", false}, {"before", "before", "", false}, {"after", "after", "", false}, {"", "what changed", "", false}}
+	columns := []column{
+		{"name", "host", "", false},
+		{"site", "site", "", false},
+		{"before", "before", "", false},
+		{"after", "after", "", false},
+		{"", "what changed", "", false},
+	}
 	page := v.pageOf("", columns)
 	d.Heads = v.heads(byParam, page.Sort, columns)
 	list, total, err := v.store.Compare(ctx, from, to, view.Hosts(q, v.now()), page)

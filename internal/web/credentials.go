@@ -27,19 +27,37 @@ func (v *visit) showCredentials(f *form, status int) error {
 	if err != nil {
 		return err
 	}
-	columns := []column{{"name", "name", "", false}, {"kind", "kind", "", false}, {"account", "account", "", false}, {"created", "since", "", true}, {"used", "last used", "", true}, {"", "act", "", false}}
+	columns := []column{
+		{"name", "name", "", false},
+		{"kind", "kind", "", false},
+		{"account", "account", "", false},
+		{"created", "since", "", true},
+		{"used", "last used", "", true},
+		{"", "act", "", false},
+	}
 	order := v.sorted(byParam, "", columns)
 	arrange(list, order, map[string]func(a, b store.Credential) int{
-		"name": by(func(c store.Credential) string { return c.Name }), "kind": by(func(c store.Credential) string { return c.Kind }), "account": by(func(c store.Credential) string { return c.Account }),
-		"created": byTime(func(c store.Credential) time.Time { return c.Created }), "used": byTime(func(c store.Credential) time.Time { return c.Used }),
+		"name":    by(func(c store.Credential) string { return c.Name }),
+		"kind":    by(func(c store.Credential) string { return c.Kind }),
+		"account": by(func(c store.Credential) string { return c.Account }),
+		"created": byTime(func(c store.Credential) time.Time { return c.Created }),
+		"used":    byTime(func(c store.Credential) time.Time { return c.Used }),
 	})
-	return v.renderStatus(status, "credentials", "Credentials", credentials{list, v.heads(byParam, order, columns), f, map[string]field{
-		"name":    f.Field("name", "Name", "What targets call it"),
-		"kind":    f.Choose("kind", "Kind", "", []option{{Value: "password", Label: "password"}, {Value: "hash", Label: "NT hash"}, {Value: "keytab", Label: "Kerberos keytab"}}),
-		"account": f.Field("account", "Account", `DOMAIN\name, or name@REALM`),
-		"value":   f.Field("value", "Password or hash", "It is sealed at once and never shown again."),
-		"file":    f.Field("file", "Keytab file", "For a keytab alone"),
-	}})
+	return v.renderStatus(status, "credentials", "Credentials", credentials{
+		list, v.heads(byParam, order, columns), f,
+		map[string]field{
+			"name": f.Field("name", "Name", "What targets call it"),
+			"kind": f.Choose("kind", "Kind", "",
+				[]option{
+					{Value: "password", Label: "password"},
+					{Value: "hash", Label: "NT hash"},
+					{Value: "keytab", Label: "Kerberos keytab"},
+				}),
+			"account": f.Field("account", "Account", `DOMAIN\name, or name@REALM`),
+			"value":   f.Field("value", "Password or hash", "It is sealed at once and never shown again."),
+			"file":    f.Field("file", "Keytab file", "For a keytab alone"),
+		},
+	})
 }
 
 func saveCredential(v *visit) error {

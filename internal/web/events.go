@@ -29,7 +29,15 @@ func eventsPage(v *visit) error {
 		}
 		d.Host = &h
 	}
-	columns := []column{{"at", "when", "", true}, {"host", "host", "", false}, {"kind", "what", "", false}, {"severity", "severity", "", true}, {"text", "in words", "", false}, {"before", "before", "", false}, {"after", "after", "", false}}
+	columns := []column{
+		{"at", "when", "", true},
+		{"host", "host", "", false},
+		{"kind", "what", "", false},
+		{"severity", "severity", "", true},
+		{"text", "in words", "", false},
+		{"before", "before", "", false},
+		{"after", "after", "", false},
+	}
 	page := v.pageOf("-at", columns)
 	d.Heads = v.heads(byParam, page.Sort, columns)
 	list, total, err := v.store.Events(v.ctx(), filter, page)

@@ -45,14 +45,25 @@ func exceptionsPage(v *visit) error {
 		}
 		d.Rows = append(d.Rows, row)
 	}
-	columns := []column{{"finding", "finding", "", false}, {"host", "hosts", "", false}, {"reason", "reason", "", false}, {"owner", "owner", "", false}, {"until", "until", "", false}, {"state", "state", "", false}, {"made", "made", "", true}}
+	columns := []column{
+		{"finding", "finding", "", false},
+		{"host", "hosts", "", false},
+		{"reason", "reason", "", false},
+		{"owner", "owner", "", false},
+		{"until", "until", "", false},
+		{"state", "state", "", false},
+		{"made", "made", "", true},
+	}
 	order := v.sorted(byParam, "", columns)
 	d.Heads = v.heads(byParam, order, columns)
 	arrange(d.Rows, order, map[string]func(a, b exceptionRow) int{
-		"finding": by(func(e exceptionRow) string { return e.Title }), "host": by(func(e exceptionRow) string { return e.Host + e.Tag }),
-		"reason": by(func(e exceptionRow) string { return e.Reason }), "owner": by(func(e exceptionRow) string { return e.Owner }),
-		"until": byTime(func(e exceptionRow) time.Time { return e.Until }), "state": by(func(e exceptionRow) string { return e.State }),
-		"made": byTime(func(e exceptionRow) time.Time { return e.Created }),
+		"finding": by(func(e exceptionRow) string { return e.Title }),
+		"host":    by(func(e exceptionRow) string { return e.Host + e.Tag }),
+		"reason":  by(func(e exceptionRow) string { return e.Reason }),
+		"owner":   by(func(e exceptionRow) string { return e.Owner }),
+		"until":   byTime(func(e exceptionRow) time.Time { return e.Until }),
+		"state":   by(func(e exceptionRow) string { return e.State }),
+		"made":    byTime(func(e exceptionRow) time.Time { return e.Created }),
 	})
 	return v.render("exceptions", "Exceptions", d)
 }
@@ -96,17 +107,21 @@ func (v *visit) showException(f *form, status int) error {
 	}
 	d.Fields = map[string]field{
 		"finding": f.Choose("finding", "Finding", "Only this kind is accepted, no other.", kinds),
-		"tag":     f.Choose("tag", "Hosts with the tag", "Where no hosts are named above. None is every host.", options(f.Get("tag"), "every host", tags)),
-		"reason":  f.Field("reason", "Reason", "Why it is accepted, for whoever asks in a year"),
-		"owner":   f.Field("owner", "Owner", "Who answers for it"),
-		"until":   f.Field("until", "Until", "Two years at most; then the finding is open again, and told"),
+		"tag": f.Choose("tag", "Hosts with the tag", "Where no hosts are named above. None is every host.",
+			options(f.Get("tag"), "every host", tags)),
+		"reason": f.Field("reason", "Reason", "Why it is accepted, for whoever asks in a year"),
+		"owner":  f.Field("owner", "Owner", "Who answers for it"),
+		"until":  f.Field("until", "Until", "Two years at most; then the finding is open again, and told"),
 	}
 	return v.renderStatus(status, "exception", "Make an exception", d)
 }
 
 func saveException(v *visit) error {
 	f := newForm(v.r.PostForm)
-	change := acts.NewException{Finding: f.Get("finding"), Reason: f.Get("reason"), Owner: f.Get("owner"), Until: f.date("until"), HostIDs: f.ids("host")}
+	change := acts.NewException{
+		Finding: f.Get("finding"), Reason: f.Get("reason"), Owner: f.Get("owner"),
+		Until: f.date("until"), HostIDs: f.ids("host"),
+	}
 	if len(change.HostIDs) == 0 {
 		change.Tag = f.Get("tag")
 	}

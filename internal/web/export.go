@@ -46,7 +46,8 @@ func exportView(v *visit) error {
 
 // exportTargets writes all targets as CSV that can be imported again.
 func exportTargets(v *visit) error {
-	return v.send("ipcguard-targets.csv", view.Media(view.CSV), func(w io.Writer) error { return fleet.ExportTargets(v.ctx(), v.store, w) })
+	return v.send("ipcguard-targets.csv", view.Media(view.CSV),
+		func(w io.Writer) error { return fleet.ExportTargets(v.ctx(), v.store, w) })
 }
 
 // send answers with a file that is written while it is read. A partial one must not look complete.

@@ -52,7 +52,14 @@ func findingsPage(v *visit) error {
 	if filter.Finding != "" && len(d.Kinds) > 0 {
 		d.One = &d.Kinds[0]
 	}
-	columns := []column{{"severity", "Severity", "", true}, {"name", "Host", "", false}, {"finding", "Finding", "", false}, {"identity", "For", "", false}, {"evidence", "Evidence", "", false}, {"first_seen", "Open since", "", true}}
+	columns := []column{
+		{"severity", "Severity", "", true},
+		{"name", "Host", "", false},
+		{"finding", "Finding", "", false},
+		{"identity", "For", "", false},
+		{"evidence", "Evidence", "", false},
+		{"first_seen", "Open since", "", true},
+	}
 	page := v.pageOf("-severity", columns)
 	list, total, err := v.store.Findings(v.ctx(), filter, page)
 	if err != nil {
@@ -60,12 +67,20 @@ func findingsPage(v *visit) error {
 	}
 	d.Rows, d.Pager = list, v.pager(page, len(list), total)
 	d.Heads = v.heads(byParam, page.Sort, columns)
-	kinds := []column{{"severity", "severity", "", true}, {"title", "finding", "", false}, {"hosts", "hosts", "num", true}, {"excepted", "excepted", "num", true}, {"", "share of all hosts", "", false}}
+	kinds := []column{
+		{"severity", "severity", "", true},
+		{"title", "finding", "", false},
+		{"hosts", "hosts", "num", true},
+		{"excepted", "excepted", "num", true},
+		{"", "share of all hosts", "", false},
+	}
 	order := v.sorted("kinds", "", kinds)
 	d.ByKind = v.heads("kinds", order, kinds)
 	arrange(d.Kinds, order, map[string]func(a, b findingKind) int{
-		"severity": by(func(k findingKind) int { return k.Severity.Rank() }), "title": by(func(k findingKind) string { return k.Title }),
-		"hosts": by(func(k findingKind) int { return k.Hosts }), "excepted": by(func(k findingKind) int { return k.Excepted }),
+		"severity": by(func(k findingKind) int { return k.Severity.Rank() }),
+		"title":    by(func(k findingKind) string { return k.Title }),
+		"hosts":    by(func(k findingKind) int { return k.Hosts }),
+		"excepted": by(func(k findingKind) int { return k.Excepted }),
 	})
 	if d.Filter, err = v.choices(q); err != nil {
 		return err
@@ -94,7 +109,10 @@ func (v *visit) findingKinds(counts []store.FindingCount, hosts int) []findingKi
 
 // findingKind shows one kind of finding with the catalog's text.
 func (v *visit) findingKind(c store.FindingCount, hosts int) findingKind {
-	k := findingKind{ID: c.Finding, Title: v.findingTitle(c.Finding), Severity: c.Severity, Hosts: c.Hosts, Excepted: c.Excepted, Meter: meter{c.Hosts, hosts}}
+	k := findingKind{
+		ID: c.Finding, Title: v.findingTitle(c.Finding), Severity: c.Severity, Hosts: c.Hosts,
+		Excepted: c.Excepted, Meter: meter{c.Hosts, hosts},
+	}
 	k.URL = v.with("finding", c.Finding, "offset", "", "page", "")
 	if f := v.catalog.Finding(c.Finding); f != nil {
 		k.Meaning, k.Fix, k.Settings = f.Meaning, f.Fix.Text(), f.Settings

@@ -57,24 +57,110 @@ func TestFormsKeep(t *testing.T) {
 		secret      []string // pairs that are sent and never come back
 		file, fname string
 	}{
-		{who: admin, form: "/targets", path: "/targets", bad: []string{"spec", "10.0.0.0/99"}, keep: []string{"site", "plant", "tags", "web dmz", "owner", "Cy", "criticality", "high", "note", "two words", "enabled", "yes", "audit_source", "/srv/x.reg"}},
-		{who: admin, form: "/schedules", path: "/schedules", bad: []string{"cron", "whenever"}, keep: []string{"name", "nightly 2", "kind", "audit", "zone", "Europe/Berlin", "window", "Mon-Fri 22:00-06:00", "site", "plant", "tag", "dc", "owner", "Anna", "quick", "yes", "enabled", "yes", "cron", "whenever"}},
-		{who: admin, form: "/sites", path: "/sites", bad: []string{"rate", "many"}, keep: []string{"name", "attic", "concurrency", "7", "window", "Sat,Sun", "zone", "Europe/Berlin", "rate", "many"}},
-		{who: admin, form: "/workers", path: "/workers", bad: []string{"name", strings.Repeat("x", 2000)}, keep: []string{"site", "plant"}},
-		{who: admin, form: "/exceptions", path: "/exceptions", bad: []string{"until", "2020-01-01"}, keep: []string{"finding", "anonymous-lists-shares", "tag", "dc", "reason", "an old kiosk", "owner", "Bo", "until", "2020-01-01"}},
-		{who: admin, form: "/channels webhook", path: "/channels", bad: []string{"kind", "webhook", "digest", "whenever"}, keep: []string{"name", "hook", "least", "high", "quiet", "22:00-07:00", "zone", "Europe/Berlin", "kinds", "new-host", "loopback", "yes", "plain", "yes", "enabled", "yes", "acts", "also", "digest", "whenever"}, secret: []string{"url", "https://hooks.example.org/" + formSecret, "key", formSecret}},
-		{who: admin, form: "/channels slack", path: "/channels", bad: []string{"kind", "webhook", "zone", "Nowhere"}, keep: []string{"shape", "slack", "name", "chat", "least", "high", "digest", "every day at 07:00", "quiet", "Sat,Sun"}, secret: []string{"url", "https://hooks.example.org/" + formSecret}},
-		{who: admin, form: "/channels email", path: "/channels", bad: []string{"kind", "email", "from", "nobody"}, keep: []string{"name", "mail", "server", "mail.example.org:25", "user", "guard", "to", "a@example.org, b@example.org", "security", "tls", "digest", "every hour", "from", "nobody"}, secret: []string{"password", formSecret}},
-		{who: admin, form: "/channels syslog", path: "/channels", bad: []string{"kind", "syslog", "address", "nowhere"}, keep: []string{"name", "siem", "network", "tcp", "format", "json", "facility", "auth", "acts", "only", "address", "nowhere"}},
-		{who: admin, form: "/credentials", path: "/credentials", file: " ", fname: "", bad: []string{"name", ""}, keep: []string{"kind", "hash", "account", `LAB\auditor`}, secret: []string{"value", formSecret}},
-		{who: admin, form: "/accounts", path: "/accounts", bad: []string{"new", "short"}, keep: []string{"name", "newcomer", "role", "operator"}},
-		{who: admin, form: "/accounts/ roles", path: fmt.Sprintf("/accounts/%d", operator), bad: []string{"do", "roles", "site-1", "king"}, keep: []string{"role", "viewer", "site-2", "admin"}},
-		{who: admin, form: "/account/tokens", path: "/account/tokens", bad: []string{"proof", "wrong-" + formSecret}, keep: []string{"name", "robot", "scope", "upload", "until", day(time.Now().AddDate(0, 1, 0))}, secret: []string{"proof", "wrong-" + formSecret}},
-		{who: admin, form: "/runs", path: "/runs", bad: []string{"kind", "dance"}, keep: []string{"site", "plant", "tag", "dc", "owner", "Anna", "quick", "yes"}},
-		{who: admin, form: "/import", path: "/import", file: "no json", fname: "x.json", keep: []string{"kind", "audit"}},
-		{who: ops, form: "/rollouts", path: "/rollouts", bad: []string{"goal", "peace"}, keep: []string{"name", "Berlin", "query", "site=plant", "setting", "SMB1", "strategy", "block", "accept", "yes"}},
-		{who: ops, form: "/hosts/plan", path: host + "/plan", bad: []string{"goal", "peace"}, keep: []string{"strategy", "block", "accept", "yes"}},
-		{who: stranger, form: "/login", path: "/login", bad: []string{"password", formSecret}, keep: []string{"name", "ada", "to", "/hosts"}, secret: []string{"password", formSecret}},
+		{
+			who: admin, form: "/targets", path: "/targets", bad: []string{"spec", "10.0.0.0/99"},
+			keep: []string{
+				"site", "plant", "tags", "web dmz", "owner", "Cy", "criticality", "high", "note",
+				"two words", "enabled", "yes", "audit_source", "/srv/x.reg",
+			},
+		},
+		{
+			who: admin, form: "/schedules", path: "/schedules", bad: []string{"cron", "whenever"},
+			keep: []string{
+				"name", "nightly 2", "kind", "audit", "zone", "Europe/Berlin", "window",
+				"Mon-Fri 22:00-06:00", "site", "plant", "tag", "dc", "owner", "Anna", "quick", "yes", "enabled", "yes",
+				"cron", "whenever",
+			},
+		},
+		{
+			who: admin, form: "/sites", path: "/sites", bad: []string{"rate", "many"},
+			keep: []string{
+				"name", "attic", "concurrency", "7", "window", "Sat,Sun", "zone", "Europe/Berlin", "rate",
+				"many",
+			},
+		},
+		{
+			who: admin, form: "/workers", path: "/workers", bad: []string{"name", strings.Repeat("x", 2000)},
+			keep: []string{"site", "plant"},
+		},
+		{
+			who: admin, form: "/exceptions", path: "/exceptions", bad: []string{"until", "2020-01-01"},
+			keep: []string{
+				"finding", "anonymous-lists-shares", "tag", "dc", "reason", "an old kiosk", "owner", "Bo",
+				"until", "2020-01-01",
+			},
+		},
+		{
+			who: admin, form: "/channels webhook", path: "/channels",
+			bad: []string{"kind", "webhook", "digest", "whenever"},
+			keep: []string{
+				"name", "hook", "least", "high", "quiet", "22:00-07:00", "zone", "Europe/Berlin", "kinds",
+				"new-host", "loopback", "yes", "plain", "yes", "enabled", "yes", "acts", "also", "digest", "whenever",
+			},
+			secret: []string{"url", "https://hooks.example.org/" + formSecret, "key", formSecret},
+		},
+		{
+			who: admin, form: "/channels slack", path: "/channels", bad: []string{"kind", "webhook", "zone", "Nowhere"},
+			keep: []string{
+				"shape", "slack", "name", "chat", "least", "high", "digest", "every day at 07:00", "quiet",
+				"Sat,Sun",
+			}, secret: []string{"url", "https://hooks.example.org/" + formSecret},
+		},
+		{
+			who: admin, form: "/channels email", path: "/channels", bad: []string{"kind", "email", "from", "nobody"},
+			keep: []string{
+				"name", "mail", "server", "mail.example.org:25", "user", "guard", "to",
+				"a@example.org, b@example.org", "security", "tls", "digest", "every hour", "from", "nobody",
+			},
+			secret: []string{"password", formSecret},
+		},
+		{
+			who: admin, form: "/channels syslog", path: "/channels", bad: []string{"kind", "syslog", "address", "nowhere"},
+			keep: []string{
+				"name", "siem", "network", "tcp", "format", "json", "facility", "auth", "acts", "only",
+				"address", "nowhere",
+			},
+		},
+		{
+			who: admin, form: "/credentials", path: "/credentials", file: " ", fname: "", bad: []string{"name", ""},
+			keep: []string{"kind", "hash", "account", `LAB\auditor`}, secret: []string{"value", formSecret},
+		},
+		{
+			who: admin, form: "/accounts", path: "/accounts", bad: []string{"new", "short"},
+			keep: []string{"name", "newcomer", "role", "operator"},
+		},
+		{
+			who: admin, form: "/accounts/ roles", path: fmt.Sprintf("/accounts/%d", operator),
+			bad: []string{"do", "roles", "site-1", "king"}, keep: []string{"role", "viewer", "site-2", "admin"},
+		},
+		{
+			who: admin, form: "/account/tokens", path: "/account/tokens", bad: []string{"proof", "wrong-" + formSecret},
+			keep:   []string{"name", "robot", "scope", "upload", "until", day(time.Now().AddDate(0, 1, 0))},
+			secret: []string{"proof", "wrong-" + formSecret},
+		},
+		{
+			who: admin, form: "/runs", path: "/runs", bad: []string{"kind", "dance"},
+			keep: []string{"site", "plant", "tag", "dc", "owner", "Anna", "quick", "yes"},
+		},
+		{
+			who: admin, form: "/import", path: "/import", file: "no json", fname: "x.json",
+			keep: []string{"kind", "audit"},
+		},
+		{
+			who: ops, form: "/rollouts", path: "/rollouts", bad: []string{"goal", "peace"},
+			keep: []string{
+				"name", "Berlin", "query", "site=plant", "setting", "SMB1", "strategy", "block", "accept",
+				"yes",
+			},
+		},
+		{
+			who: ops, form: "/hosts/plan", path: host + "/plan", bad: []string{"goal", "peace"},
+			keep: []string{"strategy", "block", "accept", "yes"},
+		},
+		{
+			who: stranger, form: "/login", path: "/login", bad: []string{"password", formSecret},
+			keep: []string{"name", "ada", "to", "/hosts"}, secret: []string{"password", formSecret},
+		},
 	} {
 		pairs := append(append(append([]string{}, x.bad...), x.keep...), x.secret...)
 		var a answer
@@ -108,7 +194,8 @@ func TestFormsKeep(t *testing.T) {
 // TestEveryFormIsTried: a form with fields that somebody adds belongs into TestFormsKeep, unless it holds nothing but secrets
 // or a file.
 func TestEveryFormIsTried(t *testing.T) {
-	known := "/rollouts /targets /schedules /sites /workers /exceptions /channels /credentials /accounts /account/tokens /runs /import /login " +
+	known := "/rollouts /targets /schedules /sites /workers /exceptions /channels /credentials /accounts " +
+		"/account/tokens /runs /import /login " +
 		"/targets/import /account/password /account/second /account/passkeys /account/codes /login/second /login/passkey /setup"
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {
@@ -120,7 +207,8 @@ func TestEveryFormIsTried(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`<form method="post" action="([^"{]*)[^>]*class="fields"`).FindAllStringSubmatch(string(b), -1) {
+		for _, m := range regexp.MustCompile(
+			`<form method="post" action="([^"{]*)[^>]*class="fields"`).FindAllStringSubmatch(string(b), -1) {
 			n++
 			if !strings.Contains(" "+known+" ", " "+strings.TrimSuffix(m[1], "/")+" ") {
 				t.Errorf("%s has a form to %s that no test refuses", f.Name(), m[1])
@@ -144,7 +232,8 @@ func TestScheduleBySentence(t *testing.T) {
 	if body := p.ok("/schedules/next?cron=every+blue+moon&zone=%3Cscript%3E"); !strings.Contains(body, "no schedule") || strings.Contains(body, "<script") {
 		t.Errorf("what is none: %s", body)
 	}
-	a := p.post("/schedules", "do", "look", "name", "weekly", "kind", "audit", "cron", "every Monday and Thursday at 22:00", "zone", "Europe/Berlin")
+	a := p.post("/schedules", "do", "look", "name", "weekly", "kind", "audit", "cron",
+		"every Monday and Thursday at 22:00", "zone", "Europe/Berlin")
 	if a.status != http.StatusOK || !strings.Contains(a.body, next) || keeps(a.body, "name", "weekly") != "" {
 		t.Errorf("looked at before it is saved: %d", a.status)
 	}
@@ -152,7 +241,8 @@ func TestScheduleBySentence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.done("/schedules", "name", "weekly", "kind", "audit", "cron", "every Monday and Thursday at 22:00, Europe/Berlin", "enabled", "yes")
+	p.done("/schedules", "name", "weekly", "kind", "audit", "cron", "every Monday and Thursday at 22:00, Europe/Berlin",
+		"enabled", "yes")
 	all, err := s.st.Schedules(t.Context())
 	if err != nil || len(all) != len(before)+1 {
 		t.Fatal(all, err)
@@ -180,8 +270,10 @@ func TestImportPreview(t *testing.T) {
 	const table = "spec,owner\nnew1.example,Ann\nnew2.example,Ann\nsrv00.example.org,Bo\n10.0.0.0/99,\n"
 	was := count()
 	a := p.upload("/targets/import?look=yes", "t.csv", table)
-	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets would be added, 1 changed, 1 row left out") || count() != was {
-		t.Errorf("the preview: %d, %d targets of %d: %s", a.status, count(), was, a.body[max(0, strings.Index(a.body, "<main")):])
+	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets would be added, 1 changed, 1 row left out") ||
+		count() != was {
+		t.Errorf("the preview: %d, %d targets of %d: %s", a.status, count(), was,
+			a.body[max(0, strings.Index(a.body, "<main")):])
 	}
 	again := func(path string, pairs ...string) answer { // presses the preview's own button
 		t.Helper()
@@ -195,7 +287,8 @@ func TestImportPreview(t *testing.T) {
 		return p.upload(path, "", "", pairs...)
 	}
 	a = again("/targets/import")
-	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets were added") || !strings.Contains(a.body, `href="/runs/new"`) || count() != was+2 {
+	if a.status != http.StatusOK || !strings.Contains(a.body, "2 targets were added") || !strings.Contains(a.body,
+		`href="/runs/new"`) || count() != was+2 {
 		t.Errorf("the import: %d, %d targets", a.status, count())
 	}
 	h := s.host("10.1.0.2:445")
@@ -205,7 +298,8 @@ func TestImportPreview(t *testing.T) {
 		return err == nil
 	}
 	if a = p.upload("/import?look=yes", "a.json", audit, "kind", "audit"); a.status != http.StatusOK || !strings.Contains(a.body, "1 of 1 result would be taken") || !strings.Contains(a.body, h.Name) || kept() {
-		t.Errorf("the preview of an audit: %d, kept %v: %s", a.status, kept(), a.body[max(0, strings.Index(a.body, "<main")):])
+		t.Errorf("the preview of an audit: %d, kept %v: %s", a.status, kept(),
+			a.body[max(0, strings.Index(a.body, "<main")):])
 	}
 	if a = again("/import", "kind", "audit"); a.status != http.StatusOK || !strings.Contains(a.body, "1 of 1 result was taken") || !strings.Contains(a.body, `href="/hosts"`) || !kept() {
 		t.Errorf("the import of an audit: %d, kept %v", a.status, kept())

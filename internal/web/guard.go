@@ -21,7 +21,8 @@ const (
 
 // uploads reports the paths that accept large files, up to maxUpload; all others accept up to maxForm.
 func uploads(path string) bool {
-	return path == "/targets/import" || path == "/import" || strings.HasPrefix(path, "/hosts/") && strings.HasSuffix(path, "/journal")
+	return path == "/targets/import" || path == "/import" || strings.HasPrefix(path, "/hosts/") &&
+		strings.HasSuffix(path, "/journal")
 }
 
 // guard precedes every handler: it sets the headers, refuses requests of other sites' pages, bounds the body, and
@@ -56,7 +57,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 					panic(p)
 				}
 				s.log.Error("a page failed", "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				s.plainProblem(w, r, http.StatusInternalServerError, "Something went wrong on this server. Its log says more.")
+				s.plainProblem(w, r, http.StatusInternalServerError,
+					"Something went wrong on this server. Its log says more.")
 			}
 		}()
 		next.ServeHTTP(w, r)

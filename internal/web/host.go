@@ -242,7 +242,8 @@ func addOnce[T ~string](list *[]T, s T) {
 
 // retireHost removes the host from the fleet, and removeHost deletes it.
 func retireHost(v *visit) error {
-	return v.remove(v.acts.RetireHost, "/hosts/"+v.r.PathValue("id"), "The host is retired: it counts no more, and its targets are switched off.")
+	return v.remove(v.acts.RetireHost, "/hosts/"+v.r.PathValue("id"),
+		"The host is retired: it counts no more, and its targets are switched off.")
 }
 
 func removeHost(v *visit) error {
@@ -282,7 +283,8 @@ func scanHost(v *visit) error {
 	if v.r.PostFormValue("kind") == string(store.RunAudit) {
 		kind = store.RunAudit
 	}
-	return v.start(acts.NewRun{Kind: kind, Selector: store.Selector{Hosts: []int64{h.ID}}}, "/hosts/"+strconv.FormatInt(h.ID, 10))
+	return v.start(acts.NewRun{Kind: kind, Selector: store.Selector{Hosts: []int64{h.ID}}},
+		"/hosts/"+strconv.FormatInt(h.ID, 10))
 }
 
 // start starts a run and redirects to it; if it is refused, back with the reason.

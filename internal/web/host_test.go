@@ -19,14 +19,20 @@ func TestHostKinds(t *testing.T) {
 	plainSeed().fill(t, s.st)
 	h := s.host("10.1.0.1:445")
 	finding := func(kind store.RunKind, id string, who model.Identity) store.HostFinding {
-		return store.HostFinding{Kind: kind, Finding: id, Severity: model.High, Identity: who, Evidence: "seen as " + string(who), Settings: []string{"restrict anonymous"}}
+		return store.HostFinding{Kind: kind, Finding: id, Severity: model.High, Identity: who, Evidence: "seen as " +
+			string(who), Settings: []string{"restrict anonymous"}}
 	}
 	now := time.Now()
 	for _, r := range []*store.Result{
 		{Kind: store.RunScan, At: now, Findings: []store.HostFinding{
-			finding(store.RunScan, "anonymous-lists-accounts", model.Anonymous), finding(store.RunScan, "guest-lists-accounts", model.Guest), finding(store.RunScan, "anonymous-lists-shares", model.Anonymous),
+			finding(store.RunScan, "anonymous-lists-accounts", model.Anonymous),
+			finding(store.RunScan, "guest-lists-accounts", model.Guest),
+			finding(store.RunScan, "anonymous-lists-shares", model.Anonymous),
 		}},
-		{Kind: store.RunAudit, At: now, Findings: []store.HostFinding{finding(store.RunAudit, "anonymous-lists-accounts", model.Anonymous)}},
+		{
+			Kind: store.RunAudit, At: now,
+			Findings: []store.HostFinding{finding(store.RunAudit, "anonymous-lists-accounts", model.Anonymous)},
+		},
 	} {
 		r.Verdict, r.Host = model.Exposed, store.Host{SiteID: h.SiteID, Address: h.Address, Name: h.Name}
 		r.Snapshot = store.Snapshot{Verdict: model.Exposed}
@@ -40,7 +46,8 @@ func TestHostKinds(t *testing.T) {
 	}
 	_, accounts, _ := strings.Cut(body, `<details class="finding `)
 	accounts, _, _ = strings.Cut(accounts, `<details class="finding `)
-	if strings.Count(accounts, "seen as ") != 3 || !strings.Contains(accounts, "anonymous, guest") || !strings.Contains(accounts, "3 times") {
+	if strings.Count(accounts, "seen as ") != 3 || !strings.Contains(accounts, "anonymous, guest") ||
+		!strings.Contains(accounts, "3 times") {
 		t.Errorf("the row of accounts is %s", accounts)
 	}
 }
@@ -85,14 +92,18 @@ func TestDays(t *testing.T) {
 	for _, c := range d.Cells {
 		got = append(got, c.Title)
 	}
-	want := []string{"2026-11-26: exposed", "2026-11-27: closed", "2026-11-28: closed", "2026-11-29: limited", "2026-11-30: not known"}
+	want := []string{
+		"2026-11-26: exposed", "2026-11-27: closed", "2026-11-28: closed", "2026-11-29: limited",
+		"2026-11-30: not known",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	if want := "exposed on 1 day, limited on 1 day, closed on 2 days, not known on 1 day, not scanned yet on 86 days"; d.Says != want {
 		t.Errorf("it says %q", d.Says)
 	}
-	if newDays(nil, now) != nil || newDays([]store.Span{span(now.AddDate(-1, 0, 0), now.AddDate(0, -6, 0), model.Closed)}, now) != nil {
+	if newDays(nil, now) != nil ||
+		newDays([]store.Span{span(now.AddDate(-1, 0, 0), now.AddDate(0, -6, 0), model.Closed)}, now) != nil {
 		t.Error("a bar of nothing")
 	}
 }
@@ -103,7 +114,11 @@ func TestWritten(t *testing.T) {
 	got := v.writtenBy([]recordChange{
 		{Where: `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\RestrictAnonymous`, From: "REG_DWORD 0", To: "REG_DWORD 1"},
 		{Where: "[global] restrict anonymous", From: "absent", To: "2"},
-		{Where: "/etc/samba/smb.conf", From: "310 bytes, mode 0644", To: "333 bytes, mode 0644", Diff: "  /etc/samba/smb.conf\n  @ line 4\n  - map to guest = Bad User\n  + map to guest = Never\n  + restrict anonymous = 2\n  - ldap admin dn = cn=secret\n"},
+		{
+			Where: "/etc/samba/smb.conf", From: "310 bytes, mode 0644", To: "333 bytes, mode 0644",
+			Diff: "  /etc/samba/smb.conf\n  @ line 4\n  - map to guest = Bad User\n  + map to guest = Never\n  + " +
+				"restrict anonymous = 2\n  - ldap admin dn = cn=secret\n",
+		},
 		{Where: "/etc/samba/extra.conf", From: "absent", To: "12 bytes, mode 0644"},
 		{Where: `HKLM\SOFTWARE\Other\Blob`, From: "absent", To: "REG_BINARY 01 02 03"},
 	})

@@ -339,7 +339,8 @@ func differences(a, b *store.Snapshot) []string {
 	was, is := cellsOf(a.Cells), cellsOf(b.Cells)
 	for i, kind := range model.Disclosures() {
 		// A question that was not asked, or not answered, is not a change; what opens or closes is.
-		if was[i].Mark != is[i].Mark && (was[i].Mark == "open" || is[i].Mark == "open") && a.Cells != "" && b.Cells != "" {
+		if was[i].Mark != is[i].Mark && (was[i].Mark == "open" || is[i].Mark == "open") && a.Cells != "" &&
+			b.Cells != "" {
 			say(words(kind) + ": " + was[i].Mark + " → " + is[i].Mark)
 		}
 	}

@@ -14,9 +14,12 @@ import (
 // hostile are texts that a host or a person may choose: markup, what ends an attribute or a script, marks that turn or hide
 // text, control characters, bytes that are no text, and length.
 var hostile = []string{
-	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' onmouseover='alert(1)`, `{{.}}</title><style>*{display:none}</style>`,
-	"evil\u202Egnp.exe\u2066\u200B\uFEFF", "nul\x00bell\x07esc\x1b[31mred\x7f", "\xff\xfe\xc3(", "javascript:alert(1)//", "=HYPERLINK(\"http://evil.example\")",
-	`<base href="//evil.example/">`, "line\nbreak\r\nmore\u2028lines\u0085", strings.Repeat("ü", 5000), "--><!--", "]]>", "</textarea></option></select>",
+	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' onmouseover='alert(1)`,
+	`{{.}}</title><style>*{display:none}</style>`,
+	"evil\u202Egnp.exe\u2066\u200B\uFEFF", "nul\x00bell\x07esc\x1b[31mred\x7f", "\xff\xfe\xc3(",
+	"javascript:alert(1)//", "=HYPERLINK(\"http://evil.example\")",
+	`<base href="//evil.example/">`, "line\nbreak\r\nmore\u2028lines\u0085", strings.Repeat("ü", 5000), "--><!--",
+	"]]>", "</textarea></option></select>",
 }
 
 // TestHostile fills every field with them and walks every page: no page holds markup that the templates do not have, nor a
@@ -58,7 +61,14 @@ func TestHostile(t *testing.T) {
 			known[k] = true
 		}
 	}
-	for _, path := range append(nastyPaths, "/hosts?sort=-name", "/hosts?q="+"%3Cscript%3E&tag=%22%3E&site=%E2%80%AE", "/findings?finding=%3Cscript%3E", "/settings?setting=%3Cimg+src%3Dx%3E", "/events?kind=%3Cscript%3E&least=%3C&since=%3C&host=%3C&run=%3C", "/hosts?verdict=%3C&criticality=%3C&discloses=%3C&sort=%3C&offset=-9", "/hosts?offset=99999999999", "/targets?kind=%3C&sort=%3C", "/runs/1?state=%3C&offset=x", "/compare?from=%3C&to=%3C", "/report?verdict=%3C", "/settings?verdict=%3C", "/findings?criticality=%3C&sort=%3C", "/sites/%3C", "/catalog/%3C/%3C", "/channels/new?kind=%3C", "/acts?q=%3Cscript%3E", "/catalog?q=%3Cscript%3E", "/login?to=javascript:alert(1)") {
+	for _, path := range append(nastyPaths, "/hosts?sort=-name", "/hosts?q="+"%3Cscript%3E&tag=%22%3E&site=%E2%80%AE",
+		"/findings?finding=%3Cscript%3E", "/settings?setting=%3Cimg+src%3Dx%3E",
+		"/events?kind=%3Cscript%3E&least=%3C&since=%3C&host=%3C&run=%3C",
+		"/hosts?verdict=%3C&criticality=%3C&discloses=%3C&sort=%3C&offset=-9", "/hosts?offset=99999999999",
+		"/targets?kind=%3C&sort=%3C", "/runs/1?state=%3C&offset=x", "/compare?from=%3C&to=%3C",
+		"/report?verdict=%3C", "/settings?verdict=%3C", "/findings?criticality=%3C&sort=%3C", "/sites/%3C",
+		"/catalog/%3C/%3C", "/channels/new?kind=%3C", "/acts?q=%3Cscript%3E", "/catalog?q=%3Cscript%3E",
+		"/login?to=javascript:alert(1)") {
 		r := b.get(path)
 		if r.status >= http.StatusInternalServerError {
 			t.Errorf("%s: %d %s", path, r.status, clip(r.body))
@@ -73,7 +83,8 @@ func TestHostile(t *testing.T) {
 			}
 		}
 		for at, c := range r.body {
-			if c != '\n' && c != '\t' && (unicode.IsControl(c) || unicode.Is(unicode.Cf, c) || unicode.Is(unicode.Zl, c)) {
+			if c != '\n' && c != '\t' && (unicode.IsControl(c) || unicode.Is(unicode.Cf, c) ||
+				unicode.Is(unicode.Zl, c)) {
 				t.Errorf("%s holds the character %U: …%q…", path, c, r.body[max(0, at-40):min(len(r.body), at+20)])
 				break
 			}
@@ -82,7 +93,10 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%s has %d bytes", path, n)
 		}
 	}
-	for _, path := range []string{"/export/hosts.csv", "/export/clients.csv", "/export/findings.csv", "/export/events.csv", "/targets/export.csv"} {
+	for _, path := range []string{
+		"/export/hosts.csv", "/export/clients.csv", "/export/findings.csv",
+		"/export/events.csv", "/targets/export.csv",
+	} {
 		for line := range strings.Lines(b.ok(path)) {
 			if strings.HasPrefix(line, "=") || strings.Contains(line, ",=") || strings.Contains(line, `,"=`) {
 				t.Errorf("%s holds a formula: %s", path, clip(line))

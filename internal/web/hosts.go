@@ -52,7 +52,15 @@ type cellHead struct {
 // hostColumns returns the columns before what strangers get, and moreHostColumns the other keys by which hosts can be
 // sorted.
 func hostColumns() []column {
-	return []column{{"name", "Host", "host", false}, {"verdict", "Verdict", "", true}, {"severity", "Worst", "", true}, {"logon", "Weakest logon", "logon", true}, {"site", "Site", "", false}, {"owner", "Owner, tags", "", false}, {"last_seen", "Last seen", "", true}}
+	return []column{
+		{"name", "Host", "host", false},
+		{"verdict", "Verdict", "", true},
+		{"severity", "Worst", "", true},
+		{"logon", "Weakest logon", "logon", true},
+		{"site", "Site", "", false},
+		{"owner", "Owner, tags", "", false},
+		{"last_seen", "Last seen", "", true},
+	}
 }
 
 var moreHostColumns = func() []column {
@@ -92,7 +100,8 @@ func cellsHTML(c store.Cells, named bool) template.HTML {
 			b.WriteString(` data-what="` + template.HTMLEscapeString(words(model.Disclosures()[i])) + `"`)
 		}
 		if x.Long != "" {
-			b.WriteString(`><span aria-hidden="true">` + x.Mark + `</span><span class="hidden-label">` + x.Long + `</span></td>`)
+			b.WriteString(`><span aria-hidden="true">` + x.Mark + `</span><span class="hidden-label">` + x.Long +
+				`</span></td>`)
 		} else {
 			b.WriteString(`>` + x.Mark + `</td>`)
 		}
@@ -151,7 +160,8 @@ func hostsPage(v *visit) error {
 	d.Heads = v.heads(byParam, page.Sort, columns)
 	for _, kind := range model.Disclosures() {
 		d.Columns = append(d.Columns, cellHead{
-			head: v.head(byParam, page.Sort, column{store.GivesSort(kind), words(kind), "cell", true}), Hosts: cells[kind], Only: v.with("discloses", string(kind), "offset", "", "page", ""),
+			head:  v.head(byParam, page.Sort, column{store.GivesSort(kind), words(kind), "cell", true}),
+			Hosts: cells[kind], Only: v.with("discloses", string(kind), "offset", "", "page", ""),
 		})
 	}
 	d.Rows = hostRows(list, true)
@@ -212,7 +222,8 @@ func actOnHosts(v *visit) error {
 		return v.done("/rollouts/new?"+to.Encode(), "")
 	case "exception":
 		if len(ids) > acts.MaxExcepted {
-			return v.done(back, "An exception is made for "+strconv.Itoa(acts.MaxExcepted)+" hosts at once at most. Give them a tag and except the tag.")
+			return v.done(back, "An exception is made for "+strconv.Itoa(acts.MaxExcepted)+
+				" hosts at once at most. Give them a tag and except the tag.")
 		}
 		to := url.Values{}
 		for _, id := range ids {
@@ -225,7 +236,8 @@ func actOnHosts(v *visit) error {
 	case "":
 		return v.done(back, "Choose what to do.")
 	default:
-		changed, err := v.acts.ChangeTargets(v.ctx(), v.who(), acts.TargetsChange{Hosts: ids, Do: do, Value: f.Get("value")})
+		changed, err := v.acts.ChangeTargets(v.ctx(), v.who(),
+			acts.TargetsChange{Hosts: ids, Do: do, Value: f.Get("value")})
 		switch {
 		case f.refused(err):
 			return v.done(back, "Nothing was changed: "+f.first())

@@ -18,7 +18,9 @@ type importResults struct {
 }
 
 var importKinds = []option{
-	{Value: "scan", Label: "scan results"}, {Value: "audit", Label: "audit results"}, {Value: "observe", Label: "an observation"},
+	{Value: "scan", Label: "scan results"},
+	{Value: "audit", Label: "audit results"},
+	{Value: "observe", Label: "an observation"},
 }
 
 func importPage(v *visit) error {

@@ -46,7 +46,13 @@ const (
 
 func newLadder(s *model.Scan) *ladder {
 	l := &ladder{Server: s.Server}
-	rows := []rung{{Layer: "session"}, {Layer: "tree (IPC$)"}, {Layer: "open a pipe"}, {Layer: "bind an interface"}, {Layer: "call that gives data"}}
+	rows := []rung{
+		{Layer: "session"},
+		{Layer: "tree (IPC$)"},
+		{Layer: "open a pipe"},
+		{Layer: "bind an interface"},
+		{Layer: "call that gives data"},
+	}
 	for i := range s.Identities {
 		r := &s.Identities[i]
 		v := identityView{IdentityResult: r}

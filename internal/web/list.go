@@ -113,9 +113,15 @@ func (v *visit) pager(p store.Page, shown, total int) pager {
 		}
 		return v.with("offset", strconv.Itoa(offset), "page", "")
 	}
-	out := pager{From: p.Offset + 1, To: p.Offset + shown, Total: total, Page: p.Offset/p.Size + 1, Pages: (total + p.Size - 1) / p.Size, Path: v.r.URL.Path}
+	out := pager{
+		From: p.Offset + 1, To: p.Offset + shown, Total: total, Page: p.Offset/p.Size + 1,
+		Pages: (total + p.Size - 1) / p.Size, Path: v.r.URL.Path,
+	}
 	for _, n := range sizes {
-		out.Sizes = append(out.Sizes, option{Value: strconv.Itoa(n), Label: strconv.Itoa(n) + " a page", Chosen: n == p.Size})
+		out.Sizes = append(out.Sizes, option{
+			Value: strconv.Itoa(n), Label: strconv.Itoa(n) + " a page",
+			Chosen: n == p.Size,
+		})
 	}
 	q := v.r.URL.Query()
 	for _, name := range slices.Sorted(maps.Keys(q)) {

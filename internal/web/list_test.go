@@ -26,8 +26,11 @@ func TestEveryColumnSorts(t *testing.T) {
 	if err != nil || len(runs) == 0 {
 		t.Fatal("no run", err)
 	}
-	for path, fixed := range map[string]int{ // how many columns do not sort: acts, shares of a column beside them, texts made of several
-		"/hosts": 0, "/clients": 0, "/findings": 1, "/settings": 1, "/settings?setting=restrict+anonymous": 1, "/events": 0, "/compare": 1 + 5, "/runs": 0, "/runs/1": 0, "/rollouts": 4, "/rollouts/1?group=99": 1 + 5 + 5, "/targets": 0,
+	// how many columns do not sort: acts, shares of a column beside them, texts made of several
+	for path, fixed := range map[string]int{
+		"/hosts": 0, "/clients": 0, "/findings": 1, "/settings": 1, "/settings?setting=restrict+anonymous": 1,
+		"/events": 0, "/compare": 1 + 5, "/runs": 0, "/runs/1": 0, "/rollouts": 4, "/rollouts/1?group=99": 1 + 5 +
+			5, "/targets": 0,
 		"/schedules": 0, "/exceptions": 1, "/sites": 1, "/channels": 1, "/credentials": 1, "/accounts": 1, "/acts": 0,
 	} {
 		body, links := p.ok(path), 0
@@ -55,7 +58,8 @@ func TestWorstFirst(t *testing.T) {
 	plainSeed().fill(t, s.st)
 	rank := map[string]int{"critical": 4, "high": 3, "medium": 2, "low": 1}
 	last := 5
-	for _, m := range regexp.MustCompile(`<span class="chip (critical|high|medium|low)">`).FindAllStringSubmatch(s.login(store.RoleViewer).ok("/hosts"), -1) {
+	for _, m := range regexp.MustCompile(`<span class="chip (critical|high|medium|low)">`).FindAllStringSubmatch(
+		s.login(store.RoleViewer).ok("/hosts"), -1) {
 		if rank[m[1]] > last {
 			t.Fatalf("%s comes after what is less", m[1])
 		}
@@ -92,7 +96,8 @@ func TestViews(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
 	viewer, other := s.login(store.RoleViewer), s.login(store.RoleOperator)
-	a := viewer.post("/views", "name", "bad & open", "path", "/hosts", "query", "verdict=exposed&sort=-last_seen&offset=100")
+	a := viewer.post("/views", "name", "bad & open", "path", "/hosts", "query",
+		"verdict=exposed&sort=-last_seen&offset=100")
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/hosts?sort=-last_seen&verdict=exposed" {
 		t.Fatalf("%d %s", a.status, a.header.Get("Location"))
 	}
@@ -102,7 +107,8 @@ func TestViews(t *testing.T) {
 		}
 	}
 	page := viewer.ok("/hosts?sort=-last_seen&verdict=exposed")
-	if !strings.Contains(page, `href="/hosts?sort=-last_seen&amp;verdict=exposed" aria-current="true">bad &amp; open</a>`) {
+	if !strings.Contains(page,
+		`href="/hosts?sort=-last_seen&amp;verdict=exposed" aria-current="true">bad &amp; open</a>`) {
 		t.Error("the view is not on its page")
 	}
 	if strings.Contains(other.ok("/hosts"), "bad &amp; open") {
@@ -127,7 +133,10 @@ func TestSearch(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
 	p := s.login(store.RoleViewer)
-	for text, want := range map[string]string{"srv07": "Hosts", "10.1.0.8": "Hosts", "restrictanonymous": "Settings", "SAMR": "Pipes", "lists-accounts": "Findings"} {
+	for text, want := range map[string]string{
+		"srv07": "Hosts", "10.1.0.8": "Hosts", "restrictanonymous": "Settings",
+		"SAMR": "Pipes", "lists-accounts": "Findings",
+	} {
 		body := p.ok("/search?q=" + url.QueryEscape(text))
 		if !strings.Contains(body, "<h2>"+want) {
 			t.Errorf("%q finds nothing among %s", text, want)
@@ -144,7 +153,10 @@ func TestSearch(t *testing.T) {
 
 // A number in the head of a narrow column has four characters at most, and is never more than it stands for.
 func TestShort(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1.0k", 1999: "1.9k", 9999: "9.9k", 11_834: "11k", 999_999: "999k", 2_600_000: "2M"} {
+	for n, want := range map[int]string{
+		0: "0", 999: "999", 1000: "1.0k", 1999: "1.9k", 9999: "9.9k", 11_834: "11k",
+		999_999: "999k", 2_600_000: "2M",
+	} {
 		if got := short(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}

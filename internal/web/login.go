@@ -55,7 +55,8 @@ func (f *form) notIn(err error) (status int, other error) {
 		f.Problem = sentence(acts.Words(err))
 		return http.StatusServiceUnavailable, nil
 	case errors.Is(err, access.ErrProvider):
-		f.Problem = "The provider does not answer as it should. The server's log says more. Local accounts work without it."
+		f.Problem = "The provider does not answer as it should. The server's log says more. Local accounts work " +
+			"without it."
 		return http.StatusBadGateway, nil
 	}
 	for _, known := range []error{access.ErrNoGroup, access.ErrFlow, access.ErrDenied, access.ErrNoPasskeys} {
@@ -75,7 +76,10 @@ func logIn(v *visit) error {
 	f := newForm(v.r.PostForm)
 	password := f.Get("password")
 	f.Del("password")
-	entry, err := v.access.Login(v.ctx(), access.Try{Name: f.Get("name"), Password: password, From: v.from(), Device: v.cookie(deviceCookie)})
+	entry, err := v.access.Login(v.ctx(), access.Try{
+		Name: f.Get("name"), Password: password, From: v.from(),
+		Device: v.cookie(deviceCookie),
+	})
 	if err != nil {
 		status, err := f.notIn(err)
 		if err != nil {
@@ -153,7 +157,8 @@ func secondPage(v *visit) error {
 }
 
 func (v *visit) showSecond(f *form, status int) error {
-	return v.renderStatus(status, "second", "The second factor", second{f, v.access.Passkeys(), v.sessions.GetString(v.ctx(), keyTo)})
+	return v.renderStatus(status, "second", "The second factor",
+		second{f, v.access.Passkeys(), v.sessions.GetString(v.ctx(), keyTo)})
 }
 
 func showSecondFactor(v *visit) error {
@@ -303,7 +308,8 @@ func (v *visit) notLet(err error) error {
 func logOut(v *visit) error {
 	to := "/login"
 	if v.user.ID != 0 {
-		if err := v.access.Act(v.ctx(), v.who(), "logout", v.user.Name, ""); err != nil { // a logout must not fail because of it
+		// a logout must not fail because of it
+		if err := v.access.Act(v.ctx(), v.who(), "logout", v.user.Name, ""); err != nil {
 			v.log.Error("the audit log cannot be written", "action", "logout", "error", err)
 		}
 		if v.user.Subject != "" {
@@ -329,7 +335,8 @@ func setupPage(v *visit) error {
 
 func setupProblem(err error) error {
 	if errors.Is(err, access.ErrLink) {
-		return problem{http.StatusForbidden, "This link was used, or another one was made after it. The server prints a new one when it starts, as long as there is no account."}
+		return problem{http.StatusForbidden, "This link was used, or another one was made after it. The server " +
+			"prints a new one when it starts, as long as there is no account."}
 	}
 	return err
 }

@@ -70,7 +70,8 @@ func TestMorning(t *testing.T) {
 	w.choose("Owner", "team-07")
 	w.click("Filter")
 	w.says("Only hosts: ", "verdict exposed", "owner team-07")
-	_, total, err := s.st.Hosts(t.Context(), store.HostFilter{Verdict: model.Exposed, Owner: "team-07"}, store.Page{Size: 1})
+	_, total, err := s.st.Hosts(t.Context(), store.HostFilter{Verdict: model.Exposed, Owner: "team-07"},
+		store.Page{Size: 1})
 	if err != nil || total == 0 {
 		t.Fatal("no host is like this", err)
 	}
@@ -114,7 +115,10 @@ func (s *testSite) openOvernight(n int) []string {
 		}
 		r := yearResult(&k, 0, at, 0, 0)
 		r.Host.Name, r.Host.Address, r.Host.SiteID = h.Name, h.Address, h.SiteID
-		r.Events = drift.Compare(drift.Fold(before), drift.Look{Kind: store.RunScan, Host: h.Name, Now: r.Snapshot, Catalog: catalogOf(), Severity: map[string]model.Severity{}})
+		r.Events = drift.Compare(drift.Fold(before), drift.Look{
+			Kind: store.RunScan, Host: h.Name, Now: r.Snapshot,
+			Catalog: catalogOf(), Severity: map[string]model.Severity{},
+		})
 		for i := range r.Events {
 			r.Events[i].At = at
 		}
@@ -153,7 +157,10 @@ func (w *walker) archive(name string, b []byte) {
 		}
 	}
 	for _, want := range []string{".ps1", ".reg", "GptTmpl.inf", "apply.yml"} {
-		if !slices.ContainsFunc(files, func(f string) bool { return strings.HasPrefix(f, "groups/") && strings.HasSuffix(f, want) }) {
+		if !slices.ContainsFunc(files, func(f string) bool {
+			return strings.HasPrefix(f, "groups/") &&
+				strings.HasSuffix(f, want)
+		}) {
 			w.t.Errorf("%s has no %s of a group: %q", name, want, files)
 		}
 	}

@@ -36,12 +36,19 @@ func TestNewcomer(t *testing.T) {
 	}{
 		{name: "FILES"}, // as Samba comes
 		{name: "PRINT", open: []string{"map to guest = Bad User"}},
-		{name: "ATTIC", open: []string{"server min protocol = NT1", "restrict anonymous = 1"}, shut: []string{"server min protocol = NT1", "restrict anonymous = 2"}, longer: true},
-		{name: "BACKUP", open: []string{"map to guest = Bad Password"}, shut: []string{"restrict anonymous = 2", "server signing = mandatory"}, longer: true},
+		{
+			name: "ATTIC", open: []string{"server min protocol = NT1", "restrict anonymous = 1"},
+			shut: []string{"server min protocol = NT1", "restrict anonymous = 2"}, longer: true,
+		},
+		{
+			name: "BACKUP", open: []string{"map to guest = Bad Password"},
+			shut: []string{"restrict anonymous = 2", "server signing = mandatory"}, longer: true,
+		},
 		{name: "VAULT", shut: []string{"restrict anonymous = 2", "map to guest = Never"}},
 	} {
 		open := x.shut == nil || x.longer && long
-		s := newLabServer(t, program, fmt.Sprintf("127.46.5.%d", i+1), x.name, map[bool][]string{true: x.open, false: x.shut}[open]...)
+		s := newLabServer(t, program, fmt.Sprintf("127.46.5.%d", i+1), x.name,
+			map[bool][]string{true: x.open, false: x.shut}[open]...)
 		if servers = append(servers, s); open {
 			exposed = append(exposed, s)
 		}
@@ -133,7 +140,8 @@ func TestNewcomer(t *testing.T) {
 	w.report()
 	n := len(exposed)
 	if clicks, pastes := 12+4*n, 7+3*n; w.clicks > clicks || w.fields > 4 || w.pasted > pastes {
-		t.Errorf("%d clicks, %d fields and %d pastes, want at most %d, 4 and %d", w.clicks, w.fields, w.pasted, clicks, pastes)
+		t.Errorf("%d clicks, %d fields and %d pastes, want at most %d, 4 and %d", w.clicks, w.fields, w.pasted, clicks,
+			pastes)
 	}
 	said.none(t)
 }
@@ -146,7 +154,9 @@ type labServer struct {
 
 func newLabServer(t *testing.T, program, address, name string, global ...string) *labServer {
 	t.Helper()
-	s := &labServer{Samba: peer.StartSamba(t, peer.Config{Address: address, Users: []string{}, Global: append([]string{"netbios name = " + name}, global...)}), name: name}
+	s := &labServer{Samba: peer.StartSamba(t,
+		peer.Config{Address: address, Users: []string{}, Global: append([]string{"netbios name = " + name},
+			global...)}), name: name}
 	s.home = filepath.Join(s.Dir, "root")
 	// The program is where programs are, and what it keeps stays on this machine.
 	if out, code := s.terminal(t, fmt.Sprintf(`set -e; mkdir -p %[1]s/root %[1]s/varlib/samba %[1]s/varlib/ipcguard %[1]s/bin; cp %[2]s %[1]s/bin/
@@ -185,7 +195,8 @@ func (s *labServer) applies(t *testing.T, lines []string) {
 // terminal types a line at the server's terminal, and answers what it asks.
 func (s *labServer) terminal(t *testing.T, line, answer string) (said string, code int) {
 	// script makes a terminal: without one the program does not ask.
-	cmd := s.Command(t.Context(), "bash", "-c", `cd "$0" 2>/dev/null; PATH=$1/bin:$PATH; exec script -qec "$2" /dev/null`, s.home, s.Dir, line)
+	cmd := s.Command(t.Context(), "bash", "-c",
+		`cd "$0" 2>/dev/null; PATH=$1/bin:$PATH; exec script -qec "$2" /dev/null`, s.home, s.Dir, line)
 	cmd.Stdin = strings.NewReader(answer)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
@@ -197,7 +208,8 @@ func (s *labServer) terminal(t *testing.T, line, answer string) (said string, co
 // serve starts the fleet's server as a newcomer does, and gives the set-up link that it prints.
 func serve(t *testing.T, program string) string {
 	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "serve", "--state", filepath.Join(t.TempDir(), "serve"), "--listen", "127.46.5.100:0")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "serve", "--state",
+		filepath.Join(t.TempDir(), "serve"), "--listen", "127.46.5.100:0")
 	cmd.Env = os.Environ()
 	errs, err := cmd.StderrPipe()
 	if err == nil {

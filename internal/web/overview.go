@@ -59,7 +59,8 @@ func whoNotices(s *catalog.Setting) []string {
 		return nil
 	}
 	for _, b := range s.Breaks {
-		wanted := b.Value == nil || slices.ContainsFunc(s.Wanted, func(w catalog.Wanted) bool { return fmt.Sprint(w.Value) == fmt.Sprint(b.Value) })
+		wanted := b.Value == nil || slices.ContainsFunc(s.Wanted,
+			func(w catalog.Wanted) bool { return fmt.Sprint(w.Value) == fmt.Sprint(b.Value) })
 		if wanted && !slices.Contains(out, b.Who) {
 			out = append(out, b.Who)
 		}
@@ -105,7 +106,8 @@ func overviewPage(v *visit) error {
 		return err
 	}
 	if d.Changed > len(events) { // an earlier severe one must not be hidden by many small changes
-		grave, _, err := v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since, Least: model.High}, store.Page{Size: mostRead, Sort: "-at"})
+		grave, _, err := v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since, Least: model.High},
+			store.Page{Size: mostRead, Sort: "-at"})
 		if err != nil {
 			return err
 		}
@@ -122,12 +124,16 @@ func overviewPage(v *visit) error {
 	if d.Hosts, err = v.worstHosts(d.Site); err != nil {
 		return err
 	}
-	d.Unaudited = len(d.Hosts) > 0 && !slices.ContainsFunc(d.Hosts, func(h openHost) bool { return !h.LastAudit.IsZero() })
+	d.Unaudited = len(d.Hosts) > 0 && !slices.ContainsFunc(d.Hosts,
+		func(h openHost) bool { return !h.LastAudit.IsZero() })
 	if len(names) > 1 && d.Site == "" {
-		d.BySite = worst(standings, func(s store.Standing) string { return s.Site }, func(n string) string { return listURL("/hosts", "verdict", "exposed", "site", n) })
+		d.BySite = worst(standings, func(s store.Standing) string { return s.Site },
+			func(n string) string { return listURL("/hosts", "verdict", "exposed", "site", n) })
 	}
-	d.ByOwner = worst(standings, func(s store.Standing) string { return s.Owner }, func(n string) string { return listURL("/hosts", "verdict", "exposed", "owner", n, "site", d.Site) })
-	d.ByOwner = slices.DeleteFunc(d.ByOwner, func(s standing) bool { return s.Name == "" && len(d.ByOwner) == 1 }) // nobody says who owns what
+	d.ByOwner = worst(standings, func(s store.Standing) string { return s.Owner },
+		func(n string) string { return listURL("/hosts", "verdict", "exposed", "owner", n, "site", d.Site) })
+	// nobody says who owns what
+	d.ByOwner = slices.DeleteFunc(d.ByOwner, func(s standing) bool { return s.Name == "" && len(d.ByOwner) == 1 })
 	cells, err := v.store.CellCounts(ctx, filter)
 	if err != nil {
 		return err
@@ -168,7 +174,8 @@ func (v *visit) staleOf(list []hostChange) ([]store.Host, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	hosts, _, err := v.store.Hosts(v.ctx(), store.HostFilter{IDs: ids}, store.Page{Size: len(ids), Sort: "name", Uncounted: true})
+	hosts, _, err := v.store.Hosts(v.ctx(), store.HostFilter{IDs: ids},
+		store.Page{Size: len(ids), Sort: "name", Uncounted: true})
 	return slices.DeleteFunc(hosts, func(h store.Host) bool { return !stale(h) }), err
 }
 

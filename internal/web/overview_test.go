@@ -51,7 +51,12 @@ func TestOverviewLeads(t *testing.T) {
 func TestWhoNotices(t *testing.T) {
 	s := &catalog.Setting{
 		Wanted: []catalog.Wanted{{Value: 1}},
-		Breaks: []catalog.Breakage{{Who: "trusts", Value: 1}, {Who: "old clients", Value: 2}, {Who: "everybody"}, {Who: "trusts"}},
+		Breaks: []catalog.Breakage{
+			{Who: "trusts", Value: 1},
+			{Who: "old clients", Value: 2},
+			{Who: "everybody"},
+			{Who: "trusts"},
+		},
 	}
 	if got := strings.Join(whoNotices(s), ", "); got != "trusts, everybody" {
 		t.Error(got)
@@ -66,9 +71,16 @@ func TestGraveFirst(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
 	h, now := s.host("10.1.0.4:445"), time.Now().UTC()
-	events := []store.Event{{At: now.Add(-time.Hour), Kind: store.EventBecameExposed, Severity: model.High, HostID: h.ID, Site: h.Site, Host: h.Name, Text: "The one that matters."}}
+	events := []store.Event{{
+		At: now.Add(-time.Hour), Kind: store.EventBecameExposed, Severity: model.High,
+		HostID: h.ID, Site: h.Site, Host: h.Name, Text: "The one that matters.",
+	}}
 	for i := range mostRead + 1 {
-		events = append(events, store.Event{At: now.Add(time.Duration(i) * time.Millisecond), Kind: store.EventSettingChanged, Severity: model.Low, HostID: h.ID + 1, Site: h.Site, Host: "other", Text: "A small one."})
+		events = append(events, store.Event{
+			At:   now.Add(time.Duration(i) * time.Millisecond),
+			Kind: store.EventSettingChanged, Severity: model.Low, HostID: h.ID + 1, Site: h.Site, Host: "other",
+			Text: "A small one.",
+		})
 	}
 	if err := s.st.InTx(t.Context(), func(tx *store.Tx) error { return tx.AddEvents(t.Context(), events) }); err != nil {
 		t.Fatal(err)

@@ -35,13 +35,23 @@ func (s *testSite) pathsOf() []string {
 	}
 	h := fmt.Sprintf("/hosts/%d", host.ID)
 	return []string{
-		"/", "/hosts", "/hosts?verdict=exposed&sort=-severity", "/hosts?q=nobody-has-this-name", h, "/clients", "/clients?logon=broken&sort=-hosts", "/clients?q=zzzz", "/findings", "/findings?finding=anonymous-lists-accounts",
-		"/settings", "/settings?setting=restrict+anonymous", "/rollouts", "/rollouts/new?query=verdict%3Dexposed", "/rollouts/new?host=1&host=2", "/rollouts/1", "/rollouts/1?state=unaudited&sort=-since", "/rollouts/1?group=1", "/events", "/events?host=" + fmt.Sprint(host.ID), "/compare", "/compare?from=2020-01-01&to=2019-01-01", "/report",
-		"/catalog", "/catalog?q=zzzz", "/catalog/setting/RestrictAnonymous", "/catalog/setting/restrict%20anonymous", "/catalog/pipe/samr", "/catalog/finding/anonymous-lists-accounts", "/catalog/interface/samr",
-		"/catalog/service/" + catalogOf().Services[0].ID, "/catalog/product/win2019", "/catalog/claim/" + catalogOf().Claims[0].ID, "/catalog/topic/" + catalogOf().Topics[0].ID, "/catalog/control/2.3.10.7",
-		"/runs", "/runs/new", fmt.Sprintf("/runs/%d", runs[0].ID), "/targets", "/targets/new", fmt.Sprintf("/targets/%d", targets[0].ID), "/targets/import",
-		"/schedules", "/schedules/new", fmt.Sprintf("/schedules/%d", schedules[0].ID), "/exceptions", "/exceptions?all=yes", "/exceptions/new?finding=anonymous-lists-accounts&host=" + fmt.Sprint(host.ID),
-		"/import", "/sites", "/sites/new", "/sites/1", "/channels", "/channels/new?kind=webhook", "/channels/new?kind=email", "/channels/new?kind=syslog", fmt.Sprintf("/channels/%d", channels[0].ID),
+		"/", "/hosts", "/hosts?verdict=exposed&sort=-severity", "/hosts?q=nobody-has-this-name", h, "/clients",
+		"/clients?logon=broken&sort=-hosts", "/clients?q=zzzz", "/findings",
+		"/findings?finding=anonymous-lists-accounts",
+		"/settings", "/settings?setting=restrict+anonymous", "/rollouts", "/rollouts/new?query=verdict%3Dexposed",
+		"/rollouts/new?host=1&host=2", "/rollouts/1", "/rollouts/1?state=unaudited&sort=-since",
+		"/rollouts/1?group=1", "/events", "/events?host=" + fmt.Sprint(host.ID), "/compare",
+		"/compare?from=2020-01-01&to=2019-01-01", "/report",
+		"/catalog", "/catalog?q=zzzz", "/catalog/setting/RestrictAnonymous", "/catalog/setting/restrict%20anonymous",
+		"/catalog/pipe/samr", "/catalog/finding/anonymous-lists-accounts", "/catalog/interface/samr",
+		"/catalog/service/" + catalogOf().Services[0].ID, "/catalog/product/win2019", "/catalog/claim/" +
+			catalogOf().Claims[0].ID, "/catalog/topic/" + catalogOf().Topics[0].ID, "/catalog/control/2.3.10.7",
+		"/runs", "/runs/new", fmt.Sprintf("/runs/%d", runs[0].ID), "/targets", "/targets/new",
+		fmt.Sprintf("/targets/%d", targets[0].ID), "/targets/import",
+		"/schedules", "/schedules/new", fmt.Sprintf("/schedules/%d", schedules[0].ID), "/exceptions",
+		"/exceptions?all=yes", "/exceptions/new?finding=anonymous-lists-accounts&host=" + fmt.Sprint(host.ID),
+		"/import", "/sites", "/sites/new", "/sites/1", "/channels", "/channels/new?kind=webhook",
+		"/channels/new?kind=email", "/channels/new?kind=syslog", fmt.Sprintf("/channels/%d", channels[0].ID),
 		"/search?q=sam", "/search", "/credentials", "/accounts", "/accounts/1", "/acts", "/account",
 	}
 }
@@ -58,11 +68,15 @@ func TestPathsAreWhole(t *testing.T) {
 		}
 	}
 	for _, path := range append(s.pathsOf(),
-		"/login", "/login/second", "/setup", // pages for who is not in yet: TestAccessibility and TestPasskey come there
-		"/account/codes",                          // its picture stands in the page itself: TestPasskey and TestAccessibility come there
+		// pages for who is not in yet: TestAccessibility and TestPasskey come there
+		"/login", "/login/second", "/setup",
+		// its picture stands in the page itself: TestPasskey and TestAccessibility come there
+		"/account/codes",
 		"/login/provider", "/login/provider/back", // lead elsewhere
 		"/rollouts/1/progress", "/runs/1/progress", "/runs/rows", "/runs/open", "/schedules/next", // parts of pages
-		"/hosts/1/plan.json", "/hosts/1/documents/scan", "/rollouts/1/files.zip", "/rollouts/1/tickets/csv.csv", "/export/hosts.csv", "/targets/export.csv", // files
+		// files
+		"/hosts/1/plan.json", "/hosts/1/documents/scan", "/rollouts/1/files.zip", "/rollouts/1/tickets/csv.csv",
+		"/export/hosts.csv", "/targets/export.csv",
 	) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 		if err != nil {
@@ -126,7 +140,8 @@ func TestEveryPage(t *testing.T) {
 			continue
 		}
 		check(t, path, r.body)
-		if r.header.Get("Content-Security-Policy") != policy || r.header.Get("X-Content-Type-Options") != "nosniff" || r.header.Get("Cache-Control") == "" {
+		if r.header.Get("Content-Security-Policy") != policy || r.header.Get("X-Content-Type-Options") != "nosniff" ||
+			r.header.Get("Cache-Control") == "" {
 			t.Errorf("%s: headers are missing: %v", path, r.header)
 		}
 	}
@@ -142,7 +157,8 @@ func TestReportOrder(t *testing.T) {
 		t.Fatal("no hosts in the report")
 	}
 	last, worst := "", 0
-	for _, m := range regexp.MustCompile(`>(exposed|limited|inconclusive|unreachable|closed)<`).FindAllStringSubmatch(body, -1) {
+	for _, m := range regexp.MustCompile(`>(exposed|limited|inconclusive|unreachable|closed)<`).FindAllStringSubmatch(
+		body, -1) {
 		at := slices.Index([]string{"exposed", "limited", "inconclusive", "unreachable", "closed"}, m[1])
 		if at < worst {
 			t.Fatalf("%s comes after %s", m[1], last)

@@ -85,7 +85,8 @@ func commands(p *model.Plan, h store.Host, audit *auditView, file string) []comm
 	switch p.Platform.System {
 	case "samba":
 		config := "/etc/samba/smb.conf"
-		if audit != nil && audit.Source.Kind == "smbconf" && len(audit.Source.Parts) > 0 && plainPath.MatchString(audit.Source.Parts[0]) {
+		if audit != nil && audit.Source.Kind == "smbconf" && len(audit.Source.Parts) > 0 &&
+			plainPath.MatchString(audit.Source.Parts[0]) {
 			config = audit.Source.Parts[0]
 		}
 		return []commandList{list("On the host itself, as root", "samba:"+config, "")}
@@ -112,7 +113,10 @@ func makePlan(v *visit) error {
 		return err
 	}
 	f := newForm(v.r.PostForm)
-	_, err = v.acts.Plan(v.ctx(), v.who(), h.ID, acts.NewPlan{Strategy: f.Get("strategy"), Goal: f.Get("goal"), Accept: f.yes("accept")})
+	_, err = v.acts.Plan(v.ctx(), v.who(), h.ID, acts.NewPlan{
+		Strategy: f.Get("strategy"), Goal: f.Get("goal"),
+		Accept: f.yes("accept"),
+	})
 	switch {
 	case f.refused(err):
 		f.Problem = "No plan: " + f.first()

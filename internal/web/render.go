@@ -50,7 +50,8 @@ type frame struct {
 
 // templates parses the layout with each page into one set a page.
 func (s *Server) parse() error {
-	base, err := template.New("layout.html").Funcs(s.funcs()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+	base, err := template.New("layout.html").Funcs(s.funcs()).ParseFS(templateFiles, "templates/layout.html",
+		"templates/parts.html")
 	if err != nil {
 		return fmt.Errorf("web: %w", err)
 	}
@@ -158,7 +159,8 @@ func (s *Server) source(cited string) string {
 	tag, rest, _ := strings.Cut(cited, " ")
 	key, place, _ := strings.Cut(rest, " ")
 	kind := map[string]string{
-		"D": "document", "S": "source code", "M": "measured", "3": "third party", "K": "common knowledge", "I": "inference", "U": "unverified",
+		"D": "document", "S": "source code", "M": "measured", "3": "third party", "K": "common knowledge",
+		"I": "inference", "U": "unverified",
 	}[tag]
 	name := rest
 	if src := s.catalog.Source(key); src != nil {
@@ -197,7 +199,8 @@ func (v *visit) render(name, title string, data any) error {
 
 func (v *visit) renderStatus(status int, name, title string, data any) error {
 	f := frame{
-		Title: title, Here: v.here, Theme: v.theme(), Back: v.r.URL.RequestURI(), Text: v.searched(), Version: v.options.Version, Now: v.now().UTC(), Data: data,
+		Title: title, Here: v.here, Theme: v.theme(), Back: v.r.URL.RequestURI(), Text: v.searched(),
+		Version: v.options.Version, Now: v.now().UTC(), Data: data,
 	}
 	if v.r.Method != http.MethodGet {
 		f.Back = "/"
@@ -219,7 +222,10 @@ func (v *visit) renderStatus(status int, name, title string, data any) error {
 
 // fragment renders one named part of a page's template, for htmx.
 func (v *visit) fragment(status int, name, part string, data any) error {
-	return v.write(status, name, part, frame{Operate: v.may(store.RoleOperator), Admin: v.may(store.RoleAdmin), Now: v.now().UTC(), Data: data})
+	return v.write(status, name, part, frame{
+		Operate: v.may(store.RoleOperator), Admin: v.may(store.RoleAdmin),
+		Now: v.now().UTC(), Data: data,
+	})
 }
 
 func (v *visit) write(status int, name, part string, f frame) error {

@@ -29,7 +29,10 @@ type reportView struct {
 const mostReported = 500
 
 // worstFirst orders hosts with equal findings: unknown may be as bad as known.
-var worstFirst = []model.Verdict{model.Exposed, model.Limited, model.VerdictInconclusive, "", model.Unreachable, model.Closed}
+var worstFirst = []model.Verdict{
+	model.Exposed, model.Limited, model.VerdictInconclusive, "", model.Unreachable,
+	model.Closed,
+}
 
 func reportPage(v *visit) error {
 	ctx, q := v.ctx(), v.r.URL.Query()
@@ -62,7 +65,8 @@ func reportPage(v *visit) error {
 		return err
 	}
 	slices.SortStableFunc(list, func(a, b store.Host) int {
-		return cmp.Or(b.Severity.Rank()-a.Severity.Rank(), slices.Index(worstFirst, a.Verdict)-slices.Index(worstFirst, b.Verdict))
+		return cmp.Or(b.Severity.Rank()-a.Severity.Rank(), slices.Index(worstFirst, a.Verdict)-slices.Index(worstFirst,
+			b.Verdict))
 	})
 	d.Hosts = hostRows(list, false)
 	d.More = total - len(list)

@@ -42,8 +42,10 @@ func TestRoles(t *testing.T) {
 			switch {
 			case role != "" && a.status != http.StatusForbidden:
 				t.Errorf("%s %s as %s: %d, want forbidden", r.method, path, role, a.status)
-			case role == "" && r.method == "GET" && !r.polled && (a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/login")):
-				t.Errorf("%s %s as a stranger: %d %s, want the login", r.method, path, a.status, a.header.Get("Location"))
+			case role == "" && r.method == "GET" && !r.polled && (a.status != http.StatusSeeOther ||
+				!strings.HasPrefix(a.header.Get("Location"), "/login")):
+				t.Errorf("%s %s as a stranger: %d %s, want the login", r.method, path, a.status,
+					a.header.Get("Location"))
 			case role == "" && (r.method != "GET" || r.polled) && a.status != http.StatusUnauthorized:
 				t.Errorf("%s %s as a stranger: %d, want unauthorized", r.method, path, a.status)
 			}
@@ -75,7 +77,10 @@ func TestButtons(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
 	viewer, operator := s.login(store.RoleViewer), s.login(store.RoleOperator)
-	mine := map[string]bool{"/theme": true, "/logout": true, "/seen": true, "/account/password": true, "/account/tokens": true}
+	mine := map[string]bool{
+		"/theme": true, "/logout": true, "/seen": true, "/account/password": true,
+		"/account/tokens": true,
+	}
 	for _, path := range s.pathsOf() {
 		for _, x := range []struct {
 			who  *person
@@ -93,8 +98,10 @@ func TestButtons(t *testing.T) {
 					continue
 				}
 				if needs := needsOf(t, action); !allows(x.role, needs) {
-					if action == "/hosts/act" || action == "/targets/delete" { // the form stands around the table; its button is not there
-						if strings.Contains(a.body, "<button class=\"danger\"") || strings.Contains(a.body, "Do it</button>") {
+					// the form stands around the table; its button is not there
+					if action == "/hosts/act" || action == "/targets/delete" {
+						if strings.Contains(a.body, "<button class=\"danger\"") || strings.Contains(a.body,
+							"Do it</button>") {
 							t.Errorf("%s offers %s to a %s", path, action, x.role)
 						}
 						continue
@@ -179,11 +186,14 @@ func TestStrangers(t *testing.T) {
 	s := newTestSite(t)
 	p := s.stranger()
 	for path, want := range map[string]int{
-		"/healthz": 200, "/readyz": 200, "/login": 200, "/static/ipcguard.css": 200, "/static/htmx/htmx-2.0.11.min.js": 200, "/static/htmx/LICENSE": 200,
-		"/static/": 404, "/static/htmx/": 404, "/setup": 403, "/setup?token=guess": 403, "/nowhere": 303, "/": 303, "/metrics": 303, "/.git/config": 303, "/static/../server.go": 303,
+		"/healthz": 200, "/readyz": 200, "/login": 200, "/static/ipcguard.css": 200,
+		"/static/htmx/htmx-2.0.11.min.js": 200, "/static/htmx/LICENSE": 200,
+		"/static/": 404, "/static/htmx/": 404, "/setup": 403, "/setup?token=guess": 403, "/nowhere": 303, "/": 303,
+		"/metrics": 303, "/.git/config": 303, "/static/../server.go": 303,
 	} {
 		a := p.get(path)
-		if a.status != want && !(a.status == http.StatusMovedPermanently && strings.Contains(path, "..")) && !(a.status == http.StatusTemporaryRedirect && strings.Contains(path, "..")) {
+		if a.status != want && !(a.status == http.StatusMovedPermanently && strings.Contains(path, "..")) &&
+			!(a.status == http.StatusTemporaryRedirect && strings.Contains(path, "..")) {
 			t.Errorf("%s: %d, want %d", path, a.status, want)
 		}
 		if a.header.Get("Content-Security-Policy") == "" {
@@ -199,8 +209,14 @@ func TestStrangers(t *testing.T) {
 func TestOtherOrigins(t *testing.T) {
 	s := newTestSite(t)
 	p := s.login(store.RoleAdmin)
-	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.base+"/sites", strings.NewReader("name=evil"))
+	for _, header := range [][2]string{
+		{"Sec-Fetch-Site", "cross-site"},
+		{"Sec-Fetch-Site", "same-site"},
+		{"Origin", "https://evil.example"},
+		{"Origin", "null"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.base+"/sites",
+			strings.NewReader("name=evil"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -111,9 +111,11 @@ func (v *visit) showNewRollout(f *form, status int) error {
 		d.Count = counts.Hosts
 	}
 	d.Fields = map[string]field{
-		"name":     f.Field("name", "Name", "What it is called in lists, tickets and files"),
-		"query":    f.Field("query", "Filter", "As it stands behind the ? in the address of the list of hosts; empty is every host"),
-		"setting":  f.Field("setting", "Only the setting", "Change this one alone, on the hosts that it would fix. Empty is what each host needs"),
+		"name": f.Field("name", "Name", "What it is called in lists, tickets and files"),
+		"query": f.Field("query", "Filter",
+			"As it stands behind the ? in the address of the list of hosts; empty is every host"),
+		"setting": f.Field("setting", "Only the setting",
+			"Change this one alone, on the hosts that it would fix. Empty is what each host needs"),
 		"strategy": f.Choose("strategy", "Strategy", "", strategies),
 		"goal":     f.Choose("goal", "Goal of restrict", "", goals),
 		"accept":   f.Field("accept", "block even though something in use stops", ""),
@@ -123,7 +125,8 @@ func (v *visit) showNewRollout(f *form, status int) error {
 
 var (
 	strategies = []option{
-		{Value: plan.Restrict, Label: "restrict: strangers lose what they should not have"}, {Value: plan.Block, Label: "block: IPC$ itself goes, for everybody"},
+		{Value: plan.Restrict, Label: "restrict: strangers lose what they should not have"},
+		{Value: plan.Block, Label: "block: IPC$ itself goes, for everybody"},
 	}
 	goals = []option{
 		{Value: plan.Strangers, Label: "strangers: what they are given"},
@@ -135,7 +138,8 @@ var (
 func startRollout(v *visit) error {
 	f := newForm(v.r.PostForm)
 	o, err := v.acts.StartRollout(v.ctx(), v.who(), acts.NewRollout{
-		Name: f.Get("name"), Query: f.Get("query"), Hosts: f.ids("host"), Setting: f.Get("setting"), Strategy: f.Get("strategy"), Goal: f.Get("goal"), Accept: f.yes("accept"),
+		Name: f.Get("name"), Query: f.Get("query"), Hosts: f.ids("host"), Setting: f.Get("setting"),
+		Strategy: f.Get("strategy"), Goal: f.Get("goal"), Accept: f.yes("accept"),
 		Read: view.ReadHosts,
 	})
 	switch {
@@ -218,7 +222,10 @@ func (v *visit) rolloutOf() (*rollout, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &rollout{Rollout: o, Live: o.Planned.IsZero() && o.Ended.IsZero(), Done: o.Hosts - o.States[store.RolloutWaiting], Percent: 100, Unaudited: o.States[store.RolloutUnaudited]}
+	d := &rollout{
+		Rollout: o, Live: o.Planned.IsZero() && o.Ended.IsZero(),
+		Done: o.Hosts - o.States[store.RolloutWaiting], Percent: 100, Unaudited: o.States[store.RolloutUnaudited],
+	}
 	if o.Hosts > 0 {
 		d.Percent = d.Done * 100 / o.Hosts
 	}
@@ -226,7 +233,8 @@ func (v *visit) rolloutOf() (*rollout, error) {
 	for _, s := range stateWords {
 		n := o.States[s.state]
 		if n > 0 || s.state == store.RolloutOpen || s.state == store.RolloutClosed {
-			d.Tiles = append(d.Tiles, rolloutTile{Class: s.class, Word: s.word, URL: rolloutPath(id) + "?state=" + string(s.state) + "#hosts", Hosts: n})
+			d.Tiles = append(d.Tiles, rolloutTile{Class: s.class, Word: s.word, URL: rolloutPath(id) + "?state=" +
+				string(s.state) + "#hosts", Hosts: n})
 		}
 	}
 	return d, nil
@@ -254,8 +262,10 @@ func rolloutPage(v *visit) error {
 	d.MoreGroups.Total = total
 	for _, g := range groups {
 		row := groupRow{
-			RolloutGroup: g, Title: v.platform(g.System, g.Product, string(g.Role)), URL: rolloutPath(d.ID) + "?group=" + strconv.FormatInt(g.ID, 10) + "#hosts",
-			Closed: g.States[store.RolloutClosed], Left: g.States[store.RolloutOpen], Unwatched: g.States[store.RolloutUnwatched], Meter: meter{g.States[store.RolloutClosed], g.Hosts},
+			RolloutGroup: g, Title: v.platform(g.System, g.Product, string(g.Role)), URL: rolloutPath(d.ID) +
+				"?group=" + strconv.FormatInt(g.ID, 10) + "#hosts",
+			Closed: g.States[store.RolloutClosed], Left: g.States[store.RolloutOpen],
+			Unwatched: g.States[store.RolloutUnwatched], Meter: meter{g.States[store.RolloutClosed], g.Hosts},
 		}
 		d.Groups = append(d.Groups, row)
 	}
@@ -291,10 +301,14 @@ func rolloutPage(v *visit) error {
 		return err
 	}
 	d.Pager = v.pager(page, len(hosts), n)
-	d.States = append(d.States, rolloutTile{Word: "all", URL: v.with("state", "", "offset", "", "page", "") + "#hosts", Hosts: d.Hosts, Current: f.State == ""})
+	d.States = append(d.States, rolloutTile{
+		Word: "all", URL: v.with("state", "", "offset", "", "page", "") + "#hosts",
+		Hosts: d.Hosts, Current: f.State == "",
+	})
 	for _, s := range stateWords {
 		if n := d.Rollout.States[s.state]; n > 0 {
-			d.States = append(d.States, rolloutTile{Word: s.word, URL: v.with("state", string(s.state), "offset", "", "page", "") + "#hosts", Hosts: n, Current: f.State == s.state})
+			d.States = append(d.States, rolloutTile{Word: s.word, URL: v.with("state", string(s.state), "offset", "",
+				"page", "") + "#hosts", Hosts: n, Current: f.State == s.state})
 		}
 	}
 	for _, h := range hosts {
@@ -362,7 +376,8 @@ func rolloutTickets(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.send(name+"-"+shape+".csv", view.Media(view.CSV), func(w io.Writer) error { return r.WriteTickets(w, shape) })
+	return v.send(name+"-"+shape+".csv", view.Media(view.CSV),
+		func(w io.Writer) error { return r.WriteTickets(w, shape) })
 }
 
 // auditRollout audits the hosts without an audit; a plan needs one.

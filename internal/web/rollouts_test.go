@@ -14,10 +14,12 @@ func TestRolloutFromSetting(t *testing.T) {
 	plainSeed().fill(t, s.st)
 	p := s.login(store.RoleOperator)
 	body := p.ok("/settings?setting=restrict+anonymous")
-	if !strings.Contains(body, ">Plan it for ") || strings.Contains(s.login(store.RoleViewer).ok("/settings?setting=restrict+anonymous"), ">Plan it for ") {
+	if !strings.Contains(body, ">Plan it for ") ||
+		strings.Contains(s.login(store.RoleViewer).ok("/settings?setting=restrict+anonymous"), ">Plan it for ") {
 		t.Error("the setting is not planned for an operator, or for a viewer")
 	}
-	a := p.post("/rollouts", "name", "restrict anonymous", "setting", "restrict anonymous", "query", "setting=restrict+anonymous")
+	a := p.post("/rollouts", "name", "restrict anonymous", "setting", "restrict anonymous", "query",
+		"setting=restrict+anonymous")
 	if a.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
@@ -26,7 +28,10 @@ func TestRolloutFromSetting(t *testing.T) {
 		t.Fatal(err)
 	}
 	body = p.ok(at)
-	for _, want := range []string{"restrict anonymous", "alone", "to change", "to audit first", "samba, standalone", "Audit "} {
+	for _, want := range []string{
+		"restrict anonymous", "alone", "to change", "to audit first", "samba, standalone",
+		"Audit ",
+	} {
 		if !strings.Contains(strings.ToLower(body), strings.ToLower(want)) {
 			t.Errorf("the rollout does not say %q", want)
 		}

@@ -40,7 +40,19 @@ func runRows(v *visit) error {
 }
 
 func (v *visit) runList() (runs, error) {
-	columns := []column{{"id", "run", "", true}, {"state", "state", "", false}, {"created", "begun", "", true}, {"by", "by", "", false}, {"total", "targets", "num", true}, {"done", "done", "num", true}, {"exposed", "exposed", "num", true}, {"limited", "limited", "num", true}, {"closed", "closed", "num", true}, {"unknown", "not known", "num", true}, {"failed", "failed", "num", true}}
+	columns := []column{
+		{"id", "run", "", true},
+		{"state", "state", "", false},
+		{"created", "begun", "", true},
+		{"by", "by", "", false},
+		{"total", "targets", "num", true},
+		{"done", "done", "num", true},
+		{"exposed", "exposed", "num", true},
+		{"limited", "limited", "num", true},
+		{"closed", "closed", "num", true},
+		{"unknown", "not known", "num", true},
+		{"failed", "failed", "num", true},
+	}
 	page := v.pageOf("-id", columns)
 	list, total, err := v.store.Runs(v.ctx(), page)
 	d := runs{Rows: list, Pager: v.pager(page, len(list), total), Heads: v.heads(byParam, page.Sort, columns)}
@@ -87,7 +99,10 @@ func (v *visit) showNewRun(f *form, status int) error {
 func startRun(v *visit) error {
 	f := newForm(v.r.PostForm)
 	run, err := v.acts.StartRun(v.ctx(), v.who(), acts.NewRun{
-		Kind: store.RunKind(f.Get("kind")), Selector: store.Selector{Site: f.Get("site"), Tag: f.Get("tag"), Owner: f.Get("owner")}, Quick: f.yes("quick"),
+		Kind: store.RunKind(f.Get("kind")), Selector: store.Selector{
+			Site: f.Get("site"), Tag: f.Get("tag"),
+			Owner: f.Get("owner"),
+		}, Quick: f.yes("quick"),
 	})
 	switch {
 	case f.refused(err):
@@ -175,8 +190,16 @@ func runPage(v *visit) error {
 
 // unitsOf parses which part of a run's targets is requested.
 func (v *visit) unitsOf(d *run) error {
-	state := store.UnitState(view.Known(v.r.URL.Query().Get("state"), texts(store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped)...))
-	columns := []column{{"spec", "target", "", false}, {"state", "state", "", false}, {"worker", "worker", "", false}, {"attempt", "tries", "num", true}, {"ended", "ended", "", true}, {"reason", "why", "", false}}
+	state := store.UnitState(view.Known(v.r.URL.Query().Get("state"), texts(store.UnitWaiting, store.UnitRunning,
+		store.UnitDone, store.UnitFailed, store.UnitSkipped)...))
+	columns := []column{
+		{"spec", "target", "", false},
+		{"state", "state", "", false},
+		{"worker", "worker", "", false},
+		{"attempt", "tries", "num", true},
+		{"ended", "ended", "", true},
+		{"reason", "why", "", false},
+	}
 	page := v.pageOf("target", columns)
 	d.Heads = v.heads(byParam, page.Sort, columns)
 	d.Again = pathWith("/runs/"+strconv.FormatInt(d.ID, 10)+"/progress", v.r.URL.RawQuery)
@@ -185,7 +208,10 @@ func (v *visit) unitsOf(d *run) error {
 		return err
 	}
 	d.Units, d.Pager = units, v.pager(page, len(units), total)
-	for _, s := range []store.UnitState{"", store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed, store.UnitSkipped} {
+	for _, s := range []store.UnitState{
+		"", store.UnitWaiting, store.UnitRunning, store.UnitDone, store.UnitFailed,
+		store.UnitSkipped,
+	} {
 		d.States = append(d.States, stateLink{s, v.with("state", string(s), "offset", "", "page", ""), s == state})
 	}
 	return nil

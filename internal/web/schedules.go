@@ -28,7 +28,15 @@ func schedulesPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	columns := []column{{"name", "name", "", false}, {"kind", "what", "", false}, {"cron", "when", "", false}, {"takes", "takes", "", false}, {"window", "only within", "", false}, {"next", "next", "", false}, {"last", "last", "", true}}
+	columns := []column{
+		{"name", "name", "", false},
+		{"kind", "what", "", false},
+		{"cron", "when", "", false},
+		{"takes", "takes", "", false},
+		{"window", "only within", "", false},
+		{"next", "next", "", false},
+		{"last", "last", "", true},
+	}
 	order := v.sorted(byParam, "", columns)
 	d := schedules{Heads: v.heads(byParam, order, columns)}
 	for _, s := range all {
@@ -39,10 +47,13 @@ func schedulesPage(v *visit) error {
 		d.Rows = append(d.Rows, row)
 	}
 	arrange(d.Rows, order, map[string]func(a, b scheduleRow) int{
-		"name": by(func(s scheduleRow) string { return s.Name }), "kind": by(func(s scheduleRow) string { return string(s.Kind) }),
-		"cron": by(func(s scheduleRow) string { return s.Cron }), "takes": by(func(s scheduleRow) string { return s.Takes }),
-		"window": by(func(s scheduleRow) string { return s.Window }), "next": byTime(func(s scheduleRow) time.Time { return s.Next }),
-		"last": byTime(func(s scheduleRow) time.Time { return s.Last }),
+		"name":   by(func(s scheduleRow) string { return s.Name }),
+		"kind":   by(func(s scheduleRow) string { return string(s.Kind) }),
+		"cron":   by(func(s scheduleRow) string { return s.Cron }),
+		"takes":  by(func(s scheduleRow) string { return s.Takes }),
+		"window": by(func(s scheduleRow) string { return s.Window }),
+		"next":   byTime(func(s scheduleRow) time.Time { return s.Next }),
+		"last":   byTime(func(s scheduleRow) time.Time { return s.Last }),
 	})
 	return v.render("schedules", "Schedules", d)
 }
@@ -121,7 +132,8 @@ func schedulePage(v *visit) error {
 		return err
 	}
 	f := newForm(url.Values{
-		"name": {s.Name}, "kind": {string(s.Kind)}, "cron": {when.Say(s.Cron)}, "zone": {s.Zone}, "window": {s.Window}, "site": {s.Selector.Site}, "tag": {s.Selector.Tag},
+		"name": {s.Name}, "kind": {string(s.Kind)}, "cron": {when.Say(s.Cron)}, "zone": {s.Zone}, "window": {s.Window},
+		"site": {s.Selector.Site}, "tag": {s.Selector.Tag},
 		"owner": {s.Selector.Owner},
 	})
 	for name, on := range map[string]bool{"quick": s.Quick, "enabled": s.Enabled} {
@@ -149,18 +161,23 @@ func (v *visit) showSchedule(s store.Schedule, f *form, status int) error {
 	if s.ID == 0 {
 		title = "Add a schedule"
 	}
-	return v.renderStatus(status, "schedule", title, schedule{Form: f, Schedule: s, Next: nextOf(f, v.now()), Fields: map[string]field{
-		"name":    f.Field("name", "Name", ""),
-		"kind":    f.Choose("kind", "What", "", runKinds),
-		"cron":    f.Field("cron", "When", "every day at 02:00, every weekday at 07:30, every Monday and Thursday at 22:00, every month on day 1 at 02:00, every 6 hours; or a cron line: 30 2 * * 1-5"),
-		"zone":    f.Field("zone", "Time zone", "Europe/Berlin; empty is UTC"),
-		"window":  f.Field("window", "Only within", "Mon-Fri 22:00-06:00; what is not done then waits. Empty is always"),
-		"site":    f.Choose("site", "Site", "", c.Sites),
-		"tag":     f.Choose("tag", "Tag", "", c.Tags),
-		"owner":   f.Choose("owner", "Owner", "", c.Owners),
-		"quick":   f.Field("quick", "Quick: ask the null-session question alone", ""),
-		"enabled": f.Field("enabled", "In force", ""),
-	}})
+	return v.renderStatus(status, "schedule", title, schedule{
+		Form: f, Schedule: s, Next: nextOf(f, v.now()),
+		Fields: map[string]field{
+			"name": f.Field("name", "Name", ""),
+			"kind": f.Choose("kind", "What", "", runKinds),
+			"cron": f.Field("cron", "When",
+				"every day at 02:00, every weekday at 07:30, every Monday and Thursday at 22:00, every month on day 1 at 02:00, every 6 hours; or a cron line: 30 2 * * 1-5"),
+			"zone": f.Field("zone", "Time zone", "Europe/Berlin; empty is UTC"),
+			"window": f.Field("window", "Only within",
+				"Mon-Fri 22:00-06:00; what is not done then waits. Empty is always"),
+			"site":    f.Choose("site", "Site", "", c.Sites),
+			"tag":     f.Choose("tag", "Tag", "", c.Tags),
+			"owner":   f.Choose("owner", "Owner", "", c.Owners),
+			"quick":   f.Field("quick", "Quick: ask the null-session question alone", ""),
+			"enabled": f.Field("enabled", "In force", ""),
+		},
+	})
 }
 
 func saveSchedule(v *visit) error {
@@ -176,9 +193,13 @@ func saveSchedule(v *visit) error {
 		return v.showSchedule(s, f, http.StatusOK)
 	}
 	_, err := v.acts.SaveSchedule(v.ctx(), v.who(), s.ID, acts.ScheduleChange{
-		Name: f.Get("name"), Kind: store.RunKind(f.Get("kind")), Cron: f.Get("cron"), Zone: f.Get("zone"), Window: f.Get("window"),
-		Selector: store.Selector{Site: f.Get("site"), Tag: f.Get("tag"), Owner: f.Get("owner"), Targets: s.Selector.Targets, Hosts: s.Selector.Hosts},
-		Quick:    f.yes("quick"), Enabled: f.on("enabled"),
+		Name: f.Get("name"), Kind: store.RunKind(f.Get("kind")), Cron: f.Get("cron"), Zone: f.Get("zone"),
+		Window: f.Get("window"),
+		Selector: store.Selector{
+			Site: f.Get("site"), Tag: f.Get("tag"), Owner: f.Get("owner"),
+			Targets: s.Selector.Targets, Hosts: s.Selector.Hosts,
+		},
+		Quick: f.yes("quick"), Enabled: f.on("enabled"),
 	})
 	switch {
 	case f.refused(err):

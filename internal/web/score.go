@@ -61,7 +61,8 @@ func newScore(points []store.TrendPoint) *score {
 			continue
 		}
 		h := max(1, n*scoreHeight/100)
-		s.Bars = append(s.Bars, bar{i * (scoreBar + 2), scoreHeight - h, scoreBar, h, "closed", day(p.Day) + ": " + number(n)})
+		s.Bars = append(s.Bars, bar{i * (scoreBar + 2), scoreHeight - h, scoreBar, h, "closed", day(p.Day) + ": " +
+			number(n)})
 		said = append(said, number(n))
 		s.Width = (i + 1) * (scoreBar + 2)
 	}
@@ -83,7 +84,12 @@ func moved(then, now store.TrendPoint) string {
 	for _, c := range []struct {
 		by   int
 		word string
-	}{{now.Closed - then.Closed, "closed"}, {now.Limited - then.Limited, "limited"}, {now.Exposed - then.Exposed, "exposed"}, {now.Unknown - then.Unknown, "not known"}} {
+	}{
+		{now.Closed - then.Closed, "closed"},
+		{now.Limited - then.Limited, "limited"},
+		{now.Exposed - then.Exposed, "exposed"},
+		{now.Unknown - then.Unknown, "not known"},
+	} {
 		switch {
 		case c.by > 0:
 			out = append(out, number(c.by)+" more "+c.word)
@@ -173,7 +179,8 @@ func worst(all []store.Standing, name func(store.Standing) string, path func(str
 		}
 	}
 	arrange(order, "name", map[string]func(a, b standing) int{"name": by(func(s standing) string { return s.Name })})
-	arrange(order, "-exposed", map[string]func(a, b standing) int{"exposed": by(func(s standing) int { return s.Exposed })})
+	arrange(order, "-exposed",
+		map[string]func(a, b standing) int{"exposed": by(func(s standing) int { return s.Exposed })})
 	return order[:min(len(order), mostWorst)]
 }
 
@@ -185,7 +192,8 @@ type openHost struct {
 
 // worstHosts returns the exposed hosts with the worst findings.
 func (v *visit) worstHosts(site string) ([]openHost, error) {
-	list, _, err := v.store.Hosts(v.ctx(), store.HostFilter{Site: site, Verdict: "exposed"}, store.Page{Size: mostWorst, Sort: "-severity", Uncounted: true})
+	list, _, err := v.store.Hosts(v.ctx(), store.HostFilter{Site: site, Verdict: "exposed"},
+		store.Page{Size: mostWorst, Sort: "-severity", Uncounted: true})
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
@@ -228,7 +236,8 @@ func oneEach(events []store.Event, all int) []hostChange {
 		if !known {
 			at[key] = len(out)
 			out = append(out, hostChange{Event: e})
-		} else if worse := e.Severity.Rank() > out[i].Severity.Rank(); !closed[key] && (worse || closes && out[i].Severity.Rank() <= e.Severity.Rank()) {
+		} else if worse := e.Severity.Rank() > out[i].Severity.Rank(); !closed[key] &&
+			(worse || closes && out[i].Severity.Rank() <= e.Severity.Rank()) {
 			out[i].Event = e
 		}
 		closed[key] = closed[key] || closes
@@ -241,6 +250,7 @@ func oneEach(events []store.Event, all int) []hostChange {
 			}
 		}
 	}
-	arrange(out, "-severity", map[string]func(a, b hostChange) int{"severity": by(func(t hostChange) int { return t.Severity.Rank() })})
+	arrange(out, "-severity",
+		map[string]func(a, b hostChange) int{"severity": by(func(t hostChange) int { return t.Severity.Rank() })})
 	return out[:min(len(out), mostShown)]
 }

@@ -19,7 +19,8 @@ func TestScore(t *testing.T) {
 	if err := quick.Check(func(exposed, limited, closed, unknown uint16) bool {
 		e, l, c, u := int(exposed)+1, int(limited)+1, int(closed)+1, int(unknown)+1
 		n := of(e, l, c, u)
-		return n >= 0 && n < 100 && of(e-1, l+1, c, u) >= n && of(e, l-1, c+1, u) >= n && of(e-1, l, c+1, u) >= n && // better
+		// better
+		return n >= 0 && n < 100 && of(e-1, l+1, c, u) >= n && of(e, l-1, c+1, u) >= n && of(e-1, l, c+1, u) >= n &&
 			of(e, l-1, c, u+1) <= n && of(e, l, c-1, u+1) <= n && of(e-1, l, c, u+1) == n // lost from sight
 	}, nil); err != nil {
 		t.Error(err)
@@ -44,7 +45,8 @@ func TestScoreMoved(t *testing.T) {
 		points = append(points, p)
 	}
 	s := newScore(points)
-	if s.Now != 54 || len(s.Before) != 1 || s.Before[0] != (scoreBefore{"a week ago", 0, 54, "6 more closed, 5 fewer exposed"}) {
+	if s.Now != 54 || len(s.Before) != 1 ||
+		s.Before[0] != (scoreBefore{"a week ago", 0, 54, "6 more closed, 5 fewer exposed"}) {
 		t.Errorf("%+v", s)
 	}
 	if tiles := tilesOf(store.Counts{Exposed: 5}, points, ""); len(tiles[0].Since) != 1 || tiles[0].Since[0] != "−5 in a week" {
@@ -68,7 +70,8 @@ func TestOneEach(t *testing.T) {
 	if more := oneEach(events, 200)[0].More; more != "at least 2 more changes" {
 		t.Errorf("of events that were not all read: %q", more)
 	}
-	if len(got) != 3 || got[0].Text != "c" || got[0].More != "2 more changes" || got[1].Text != "b" || got[1].More != "" || got[2].Text != "e" {
+	if len(got) != 3 || got[0].Text != "c" || got[0].More != "2 more changes" || got[1].Text != "b" ||
+		got[1].More != "" || got[2].Text != "e" {
 		t.Errorf("%+v", got)
 	}
 	events = []store.Event{
@@ -94,7 +97,8 @@ func TestWorst(t *testing.T) {
 		{Owner: "bo", Site: "x", Verdict: model.Exposed, Hosts: 4, Oldest: day(9)},
 		{Owner: "cy", Site: "x", Verdict: model.Limited, Hosts: 50, Oldest: day(2)},
 	}, func(s store.Standing) string { return s.Owner }, func(n string) string { return "/" + n })
-	if len(got) != 2 || got[0].Name != "bo" || got[1].Exposed != 3 || got[1].Hosts != 10 || !got[1].Oldest.Equal(day(3)) {
+	if len(got) != 2 || got[0].Name != "bo" || got[1].Exposed != 3 || got[1].Hosts != 10 ||
+		!got[1].Oldest.Equal(day(3)) {
 		t.Errorf("%+v", got)
 	}
 }

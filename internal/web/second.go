@@ -37,7 +37,8 @@ func (v *visit) showCodes(f *form, made access.NewCodes, status int) error {
 	if err != nil {
 		return err
 	}
-	d := codes{Form: f, Secret: made.Secret, Kept: kept, Image: template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(made.Image))}
+	d := codes{Form: f, Secret: made.Secret, Kept: kept, Image: template.URL("data:image/png;base64," +
+		base64.StdEncoding.EncodeToString(made.Image))}
 	return v.renderStatus(status, "codes", "One-time codes", d)
 }
 
@@ -121,7 +122,8 @@ func newPasskeyOptions(v *visit) error { return v.ceremony(v.access.BeginPasskey
 
 func addPasskey(v *visit) error {
 	f := newForm(v.r.PostForm)
-	recovery, err := v.access.AddPasskey(v.ctx(), v.who(), f.Get("password"), f.Get("key"), f.Get("state"), f.Get("answer"))
+	recovery, err := v.access.AddPasskey(v.ctx(), v.who(), f.Get("password"), f.Get("key"), f.Get("state"),
+		f.Get("answer"))
 	f.Del("password")
 	switch {
 	case err == nil && len(recovery) > 0:

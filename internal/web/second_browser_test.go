@@ -27,9 +27,11 @@ func TestPasskey(t *testing.T) {
 	p.base = s.access.Base
 	said := p.listen()
 	call(p, webauthn.Enable, webauthn.EnableParams{})
-	call(p, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
-		Protocol: "ctap2", Transport: "internal", HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
-	}})
+	call(p, webauthn.AddVirtualAuthenticator,
+		webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+			Protocol: "ctap2", Transport: "internal", HasResidentKey: true, HasUserVerification: true, IsUserVerified: true,
+			AutomaticPresenceSimulation: true,
+		}})
 	p.open("/login?to=/account")
 	p.set("name", "operator")
 	p.set("password", password)
@@ -44,8 +46,12 @@ func TestPasskey(t *testing.T) {
 	p.press(`form[action="/logout"] button`)
 
 	p.open("/login?to=/targets")
-	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 1440, Height: 900, DeviceScaleFactor: 1})
-	if w := eval[float64](p, `document.querySelector('main').getBoundingClientRect().width`); w < 400 { // in its middle, not in the menu's column
+	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: 1440, Height: 900,
+		DeviceScaleFactor: 1,
+	})
+	// in its middle, not in the menu's column
+	if w := eval[float64](p, `document.querySelector('main').getBoundingClientRect().width`); w < 400 {
 		t.Errorf("on a wide screen the login is %v wide", w)
 	}
 	p.picture("login")
@@ -111,7 +117,10 @@ func (p *page) picture(name string) {
 		return
 	}
 	for _, width := range []int64{1440, 390} {
-		call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
+		call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+			Width: width, Height: 900,
+			DeviceScaleFactor: 1,
+		})
 		b, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
 		if err == nil {
 			err = os.WriteFile(fmt.Sprintf("%s/%s-%d.png", dir, name, width), b, 0o600)

@@ -71,7 +71,10 @@ func (s *Server) now() time.Time { return s.options.Clock() }
 // handle serves one route: it identifies the caller and checks the role.
 func (s *Server) handle(r route) http.Handler {
 	page := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		v := &visit{Server: s, store: s.store, w: w, r: req, here: r.here(), sessions: s.plain, secure: s.outsideHTTPS(req)}
+		v := &visit{
+			Server: s, store: s.store, w: w, r: req, here: r.here(), sessions: s.plain,
+			secure: s.outsideHTTPS(req),
+		}
 		if v.secure {
 			v.sessions = s.secure
 		}

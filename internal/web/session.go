@@ -195,7 +195,8 @@ func (v *visit) cookie(name string) string {
 
 func (v *visit) setCookie(name, value string, life time.Duration) {
 	c := &http.Cookie{
-		Name: cookieName(name, v.secure), Value: value, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: v.secure, SameSite: http.SameSiteLaxMode,
+		Name: cookieName(name, v.secure), Value: value, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true,
+		Secure: v.secure, SameSite: http.SameSiteLaxMode,
 	}
 	if life <= 0 {
 		c.Value, c.MaxAge = "", -1

@@ -20,7 +20,10 @@ func TestSession(t *testing.T) {
 	if a := p.post("/login", "name", "admin", "password", "wrong"); a.status != http.StatusUnauthorized || strings.Contains(a.body, "wrong\"") {
 		t.Errorf("a wrong password: %d", a.status)
 	}
-	for name, want := range map[string]string{"/hosts?q=x": "/hosts?q=x", "//evil.example/": "/", "https://evil.example": "/", `/\evil.example`: "/", "": "/"} {
+	for name, want := range map[string]string{
+		"/hosts?q=x": "/hosts?q=x", "//evil.example/": "/",
+		"https://evil.example": "/", `/\evil.example`: "/", "": "/",
+	} {
 		a := s.stranger().post("/login", "name", "admin", "password", password, "to", name)
 		if a.status != http.StatusSeeOther || a.header.Get("Location") != want {
 			t.Errorf("login leads to %q: %d %q, want %q", name, a.status, a.header.Get("Location"), want)
@@ -204,7 +207,8 @@ func TestCookies(t *testing.T) {
 					t.Fatal(err)
 				}
 				names[cookie.Name] = true
-				if strings.HasPrefix(cookie.Name, "__Host-") != c.https || cookie.Secure != c.https || cookie.Path != "/" || cookie.Domain != "" {
+				if strings.HasPrefix(cookie.Name, "__Host-") != c.https || cookie.Secure != c.https ||
+					cookie.Path != "/" || cookie.Domain != "" {
 					t.Errorf("%s: %s", name, header)
 				}
 			}

@@ -32,7 +32,12 @@ type settingTable struct {
 	Rows  []settingRow
 }
 
-var settingColumns = []column{{"setting", "one setting", "", false}, {"severity", "worst", "", true}, {"hosts", "hosts", "num", true}, {"", "share of all", "", false}}
+var settingColumns = []column{
+	{"setting", "one setting", "", false},
+	{"severity", "worst", "", true},
+	{"hosts", "hosts", "num", true},
+	{"", "share of all", "", false},
+}
 
 // settingOne is one setting with its hosts.
 type settingOne struct {
@@ -81,8 +86,9 @@ func settingsPage(v *visit) error {
 	rows := v.settingRows(counts, all.Hosts, base)
 	order := v.sorted(byParam, "", settingColumns)
 	arrange(rows, order, map[string]func(a, b settingRow) int{
-		"setting": by(func(r settingRow) string { return strings.ToLower(r.Setting) }), "severity": by(func(r settingRow) int { return r.Severity.Rank() }),
-		"hosts": by(func(r settingRow) int { return r.Hosts }),
+		"setting":  by(func(r settingRow) string { return strings.ToLower(r.Setting) }),
+		"severity": by(func(r settingRow) int { return r.Severity.Rank() }),
+		"hosts":    by(func(r settingRow) int { return r.Hosts }),
 	})
 	d.Table = settingTable{v.heads(byParam, order, settingColumns), rows}
 	if d.Filter, err = v.choices(q); err != nil {
@@ -91,13 +97,24 @@ func settingsPage(v *visit) error {
 	if filter.Setting == "" {
 		return v.render("settings", "What fixes most", d)
 	}
-	one := settingOne{Setting: v.catalog.Setting(filter.Setting), Count: settingRow{SettingCount: store.SettingCount{Setting: filter.Setting}}}
+	one := settingOne{
+		Setting: v.catalog.Setting(filter.Setting),
+		Count:   settingRow{SettingCount: store.SettingCount{Setting: filter.Setting}},
+	}
 	for _, r := range rows {
 		if r.Setting == filter.Setting {
 			one.Count = r
 		}
 	}
-	columns := []column{{"name", "host", "", false}, {"", "plan", "", false}, {"verdict", "verdict", "", true}, {"severity", "worst", "", true}, {"site", "site", "", false}, {"owner", "owner", "", false}, {"last_seen", "last seen", "", true}}
+	columns := []column{
+		{"name", "host", "", false},
+		{"", "plan", "", false},
+		{"verdict", "verdict", "", true},
+		{"severity", "worst", "", true},
+		{"site", "site", "", false},
+		{"owner", "owner", "", false},
+		{"last_seen", "last seen", "", true},
+	}
 	page := v.pageOf("-severity", columns)
 	one.Heads = v.heads(byParam, page.Sort, columns)
 	list, total, err := v.store.Hosts(ctx, filter, page)

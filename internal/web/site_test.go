@@ -77,13 +77,14 @@ func openSite(t testing.TB, dsn string) *testSite {
 	if s.fleet, err = fleet.New(st, fleet.Options{Version: "test", Key: key, Poll: 50 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	does, err := acts.New(s.fleet, st, s.access, acts.Options{Key: key, Test: func(_ context.Context, c store.Channel) error {
-		s.tested = append(s.tested, c.Name)
-		if strings.Contains(c.Name, "broken") {
-			return errors.New("notify: nobody is there")
-		}
-		return nil
-	}})
+	does, err := acts.New(s.fleet, st, s.access,
+		acts.Options{Key: key, Test: func(_ context.Context, c store.Channel) error {
+			s.tested = append(s.tested, c.Name)
+			if strings.Contains(c.Name, "broken") {
+				return errors.New("notify: nobody is there")
+			}
+			return nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,14 @@ type person struct {
 
 func (s *testSite) stranger() *person {
 	jar, _ := cookiejar.New(nil) // it never fails
-	return &person{s.t, s.server.URL, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &person{
+		s.t, s.server.URL,
+		&http.Client{Jar: jar, CheckRedirect: func(*http.Request,
+			[]*http.Request,
+		) error {
+			return http.ErrUseLastResponse
+		}},
+	}
 }
 
 func (s *testSite) login(role store.Role) *person {

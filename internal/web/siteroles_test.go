@@ -33,7 +33,8 @@ func TestSiteRoles(t *testing.T) {
 				t.Fatal(err)
 			}
 			roles, ways := []store.Role{store.RoleViewer, store.RoleOperator, store.RoleAdmin}, []string{"page", "API"}
-			if kind == store.KindPostgres && os.Getenv("IPCGUARD_LONG") == "" { // what PostgreSQL may answer otherwise is the questions
+			// what PostgreSQL may answer otherwise is the questions
+			if kind == store.KindPostgres && os.Getenv("IPCGUARD_LONG") == "" {
 				roles, ways = roles[2:], ways[1:]
 			}
 			for _, role := range roles {
@@ -76,7 +77,8 @@ func TestSiteRoles(t *testing.T) {
 						case !may && !o.Refused:
 							t.Errorf("%s by %s, as %s of all sites, was done: %q", d.name, way, role, o.Log)
 						case may && own.MatchString(d.name) && o.Refused:
-							t.Errorf("%s by %s, as %s of all sites, was refused: %d %v", d.name, way, role, status, o.Words)
+							t.Errorf("%s by %s, as %s of all sites, was refused: %d %v", d.name, way, role, status,
+								o.Words)
 						case may && own.MatchString(d.name):
 							done++
 						}
@@ -143,15 +145,24 @@ func (s *alike) seesNothing(who store.Role) {
 		}
 	}
 	p := s.people[who]
-	for _, path := range slices.Concat(s.pathsOf(), []string{"/export/hosts.csv", "/export/findings.csv", "/targets/export.csv", "/hosts/1/documents/scan", "/hosts/1/documents/audit", "/hosts/1/plan.json", "/runs/1/progress"}) {
+	for _, path := range slices.Concat(s.pathsOf(), []string{
+		"/export/hosts.csv", "/export/findings.csv",
+		"/targets/export.csv", "/hosts/1/documents/scan", "/hosts/1/documents/audit", "/hosts/1/plan.json",
+		"/runs/1/progress",
+	}) {
 		a := p.get(path)
 		told(path, a.status, a.body)
 	}
 	now := time.Now().UTC()
 	between := "from=" + now.AddDate(0, 0, -7).Format(time.RFC3339) + "&to=" + now.Format(time.RFC3339)
 	for _, path := range []string{
-		"/standings", "/hosts", "/hosts/1", "/hosts/1/spans", "/hosts/1/results", "/hosts/1/documents/scan", "/findings", "/clients", "/exports/clients?format=csv", "/findings/counts", "/settings", "/events", "/sites", "/workers", "/targets", "/targets/1",
-		"/tags", "/owners", "/runs", "/runs/1", "/runs/1/units", "/rollouts", "/rollouts/1", "/rollouts/1/groups", "/rollouts/1/hosts", "/rollouts/1/stops", "/schedules", "/exceptions?all=true", "/exports/hosts?format=csv", "/exports/findings?format=json", "/targets/export.csv", "/compare?" + between, "/acts", "/users", "/channels", "/credentials", "/workers/enrolled",
+		"/standings", "/hosts", "/hosts/1", "/hosts/1/spans", "/hosts/1/results", "/hosts/1/documents/scan",
+		"/findings", "/clients", "/exports/clients?format=csv", "/findings/counts", "/settings", "/events",
+		"/sites", "/workers", "/targets", "/targets/1",
+		"/tags", "/owners", "/runs", "/runs/1", "/runs/1/units", "/rollouts", "/rollouts/1", "/rollouts/1/groups",
+		"/rollouts/1/hosts", "/rollouts/1/stops", "/schedules", "/exceptions?all=true", "/exports/hosts?format=csv",
+		"/exports/findings?format=json", "/targets/export.csv", "/compare?" + between, "/acts", "/users",
+		"/channels", "/credentials", "/workers/enrolled",
 	} {
 		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, p.base+"/api/v1"+path, nil)
 		if err != nil {

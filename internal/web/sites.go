@@ -110,26 +110,57 @@ func (v *visit) showSites(f *form, code *acts.JoinCode, status int) error {
 
 // arrangeSites sorts the three lists of the page.
 func (v *visit) arrangeSites(d *sites) {
-	columns := []column{{"name", "site", "", false}, {"alive", "workers alive", "num", true}, {"targets", "targets", "num", true}, {"rate", "connections a second", "", true}, {"concurrency", "hosts at a time", "", true}, {"window", "allowed", "", false}}
+	columns := []column{
+		{"name", "site", "", false},
+		{"alive", "workers alive", "num", true},
+		{"targets", "targets", "num", true},
+		{"rate", "connections a second", "", true},
+		{"concurrency", "hosts at a time", "", true},
+		{"window", "allowed", "", false},
+	}
 	order := v.sorted(byParam, "", columns)
 	d.SiteHeads = v.heads(byParam, order, columns)
 	arrange(d.Sites, order, map[string]func(a, b siteRow) int{
-		"name": by(func(s siteRow) string { return s.Name }), "alive": by(func(s siteRow) int { return s.Alive }), "targets": by(func(s siteRow) int { return s.Targets }),
-		"rate": by(func(s siteRow) float64 { return s.Rate }), "concurrency": by(func(s siteRow) int { return s.Concurrency }), "window": by(func(s siteRow) string { return s.Window }),
+		"name": by(func(s siteRow) string { return s.Name }), "alive": by(func(s siteRow) int { return s.Alive }),
+		"targets":     by(func(s siteRow) int { return s.Targets }),
+		"rate":        by(func(s siteRow) float64 { return s.Rate }),
+		"concurrency": by(func(s siteRow) int { return s.Concurrency }),
+		"window":      by(func(s siteRow) string { return s.Window }),
 	})
-	columns = []column{{"name", "worker", "", false}, {"site", "site", "", false}, {"seen", "state", "", true}, {"busy", "busy", "num", true}, {"done", "done", "num", true}, {"version", "version", "", false}}
+	columns = []column{
+		{"name", "worker", "", false},
+		{"site", "site", "", false},
+		{"seen", "state", "", true},
+		{"busy", "busy", "num", true},
+		{"done", "done", "num", true},
+		{"version", "version", "", false},
+	}
 	order = v.sorted("workers", "", columns)
 	d.WorkerHeads = v.heads("workers", order, columns)
 	arrange(d.Workers, order, map[string]func(a, b workerRow) int{
-		"name": by(func(w workerRow) string { return w.Name }), "site": by(func(w workerRow) string { return w.Site }), "seen": byTime(func(w workerRow) time.Time { return w.Seen }),
-		"busy": by(func(w workerRow) int { return w.Busy }), "done": by(func(w workerRow) int64 { return w.Done }), "version": by(func(w workerRow) string { return w.Version }),
+		"name": by(func(w workerRow) string { return w.Name }), "site": by(func(w workerRow) string { return w.Site }),
+		"seen": byTime(func(w workerRow) time.Time { return w.Seen }),
+		"busy": by(func(w workerRow) int { return w.Busy }), "done": by(func(w workerRow) int64 { return w.Done }),
+		"version": by(func(w workerRow) string { return w.Version }),
 	})
-	columns = []column{{"name", "name", "", false}, {"site", "site", "", false}, {"joined", "joined", "", true}, {"renewed", "renewed", "", true}, {"until", "certificate until", "", false}, {"origin", "called from", "", false}, {"", "act", "", false}}
+	columns = []column{
+		{"name", "name", "", false},
+		{"site", "site", "", false},
+		{"joined", "joined", "", true},
+		{"renewed", "renewed", "", true},
+		{"until", "certificate until", "", false},
+		{"origin", "called from", "", false},
+		{"", "act", "", false},
+	}
 	order = v.sorted("joined", "", columns)
 	d.EnrolledHeads = v.heads("joined", order, columns)
 	arrange(d.Enrolled, order, map[string]func(a, b store.Enrolled) int{
-		"name": by(func(e store.Enrolled) string { return e.Name }), "site": by(func(e store.Enrolled) string { return e.Site }), "joined": byTime(func(e store.Enrolled) time.Time { return e.Created }),
-		"renewed": byTime(func(e store.Enrolled) time.Time { return e.Renewed }), "until": byTime(func(e store.Enrolled) time.Time { return e.Until }), "origin": by(func(e store.Enrolled) string { return e.Origin }),
+		"name":    by(func(e store.Enrolled) string { return e.Name }),
+		"site":    by(func(e store.Enrolled) string { return e.Site }),
+		"joined":  byTime(func(e store.Enrolled) time.Time { return e.Created }),
+		"renewed": byTime(func(e store.Enrolled) time.Time { return e.Renewed }),
+		"until":   byTime(func(e store.Enrolled) time.Time { return e.Until }),
+		"origin":  by(func(e store.Enrolled) string { return e.Origin }),
 	})
 }
 
@@ -189,8 +220,9 @@ func (v *visit) showSite(s store.Site, f *form, status int) error {
 		title = "Add a site"
 	}
 	return v.renderStatus(status, "site", title, site{f, s, map[string]field{
-		"name":        f.Field("name", "Name", "Workers name it: ipcguard worker --site NAME"),
-		"rate":        f.Field("rate", "Connections a second", "Of all workers of the site together; empty is no limit"),
+		"name": f.Field("name", "Name", "Workers name it: ipcguard worker --site NAME"),
+		"rate": f.Field("rate", "Connections a second",
+			"Of all workers of the site together; empty is no limit"),
 		"concurrency": f.Field("concurrency", "Hosts at a time", "For each worker; empty is the scanner's own"),
 		"window":      f.Field("window", "When scanning is allowed", "Mon-Fri 22:00-06:00; Sat,Sun. Empty is always"),
 		"zone":        f.Field("zone", "Time zone", "Europe/Berlin; empty is UTC"),
@@ -207,7 +239,8 @@ func saveSite(v *visit) error {
 	}
 	f := newForm(v.r.PostForm)
 	_, err := v.acts.SaveSite(v.ctx(), v.who(), s.ID, acts.SiteChange{
-		Name: f.Get("name"), Rate: f.number("rate"), Concurrency: f.whole("concurrency"), Window: f.Get("window"), Zone: f.Get("zone"),
+		Name: f.Get("name"), Rate: f.number("rate"), Concurrency: f.whole("concurrency"), Window: f.Get("window"),
+		Zone: f.Get("zone"),
 	})
 	switch {
 	case f.refused(err):

@@ -84,7 +84,8 @@ func newTrend(points []store.TrendPoint) *trend {
 		}{{"closed", p.Closed}, {"unknown", p.Unknown}, {"limited", p.Limited}, {"exposed", p.Exposed}} {
 			if part.n > 0 {
 				top, bottom := y(below+part.n), y(below)
-				t.Bars = append(t.Bars, bar{x, top, w, max(1, bottom-top), part.class, day(p.Day) + ": " + number(part.n) + " " + part.class})
+				t.Bars = append(t.Bars, bar{x, top, w, max(1, bottom-top), part.class, day(p.Day) + ": " +
+					number(part.n) + " " + part.class})
 			}
 			below += part.n
 		}
@@ -155,8 +156,12 @@ func newDays(spans []store.Span, now time.Time) *days {
 			continue
 		}
 		counts[class]++
-		h := map[string]int{"exposed": dayHeight, "limited": dayHeight * 2 / 3, "closed": dayHeight / 3, "unknown": dayHeight / 6}[class]
-		d.Cells = append(d.Cells, bar{i * dayWidth, dayHeight - h, dayWidth - 1, h, class, day(at) + ": " + dayWords(class)})
+		h := map[string]int{
+			"exposed": dayHeight, "limited": dayHeight * 2 / 3, "closed": dayHeight / 3,
+			"unknown": dayHeight / 6,
+		}[class]
+		d.Cells = append(d.Cells, bar{i * dayWidth, dayHeight - h, dayWidth - 1, h, class, day(at) + ": " +
+			dayWords(class)})
 	}
 	if len(d.Cells) == 0 {
 		return nil

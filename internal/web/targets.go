@@ -24,13 +24,23 @@ type targets struct {
 func targetsPage(v *visit) error {
 	q := v.r.URL.Query()
 	filter := view.Targets(q)
-	columns := []column{{"spec", "target", "", false}, {"kind", "kind", "", false}, {"site", "site", "", false}, {"tags", "tags", "", false}, {"owner", "owner", "", false}, {"criticality", "criticality", "", true}, {"host", "host", "", false}, {"note", "note", "", false}}
+	columns := []column{
+		{"spec", "target", "", false},
+		{"kind", "kind", "", false},
+		{"site", "site", "", false},
+		{"tags", "tags", "", false},
+		{"owner", "owner", "", false},
+		{"criticality", "criticality", "", true},
+		{"host", "host", "", false},
+		{"note", "note", "", false},
+	}
 	page := v.pageOf("spec", append(columns, column{key: "created"}))
 	list, total, err := v.store.Targets(v.ctx(), filter, page)
 	if err != nil {
 		return err
 	}
-	d := targets{Query: q, Rows: list, Pager: v.pager(page, len(list), total), Heads: v.heads(byParam, page.Sort, columns)}
+	d := targets{Query: q, Rows: list, Pager: v.pager(page, len(list), total), Heads: v.heads(byParam, page.Sort,
+		columns)}
 	if d.Filter, err = v.choices(q); err != nil {
 		return err
 	}
@@ -102,15 +112,16 @@ func (v *visit) showTarget(t store.Target, f *form, status int) error {
 		levels = append(levels, option{Value: string(c), Label: string(c)})
 	}
 	d := target{Form: f, Target: t, New: t.ID == 0, Fields: map[string]field{
-		"spec":         f.Field("spec", "Name, address or range", targetHint),
-		"site":         f.Choose("site", "Site", "Whose workers reach it", sites),
-		"tags":         f.Field("tags", "Tags", "Apart by blanks"),
-		"owner":        f.Field("owner", "Owner", ""),
-		"criticality":  f.Choose("criticality", "Criticality", "", levels),
-		"credential":   f.Choose("credential", "Credential", "For authenticated checks and audits from afar", keys),
-		"audit_source": f.Field("audit_source", "Where an audit reads", "winreg:// for a Windows host from afar; empty is none"),
-		"note":         f.Field("note", "Note", ""),
-		"enabled":      f.Field("enabled", "Scanned by schedules and runs", ""),
+		"spec":        f.Field("spec", "Name, address or range", targetHint),
+		"site":        f.Choose("site", "Site", "Whose workers reach it", sites),
+		"tags":        f.Field("tags", "Tags", "Apart by blanks"),
+		"owner":       f.Field("owner", "Owner", ""),
+		"criticality": f.Choose("criticality", "Criticality", "", levels),
+		"credential":  f.Choose("credential", "Credential", "For authenticated checks and audits from afar", keys),
+		"audit_source": f.Field("audit_source", "Where an audit reads",
+			"winreg:// for a Windows host from afar; empty is none"),
+		"note":    f.Field("note", "Note", ""),
+		"enabled": f.Field("enabled", "Scanned by schedules and runs", ""),
 	}}
 	title := "Target"
 	if d.New {
@@ -121,7 +132,8 @@ func (v *visit) showTarget(t store.Target, f *form, status int) error {
 }
 
 // targetHint shows the syntax of targets.
-const targetHint = "srv1.example, 10.0.0.5, 10.0.0.5:1445, [2001:db8::5]. Discovery makes targets of what answers in a range: 10.0.0.0/24 or 10.0.0.1-10.0.0.99"
+const targetHint = "srv1.example, 10.0.0.5, 10.0.0.5:1445, [2001:db8::5]. Discovery makes targets of what answers in " +
+	"a range: 10.0.0.0/24 or 10.0.0.1-10.0.0.99"
 
 // siteOptions returns all sites to choose from.
 func (v *visit) siteOptions() ([]option, error) {
@@ -142,7 +154,8 @@ const mostAdded = 100
 // addTargets adds the targets of a form, one a line. Refused ones stay in the form.
 func addTargets(v *visit) error {
 	f := newForm(v.r.PostForm)
-	specs := slices.DeleteFunc(strings.Split(f.Get("spec"), "\n"), func(s string) bool { return strings.TrimSpace(s) == "" })
+	specs := slices.DeleteFunc(strings.Split(f.Get("spec"), "\n"),
+		func(s string) bool { return strings.TrimSpace(s) == "" })
 	switch {
 	case len(specs) > mostAdded:
 		f.wrong("spec", "These are more than "+strconv.Itoa(mostAdded)+": import them as a file.")
@@ -175,7 +188,8 @@ func addTargets(v *visit) error {
 		return v.done("/targets", plural(added, "target was", "targets were")+" added.")
 	}
 	if added > 0 {
-		f.Problem = plural(added, "target was", "targets were") + " added; " + plural(len(left), "is", "are") + " left to be corrected."
+		f.Problem = plural(added, "target was", "targets were") + " added; " + plural(len(left), "is", "are") +
+			" left to be corrected."
 	}
 	f.Set("spec", strings.Join(left, "\n"))
 	return v.showTarget(store.Target{}, f, status)
@@ -184,8 +198,10 @@ func addTargets(v *visit) error {
 // targetIn returns the target of a form.
 func targetIn(f *form, spec string) acts.TargetChange {
 	return acts.TargetChange{
-		Spec: spec, Site: f.Get("site"), Tags: f.tags("tags"), Owner: f.Get("owner"), Criticality: store.Criticality(f.Get("criticality")),
-		Credential: f.id("credential"), AuditSource: f.Get("audit_source"), Note: f.Get("note"), Enabled: f.on("enabled"),
+		Spec: spec, Site: f.Get("site"), Tags: f.tags("tags"), Owner: f.Get("owner"),
+		Criticality: store.Criticality(f.Get("criticality")),
+		Credential:  f.id("credential"), AuditSource: f.Get("audit_source"), Note: f.Get("note"),
+		Enabled: f.on("enabled"),
 	}
 }
 

@@ -48,7 +48,10 @@ func pathWith(path, query string) string {
 
 func saveView(v *visit) error {
 	f := newForm(v.r.PostForm)
-	saved, err := v.acts.SaveView(v.ctx(), v.who(), acts.ViewChange{Name: f.Get("name"), Path: f.Get("path"), Query: f.Get("query")})
+	saved, err := v.acts.SaveView(v.ctx(), v.who(), acts.ViewChange{
+		Name: f.Get("name"), Path: f.Get("path"),
+		Query: f.Get("query"),
+	})
 	switch {
 	case f.refused(err):
 		return problem{statusOf(err), f.first()}

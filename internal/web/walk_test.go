@@ -27,7 +27,8 @@ func (p *page) walk(t *testing.T) *walker {
 	t.Helper()
 	w := &walker{page: p, downloads: t.TempDir()}
 	if _, err := chromedp.CallBrowser(p.ctx, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
-		Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: w.downloads, BrowserContextID: chromedp.FromContext(p.ctx).BrowserContextID,
+		Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: w.downloads,
+		BrowserContextID: chromedp.FromContext(p.ctx).BrowserContextID,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -45,11 +46,13 @@ const (
 
 // cost is what the way so far takes of a person's time; waiting for servers is none of it.
 func (w *walker) cost() time.Duration {
-	return time.Duration(w.clicks)*costOfClick + time.Duration(w.fields)*costOfField + time.Duration(w.typed)*costOfKey + time.Duration(w.pasted)*costOfPaste
+	return time.Duration(w.clicks)*costOfClick + time.Duration(w.fields)*costOfField +
+		time.Duration(w.typed)*costOfKey + time.Duration(w.pasted)*costOfPaste
 }
 
 func (w *walker) report() {
-	w.t.Logf("%d clicks, %d fields with %d typed keys, %d pastes: some %v of a person's time\n\t%s", w.clicks, w.fields, w.typed, w.pasted, w.cost().Round(time.Second), strings.Join(w.way, "\n\t"))
+	w.t.Logf("%d clicks, %d fields with %d typed keys, %d pastes: some %v of a person's time\n\t%s", w.clicks, w.fields,
+		w.typed, w.pasted, w.cost().Round(time.Second), strings.Join(w.way, "\n\t"))
 }
 
 // findShown marks the first thing that shows a text, within the smallest part of the page that shows another one: a row, an item
@@ -142,7 +145,8 @@ func (w *walker) choose(label, entry string) {
 	w.t.Helper()
 	w.find(label, "", true)
 	w.clicks += 2
-	if !eval[bool](w.page, fmt.Sprintf(`(e => { const o = [...e.options].find(o => o.text.startsWith(%q)); if (!o) return false; e.value = o.value; e.dispatchEvent(new Event('change', {bubbles: true})); return true; })(document.querySelector('[data-walk]'))`, entry)) {
+	if !eval[bool](w.page,
+		fmt.Sprintf(`(e => { const o = [...e.options].find(o => o.text.startsWith(%q)); if (!o) return false; e.value = o.value; e.dispatchEvent(new Event('change', {bubbles: true})); return true; })(document.querySelector('[data-walk]'))`, entry)) {
 		w.t.Fatalf("at %s: %q has no entry %q", w.where(), label, entry)
 	}
 	w.way = append(w.way, fmt.Sprintf("choose %q of %q", entry, label))
@@ -176,7 +180,8 @@ func (w *walker) save(want string) (name string, text []byte) {
 		for _, e := range now {
 			name := e.Name()
 			info, err := e.Info()
-			if err != nil || info.Size() == 0 || slicesHas(before, name) || strings.HasSuffix(name, ".crdownload") || strings.HasPrefix(name, ".") {
+			if err != nil || info.Size() == 0 || slicesHas(before, name) || strings.HasSuffix(name, ".crdownload") ||
+				strings.HasPrefix(name, ".") {
 				continue // it is not whole
 			}
 			b, err := os.ReadFile(filepath.Join(w.downloads, name))
@@ -202,7 +207,8 @@ func slicesHas(entries []os.DirEntry, name string) bool {
 // commands are the lines that the page shows to be copied.
 func (w *walker) commands() []string {
 	w.t.Helper()
-	return eval[[]string](w.page, `[...document.querySelectorAll('main pre')].filter(e => e.checkVisibility()).flatMap(e => e.innerText.trim().split('\n'))`)
+	return eval[[]string](w.page,
+		`[...document.querySelectorAll('main pre')].filter(e => e.checkVisibility()).flatMap(e => e.innerText.trim().split('\n'))`)
 }
 
 // until waits for what a page that moves by itself comes to show.

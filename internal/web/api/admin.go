@@ -15,7 +15,10 @@ import (
 func listSites(c *call) (any, error) { return all(c.store.Sites(c.ctx())) }
 
 func saveSite(c *call) (any, error) {
-	return save(c, func(id int64, in acts.SiteChange) (store.Site, error) { return c.acts.SaveSite(c.ctx(), c.who, id, in) })
+	return save(c, func(id int64, in acts.SiteChange) (store.Site, error) {
+		return c.acts.SaveSite(c.ctx(), c.who, id,
+			in)
+	})
 }
 
 func deleteSite(c *call) (any, error) { return remove(c, c.acts.DeleteSite) }
@@ -56,7 +59,10 @@ func shown(c store.Channel) channelOut {
 	if !json.Valid(config) {
 		config = json.RawMessage("{}")
 	}
-	return channelOut{c.ID, c.Name, c.Kind, config, len(c.Sealed) > 0, c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet, c.Zone, c.Enabled, c.Created, c.LastOK, c.LastFail}
+	return channelOut{
+		c.ID, c.Name, c.Kind, config, len(c.Sealed) > 0, c.Kinds, c.Least, c.Acts, c.Digest, c.Quiet,
+		c.Zone, c.Enabled, c.Created, c.LastOK, c.LastFail,
+	}
 }
 
 func listChannels(c *call) (any, error) {

@@ -41,12 +41,14 @@ const Prefix = "/api/v1"
 
 // Options of the API.
 type Options struct {
-	Version  string                                               // of this program
-	Identify func(r *http.Request) (who access.Who, session bool) // returns who has a session of the page; nil is nobody
-	Poll     time.Duration                                        // between two reads of a followed run; 0 is a second
-	Alive    time.Duration                                        // between two keep-alives of a stream; 0 is aliveEvery
-	Clock    func() time.Time
-	Log      *slog.Logger
+	Version string // of this program
+	// returns who has a session of the page; nil is nobody
+	Identify func(r *http.Request) (who access.Who, session bool)
+	Poll     time.Duration // between two reads of a followed run; 0 is a second
+	// between two keep-alives of a stream; 0 is aliveEvery
+	Alive time.Duration
+	Clock func() time.Time
+	Log   *slog.Logger
 }
 
 // API serves the paths below [Prefix].
@@ -96,7 +98,8 @@ func (a *API) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox")
+		h.Set("Content-Security-Policy",
+			"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
@@ -105,7 +108,8 @@ func (a *API) guard(next http.Handler) http.Handler {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
-				a.Log.Error("the API failed", "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				a.Log.Error("the API failed", "path", r.URL.Path, "panic", fmt.Sprint(p), "stack",
+					string(debug.Stack()))
 				writeProblem(w, &problem{Status: http.StatusInternalServerError})
 			}
 		}()
@@ -156,7 +160,8 @@ func (a *API) who(r *http.Request) (access.Who, error) {
 		return access.Who{}, access.ErrToken
 	}
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
-		return access.Who{}, &problem{Status: http.StatusForbidden, Detail: "This was sent by a page of another site, and was not done."}
+		return access.Who{},
+			&problem{Status: http.StatusForbidden, Detail: "This was sent by a page of another site, and was not done."}
 	}
 	who.From = from
 	return who, nil

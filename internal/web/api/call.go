@@ -132,5 +132,6 @@ func notTaken(err error) error {
 	if errors.As(err, &kind) {
 		return wrong(kind.Field, "want another type of value")
 	}
-	return &problem{Status: http.StatusBadRequest, Detail: plain("This is not the JSON that is wanted: " + strings.TrimPrefix(err.Error(), "json: "))}
+	return &problem{Status: http.StatusBadRequest, Detail: plain("This is not the JSON that is wanted: " +
+		strings.TrimPrefix(err.Error(), "json: "))}
 }

@@ -38,7 +38,10 @@ func exportView(c *call) error {
 		return err
 	}
 	if !slices.Contains(v.Formats(), format) {
-		return &problem{Status: http.StatusBadRequest, Detail: "The query cannot be taken.", Fields: []fieldProblem{{"format", "this view is there as csv and json"}}}
+		return &problem{
+			Status: http.StatusBadRequest, Detail: "The query cannot be taken.",
+			Fields: []fieldProblem{{"format", "this view is there as csv and json"}},
+		}
 	}
 	source := view.Source{Ctx: c.ctx(), Store: c.store, Catalog: c.catalog, Now: c.now()}
 	var many *view.TooManyError
@@ -47,7 +50,8 @@ func exportView(c *call) error {
 	} else if err != nil {
 		return err
 	}
-	return c.attach(v.File(format), view.Media(format), func(w io.Writer) error { return v.Write(w, source, format, asked) })
+	return c.attach(v.File(format), view.Media(format),
+		func(w io.Writer) error { return v.Write(w, source, format, asked) })
 }
 
 // attach begins an answer that is a file.
@@ -72,5 +76,6 @@ func (p patient) Write(b []byte) (int, error) {
 }
 
 func exportTargets(c *call) error {
-	return c.attach("ipcguard-targets.csv", view.Media(view.CSV), func(w io.Writer) error { return fleet.ExportTargets(c.ctx(), c.store, w) })
+	return c.attach("ipcguard-targets.csv", view.Media(view.CSV),
+		func(w io.Writer) error { return fleet.ExportTargets(c.ctx(), c.store, w) })
 }

@@ -59,7 +59,8 @@ func listStandings(c *call) (any, error) {
 }
 
 func search(c *call) (any, error) {
-	return all(view.Search(view.Source{Ctx: c.ctx(), Store: c.store, Catalog: c.catalog, Now: c.now()}, c.query.Get("q")))
+	return all(view.Search(view.Source{Ctx: c.ctx(), Store: c.store, Catalog: c.catalog, Now: c.now()},
+		c.query.Get("q")))
 }
 
 func listViews(c *call) (any, error) { return all(c.store.Views(c.ctx(), c.who.User.ID)) }
@@ -195,7 +196,8 @@ func getTrend(c *call) (any, error) {
 }
 
 func compare(c *call) (any, error) {
-	differences, total, err := c.store.Compare(c.ctx(), view.Time(c.query.Get("from"), true), view.Time(c.query.Get("to"), true), view.Hosts(c.query, c.now()), c.page())
+	differences, total, err := c.store.Compare(c.ctx(), view.Time(c.query.Get("from"), true),
+		view.Time(c.query.Get("to"), true), view.Hosts(c.query, c.now()), c.page())
 	return part(c, differences, total, err)
 }
 

@@ -57,9 +57,13 @@ func TestMistakes(t *testing.T) {
 				}
 				fill := strings.NewReplacer("{id}", "999999", "{token}", "1", "{kind}", "scan", "{view}", "hosts")
 				path := Prefix + fill.Replace(r.path)
-				for _, id := range []string{"0", "-1", "abc", "9223372036854775807", "99999999999999999999", "%00", "%FF"} {
+				for _, id := range []string{
+					"0", "-1", "abc", "9223372036854775807", "99999999999999999999", "%00",
+					"%FF",
+				} {
 					if strings.Contains(r.path, "{id}") {
-						ask(r.method, Prefix+strings.NewReplacer("{id}", id, "{token}", "1", "{kind}", "scan").Replace(r.path), "application/json", "{}")
+						ask(r.method, Prefix+strings.NewReplacer("{id}", id, "{token}", "1", "{kind}",
+							"scan").Replace(r.path), "application/json", "{}")
 					}
 				}
 				if r.method == http.MethodGet {
@@ -68,7 +72,8 @@ func TestMistakes(t *testing.T) {
 							q := url.Values{p.Name: {v}}
 							for _, other := range r.query {
 								if other.Needed && other.Name != p.Name {
-									q.Set(other.Name, map[string]string{view.Moment: "2026-01-01", view.Text: "csv"}[other.Kind])
+									q.Set(other.Name,
+										map[string]string{view.Moment: "2026-01-01", view.Text: "csv"}[other.Kind])
 								}
 							}
 							ask(r.method, path+"?"+q.Encode(), "", "")
@@ -77,8 +82,11 @@ func TestMistakes(t *testing.T) {
 					continue
 				}
 				for _, body := range []string{
-					"", "null", "[]", "{", `{"x":1}`, `{"name":"\u0000"}`, `{"name":1}`, `{"spec":"\ufffe","site":"\u0000","tags":["\u0000"]}`, "\xff", `{"hosts":[-1,9223372036854775807],"do":"tag","value":"x"}`,
-					`{"kind":"scan","selector":{"site":"\u0000","hosts":[-1]}}`, `{"strategy":"\u0000"}`, "spec,site\n\x00,\xff\n",
+					"", "null", "[]", "{", `{"x":1}`, `{"name":"\u0000"}`, `{"name":1}`,
+					`{"spec":"\ufffe","site":"\u0000","tags":["\u0000"]}`, "\xff",
+					`{"hosts":[-1,9223372036854775807],"do":"tag","value":"x"}`,
+					`{"kind":"scan","selector":{"site":"\u0000","hosts":[-1]}}`, `{"strategy":"\u0000"}`,
+					"spec,site\n\x00,\xff\n",
 				} {
 					for _, media := range append(r.takes, "application/json")[:1] {
 						ask(r.method, path, media, body)
@@ -86,7 +94,9 @@ func TestMistakes(t *testing.T) {
 				}
 			}
 			for _, path := range []string{
-				"/trend?from=1970-01-01&to=2026-01-01", "/trend?from=2026-02-01&to=2026-01-01", "/compare?from=2026-02-01&to=2026-01-01", "/hosts?sort=posture_id", "/hosts?offset=2147483648&limit=0",
+				"/trend?from=1970-01-01&to=2026-01-01", "/trend?from=2026-02-01&to=2026-01-01",
+				"/compare?from=2026-02-01&to=2026-01-01", "/hosts?sort=posture_id",
+				"/hosts?offset=2147483648&limit=0",
 			} {
 				ask(http.MethodGet, Prefix+path, "", "")
 			}

@@ -31,7 +31,10 @@ func Document() ([]byte, error) {
 		}
 		var parameters []schema
 		for _, m := range inPath.FindAllStringSubmatch(r.path, -1) {
-			parameters = append(parameters, schema{"name": m[1], "in": "path", "required": true, "schema": pathSchema(m[1])})
+			parameters = append(parameters, schema{
+				"name": m[1], "in": "path", "required": true,
+				"schema": pathSchema(m[1]),
+			})
 		}
 		for _, p := range r.query {
 			parameters = append(parameters, querySchema(p))
@@ -40,22 +43,32 @@ func Document() ([]byte, error) {
 			operation["parameters"] = parameters
 		}
 		if r.in != nil {
-			operation["requestBody"] = schema{"required": true, "content": schema{"application/json": schema{"schema": c.of(reflect.TypeOf(r.in))}}}
+			operation["requestBody"] = schema{
+				"required": true,
+				"content":  schema{"application/json": schema{"schema": c.of(reflect.TypeOf(r.in))}},
+			}
 		} else if len(r.takes) > 0 {
 			content := schema{}
 			for _, media := range r.takes {
-				content[media] = schema{"schema": schema{"description": "a file of " + strconv.FormatInt(r.limit>>20, 10) + " MiB at most"}}
+				content[media] = schema{"schema": schema{"description": "a file of " + strconv.FormatInt(r.limit>>20,
+					10) + " MiB at most"}}
 			}
 			operation["requestBody"] = schema{"required": true, "content": content}
 		}
-		responses := schema{"default": schema{"description": "What went wrong (RFC 9457)", "content": schema{"application/problem+json": schema{"schema": problems}}}}
+		responses := schema{"default": schema{
+			"description": "What went wrong (RFC 9457)",
+			"content":     schema{"application/problem+json": schema{"schema": problems}},
+		}}
 		status := r.status
 		switch {
 		case r.out != nil:
 			if status == 0 {
 				status = http.StatusOK
 			}
-			responses[strconv.Itoa(status)] = schema{"description": http.StatusText(status), "content": schema{"application/json": schema{"schema": c.of(reflect.TypeOf(r.out))}}}
+			responses[strconv.Itoa(status)] = schema{
+				"description": http.StatusText(status),
+				"content":     schema{"application/json": schema{"schema": c.of(reflect.TypeOf(r.out))}},
+			}
 			if r.method == http.MethodGet {
 				responses["304"] = schema{"description": "It is as the If-None-Match says"}
 			}
@@ -79,16 +92,23 @@ func Document() ([]byte, error) {
 		"openapi": "3.1.0",
 		"info": schema{
 			"title": "ipcguard", "version": "1",
-			"summary":     "What the page does, for programs",
-			"description": "Fields may be added, never renamed. Times are RFC 3339 in UTC. A list says how long the whole is; offset and limit choose a part.",
-			"license":     schema{"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+			"summary": "What the page does, for programs",
+			"description": "Fields may be added, never renamed. Times are RFC 3339 in UTC. A list says how long the " +
+				"whole is; offset and limit choose a part.",
+			"license": schema{"name": "Apache License 2.0", "identifier": "Apache-2.0"},
 		},
 		"servers":  []schema{{"url": "/"}},
 		"security": []schema{{"token": []string{}}, {"session": []string{}}},
 		"paths":    paths,
 		"components": schema{"schemas": c, "securitySchemes": schema{
-			"token":   schema{"type": "http", "scheme": "bearer", "description": "A token, made on the page or by addToken"},
-			"session": schema{"type": "apiKey", "in": "cookie", "name": "ipcguard", "description": "The page's session, for its own pages"},
+			"token": schema{
+				"type": "http", "scheme": "bearer",
+				"description": "A token, made on the page or by addToken",
+			},
+			"session": schema{
+				"type": "apiKey", "in": "cookie", "name": "ipcguard",
+				"description": "The page's session, for its own pages",
+			},
 		}},
 	}, "", "  ")
 }

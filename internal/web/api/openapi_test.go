@@ -104,7 +104,8 @@ func TestOpenAPISchema(t *testing.T) {
 		}
 		cache = filepath.Join(home, ".cache")
 	}
-	b, err := os.ReadFile(filepath.Join(cache, "ipcguard", "npm", "openapi-schema-validator-2.11.0", "schemas", "v3.1", "schema.json"))
+	b, err := os.ReadFile(filepath.Join(cache, "ipcguard", "npm", "openapi-schema-validator-2.11.0", "schemas", "v3.1",
+		"schema.json"))
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)

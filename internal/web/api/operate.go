@@ -190,7 +190,10 @@ func followRun(c *call) error {
 	case c.streams <- struct{}{}:
 		defer func() { <-c.streams }()
 	default:
-		return &problem{Status: http.StatusServiceUnavailable, Detail: "Too many runs are followed at this moment.", wait: 10 * time.Second}
+		return &problem{
+			Status: http.StatusServiceUnavailable, Detail: "Too many runs are followed at this moment.",
+			wait: 10 * time.Second,
+		}
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")

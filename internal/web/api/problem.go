@@ -41,7 +41,10 @@ func (p *problem) Error() string { return strings.TrimSpace(fmt.Sprintf("%d %s",
 
 // wrong returns the error for one invalid field.
 func wrong(field, format string, args ...any) error {
-	return &problem{Status: http.StatusUnprocessableEntity, Detail: "What was sent cannot be taken.", Fields: []fieldProblem{{field, plain(fmt.Sprintf(format, args...))}}}
+	return &problem{
+		Status: http.StatusUnprocessableEntity, Detail: "What was sent cannot be taken.",
+		Fields: []fieldProblem{{field, plain(fmt.Sprintf(format, args...))}},
+	}
 }
 
 // plain makes a text of the request safe for an answer.
@@ -80,7 +83,10 @@ func (a *API) explain(req *http.Request, err error) *problem {
 	case errors.As(err, &r):
 		return refused(r)
 	case errors.As(err, &large):
-		return &problem{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("More than %d bytes are not taken here.", large.Limit)}
+		return &problem{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: fmt.Sprintf("More than %d bytes are not taken here.", large.Limit),
+		}
 	case errors.Is(err, limit.ErrSlow):
 		return &problem{Status: http.StatusRequestTimeout, Detail: "What was sent came too slowly, and was not taken."}
 	case errors.As(err, &slow):
@@ -88,7 +94,10 @@ func (a *API) explain(req *http.Request, err error) *problem {
 	case errors.As(err, &rule):
 		return wrong(rule.Field, "%s", rule.Text).(*problem)
 	case errors.Is(err, access.ErrToken):
-		return &problem{Status: http.StatusUnauthorized, Detail: "A valid token is needed: Authorization: Bearer ipcg_…"}
+		return &problem{
+			Status: http.StatusUnauthorized,
+			Detail: "A valid token is needed: Authorization: Bearer ipcg_…",
+		}
 	case errors.Is(err, access.ErrForbidden):
 		return &problem{Status: http.StatusForbidden, Detail: "The role of this account or token does not allow it."}
 	case errors.Is(err, access.ErrCredentials):
@@ -104,9 +113,15 @@ func (a *API) explain(req *http.Request, err error) *problem {
 	case errors.Is(err, store.ErrNotFound):
 		return &problem{Status: http.StatusNotFound}
 	case errors.Is(err, store.ErrConflict):
-		return &problem{Status: http.StatusConflict, Detail: "There is one like this already, or something else still refers to it."}
+		return &problem{
+			Status: http.StatusConflict,
+			Detail: "There is one like this already, or something else still refers to it.",
+		}
 	case errors.Is(err, store.ErrUnavailable):
-		return &problem{Status: http.StatusServiceUnavailable, Detail: "The database does not answer.", wait: 5 * time.Second}
+		return &problem{
+			Status: http.StatusServiceUnavailable, Detail: "The database does not answer.",
+			wait: 5 * time.Second,
+		}
 	case errors.Is(err, store.ErrFull):
 		return &problem{Status: http.StatusInsufficientStorage, Detail: "The disk of the database is full."}
 	case errors.Is(err, acts.ErrNoTest):
@@ -115,7 +130,10 @@ func (a *API) explain(req *http.Request, err error) *problem {
 	if req.Context().Err() == nil { // a client that is gone has caused it
 		a.Log.Error("the API failed", "method", req.Method, "path", req.URL.Path, "error", err)
 	}
-	return &problem{Status: http.StatusInternalServerError, Detail: "Something went wrong on this server. Its log says more."}
+	return &problem{
+		Status: http.StatusInternalServerError,
+		Detail: "Something went wrong on this server. Its log says more.",
+	}
 }
 
 func writeProblem(w http.ResponseWriter, p *problem) {

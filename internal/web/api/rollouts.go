@@ -86,7 +86,8 @@ func rolloutTickets(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.attach(name+"-"+shape+".csv", view.Media(view.CSV), func(w io.Writer) error { return r.WriteTickets(w, shape) })
+	return c.attach(name+"-"+shape+".csv", view.Media(view.CSV),
+		func(w io.Writer) error { return r.WriteTickets(w, shape) })
 }
 
 func planAgain(c *call) (any, error) {

@@ -22,9 +22,17 @@ func (c *scene) rollout(act func(role store.Role, method, path string, body any,
 	t := c.t
 	t.Helper()
 	audit, err := json.Marshal(model.Audit{
-		Schema: model.SchemaAudit, Source: model.Source{Kind: "smbconf", Name: "smb.conf"}, Host: "srv2", Platform: model.Platform{System: "samba", Product: "samba", Version: "4.17.12", Role: model.Standalone},
-		Settings: []model.Setting{{ID: "restrict anonymous", Where: "[global] restrict anonymous", Type: "int", Effective: 0, Basis: model.BasisDefault, State: model.StateWeak}},
-		Access:   map[model.Identity]model.Access{}, Findings: []model.Finding{{ID: "anonymous-lists-accounts", Severity: model.High, Identity: model.Anonymous}},
+		Schema: model.SchemaAudit, Source: model.Source{Kind: "smbconf", Name: "smb.conf"}, Host: "srv2",
+		Platform: model.Platform{System: "samba", Product: "samba", Version: "4.17.12", Role: model.Standalone},
+		Settings: []model.Setting{{
+			ID: "restrict anonymous", Where: "[global] restrict anonymous", Type: "int",
+			Effective: 0, Basis: model.BasisDefault, State: model.StateWeak,
+		}},
+		Access: map[model.Identity]model.Access{},
+		Findings: []model.Finding{{
+			ID: "anonymous-lists-accounts", Severity: model.High,
+			Identity: model.Anonymous,
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +57,8 @@ func (c *scene) rollout(act func(role store.Role, method, path string, body any,
 	one := act(o, http.MethodPost, "/rollouts", acts.NewRollout{Name: "the lab", Query: "tag=lab&verdict=exposed"}, 201)
 	var made store.Rollout
 	one.into(&made)
-	if made.Hosts != 3 || made.States[store.RolloutWaiting] != 3 || made.Strategy != "restrict" || made.By != "operator token:test" {
+	if made.Hosts != 3 || made.States[store.RolloutWaiting] != 3 || made.Strategy != "restrict" ||
+		made.By != "operator token:test" {
 		t.Errorf("%+v", made)
 	}
 	if err := c.fleet.PlanRollouts(t.Context()); err != nil {
@@ -58,12 +67,14 @@ func (c *scene) rollout(act func(role store.Role, method, path string, body any,
 	path := fmt.Sprintf("/rollouts/%d", made.ID)
 	made = store.Rollout{}
 	c.ask(v, http.MethodGet, path, nil, 200).into(&made)
-	if made.Planned.IsZero() || made.States[store.RolloutUnaudited] != 1 || made.States[store.RolloutNothing] != 1 || made.States[store.RolloutUnwatched] != 1 {
+	if made.Planned.IsZero() || made.States[store.RolloutUnaudited] != 1 || made.States[store.RolloutNothing] != 1 ||
+		made.States[store.RolloutUnwatched] != 1 {
 		t.Errorf("%+v", made)
 	}
 	var groups list[store.RolloutGroup]
 	c.ask(v, http.MethodGet, path+"/groups", nil, 200).into(&groups)
-	if groups.Total != 1 || groups.Items[0].Hosts != 1 || len(groups.Items[0].Changes) != 1 || groups.Items[0].Changes[0].Setting != "restrict anonymous" {
+	if groups.Total != 1 || groups.Items[0].Hosts != 1 || len(groups.Items[0].Changes) != 1 ||
+		groups.Items[0].Changes[0].Setting != "restrict anonymous" {
 		t.Errorf("%+v", groups)
 	}
 	if got := strings.Join(groups.Items[0].Closes, " "); got != "anonymous-lists-accounts" {

@@ -67,7 +67,10 @@ func newSceneOn(t *testing.T, dsn string) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &scene{t: t, st: st, tokens: map[store.Role]string{}, users: map[store.Role]store.User{}, seen: map[string]bool{}}
+	c := &scene{
+		t: t, st: st, tokens: map[store.Role]string{}, users: map[store.Role]store.User{},
+		seen: map[string]bool{},
+	}
 	if c.fleet, err = fleet.New(st, fleet.Options{Version: "test", Key: key}); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +91,9 @@ func newSceneOn(t *testing.T, dsn string) *scene {
 				t.Fatal(err)
 			}
 		}
-		token, _, err := c.access.NewToken(ctx, access.Who{User: u, Role: role}, password, "test", access.Scopes(access.Who{Role: role})[len(access.Scopes(access.Who{Role: role}))-1], time.Now().Add(time.Hour))
+		token, _, err := c.access.NewToken(ctx, access.Who{User: u, Role: role}, password, "test",
+			access.Scopes(access.Who{Role: role})[len(access.Scopes(access.Who{Role: role}))-1],
+			time.Now().Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +168,8 @@ func (s *schemas) check(t *testing.T, r *route, status int, media string, body [
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	escape := strings.NewReplacer("~", "~0", "/", "~1").Replace
-	responses := s.document["paths"].(map[string]any)[Prefix+r.path].(map[string]any)[strings.ToLower(r.method)].(map[string]any)["responses"].(map[string]any)
+	responses := s.document["paths"].(map[string]any)[Prefix+
+		r.path].(map[string]any)[strings.ToLower(r.method)].(map[string]any)["responses"].(map[string]any)
 	code := "default"
 	if x := map[int]string{200: "200", 201: "201", 204: "204", 304: "304"}[status]; x != "" {
 		code = x
@@ -189,7 +195,8 @@ func (s *schemas) check(t *testing.T, r *route, status int, media string, body [
 	if of["schema"] == nil {
 		return
 	}
-	where := "urn:api#/paths/" + escape(Prefix+r.path) + "/" + strings.ToLower(r.method) + "/responses/" + code + "/content/" + escape(media) + "/schema"
+	where := "urn:api#/paths/" + escape(Prefix+r.path) + "/" + strings.ToLower(r.method) + "/responses/" + code +
+		"/content/" + escape(media) + "/schema"
 	compiled, err := s.compiler.Compile(where)
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +219,8 @@ func routeOf(t *testing.T, method, path string) *route {
 	path, _, _ = strings.Cut(path, "?")
 	var found *route
 	for _, r := range routes() {
-		if r.method == method && r.matches(path) && (found == nil || len(numbers.FindAllString(r.path, -1)) < len(numbers.FindAllString(found.path, -1))) {
+		if r.method == method && r.matches(path) &&
+			(found == nil || len(numbers.FindAllString(r.path, -1)) < len(numbers.FindAllString(found.path, -1))) {
 			found = &r
 		}
 	}
@@ -298,7 +306,10 @@ func (c *scene) hosts(n int) {
 	}
 	for i := range n {
 		address := "192.0.2." + string(rune('1'+i))
-		target := store.Target{SiteID: site.ID, Spec: address, Kind: store.TargetHost, Criticality: store.CriticalityNormal, Enabled: true, Tags: []string{"lab"}, Owner: "ops"}
+		target := store.Target{
+			SiteID: site.ID, Spec: address, Kind: store.TargetHost,
+			Criticality: store.CriticalityNormal, Enabled: true, Tags: []string{"lab"}, Owner: "ops",
+		}
 		if err := c.st.SaveTarget(ctx, &target); err != nil {
 			c.t.Fatal(err)
 		}
@@ -319,7 +330,10 @@ func (c *scene) hosts(n int) {
 		at := time.Now().Add(-time.Hour).UTC()
 		scan := model.Scan{
 			Schema: model.SchemaScan, Target: address, Address: address + ":445", Started: at, Verdict: model.Exposed,
-			Identities: []model.IdentityResult{{Identity: model.Anonymous, Session: model.Step{Outcome: model.Allowed}}},
+			Identities: []model.IdentityResult{{
+				Identity: model.Anonymous,
+				Session:  model.Step{Outcome: model.Allowed},
+			}},
 		}
 		b, err := json.Marshal(scan)
 		if err != nil {
@@ -327,12 +341,25 @@ func (c *scene) hosts(n int) {
 		}
 		cells := store.Cells("a" + strings.Repeat("d", len(model.Disclosures())-1))
 		result := store.Result{
-			RunID: run.ID, TargetID: target.ID, Kind: store.RunScan, At: at, Verdict: model.Exposed, Worker: "w", Document: b,
-			Snapshot: store.Snapshot{Verdict: model.Exposed, Cells: cells, Findings: []string{"anonymous-accounts"}, Pipes: map[string]string{"anonymous/samr": "allowed"}},
-			Host:     store.Host{SiteID: site.ID, Address: address + ":445", Name: name, System: "samba", Verdict: model.Exposed, Cells: cells},
-			Names:    []store.HostName{{Name: name, Kind: "netbios"}},
-			Findings: []store.HostFinding{{Kind: store.RunScan, Finding: "anonymous-accounts", Severity: model.High, Identity: model.Anonymous, Evidence: hostile, Settings: []string{"restrict-anonymous"}}},
-			Events:   []store.Event{{At: at, Kind: store.EventBecameExposed, Host: name, Site: site.Name, Severity: model.High, Text: hostile}},
+			RunID: run.ID, TargetID: target.ID, Kind: store.RunScan, At: at, Verdict: model.Exposed, Worker: "w",
+			Document: b,
+			Snapshot: store.Snapshot{
+				Verdict: model.Exposed, Cells: cells, Findings: []string{"anonymous-accounts"},
+				Pipes: map[string]string{"anonymous/samr": "allowed"},
+			},
+			Host: store.Host{
+				SiteID: site.ID, Address: address + ":445", Name: name, System: "samba",
+				Verdict: model.Exposed, Cells: cells,
+			},
+			Names: []store.HostName{{Name: name, Kind: "netbios"}},
+			Findings: []store.HostFinding{{
+				Kind: store.RunScan, Finding: "anonymous-accounts", Severity: model.High,
+				Identity: model.Anonymous, Evidence: hostile, Settings: []string{"restrict-anonymous"},
+			}},
+			Events: []store.Event{{
+				At: at, Kind: store.EventBecameExposed, Host: name, Site: site.Name,
+				Severity: model.High, Text: hostile,
+			}},
 		}
 		if recorded, err := c.st.RecordResult(ctx, &result); err != nil || !recorded {
 			c.t.Fatal(recorded, err)

@@ -32,7 +32,10 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[store.Role]():         {"viewer", "operator", "admin", ""},
 	reflect.TypeFor[store.Scope]():        {"read", "upload", "operate", "administer"},
 	reflect.TypeFor[model.Severity]():     append(slices.Clone(view.Severities), ""),
-	reflect.TypeFor[model.Verdict]():      {"exposed", "limited", "closed", "inconclusive", "unreachable", "not-tested", ""},
+	reflect.TypeFor[model.Verdict](): {
+		"exposed", "limited", "closed", "inconclusive", "unreachable", "not-tested",
+		"",
+	},
 }
 
 // schema returns the JSON Schema (draft 2020-12, as OpenAPI 3.1 has it) of a Go type. Structs become components.
@@ -67,7 +70,8 @@ func (c components) of(t reflect.Type) schema {
 		for _, d := range []any{model.Scan{}, model.Audit{}, model.Observation{}, model.Plan{}} {
 			kinds = append(kinds, c.of(reflect.TypeOf(d)))
 		}
-		return schema{"anyOf": append(kinds, schema{"type": "object", "description": "a journal, as apply keeps it"}, schema{"type": "array", "description": "a journal's entries"})}
+		return schema{"anyOf": append(kinds, schema{"type": "object", "description": "a journal, as apply keeps it"},
+			schema{"type": "array", "description": "a journal's entries"})}
 	}
 	if all, ok := words[t]; ok {
 		return schema{"type": "string", "enum": all}

@@ -74,7 +74,8 @@ func TestSlowClients(t *testing.T) {
 	ask("/come")
 	const n = 3000
 	for i := range n {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 50, byte(i/200), byte(1+i%200))}} // as of many machines
+		// as of many machines
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 50, byte(i/200), byte(1+i%200))}}
 		c, err := d.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)

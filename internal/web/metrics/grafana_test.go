@@ -29,7 +29,8 @@ func TestDashboard(t *testing.T) {
 	m := metrics.New(busy{&failing{}}, "v", nil)
 	page := m.Watch("page", http.NotFoundHandler())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)) // rates need something that goes on
+		// rates need something that goes on
+		page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 		m.Handler().ServeHTTP(w, r)
 	}))
 	defer server.Close()
@@ -37,13 +38,15 @@ func TestDashboard(t *testing.T) {
 	const address = "127.79.1.1"
 	dir, listen := t.TempDir(), net.JoinHostPort(address, strconv.Itoa(peer.FreePort(t, address)))
 	config := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf("global: {scrape_interval: 500ms}\nscrape_configs:\n- job_name: ipcguard\n  static_configs: [{targets: [%q]}]\n",
+	text := fmt.Sprintf("global: {scrape_interval: 500ms}\nscrape_configs:\n- job_name: ipcguard\n  static_configs: "+
+		"[{targets: [%q]}]\n",
 		strings.TrimPrefix(server.URL, "http://"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var said strings.Builder
-	prometheus := exec.CommandContext(t.Context(), "prometheus", "--config.file="+config, "--web.listen-address="+listen,
+	prometheus := exec.CommandContext(t.Context(), "prometheus", "--config.file="+config, "--web.listen-address="+
+		listen,
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--log.level=warn")
 	prometheus.Stdout, prometheus.Stderr = &said, &said
 	if err := prometheus.Start(); err != nil {

@@ -59,7 +59,8 @@ func New(src Source, version string, clock func() time.Time) *Metrics {
 		}, []string{"part", "code"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ipcguard_build_info", Help: "Always 1; the label says which build this is.", ConstLabels: prometheus.Labels{"version": version},
+		Name: "ipcguard_build_info", Help: "Always 1; the label says which build this is.",
+		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, build, &fleet{src: src, clock: clock},
@@ -70,7 +71,8 @@ func New(src Source, version string, clock func() time.Time) *Metrics {
 // Handler answers GET /metrics, and nothing else.
 func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 2 * askFor}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry,
+		promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 2 * askFor}))
 	return mux
 }
 
@@ -113,15 +115,19 @@ type fleet struct {
 }
 
 var (
-	up       = prometheus.NewDesc("ipcguard_store_up", "1 when the database answered.", nil, nil)
-	hosts    = prometheus.NewDesc("ipcguard_hosts", "Hosts by verdict.", []string{"verdict"}, nil)
-	runs     = prometheus.NewDesc("ipcguard_runs_open", "Runs that are not ended, by kind and state.", []string{"kind", "state"}, nil)
+	up    = prometheus.NewDesc("ipcguard_store_up", "1 when the database answered.", nil, nil)
+	hosts = prometheus.NewDesc("ipcguard_hosts", "Hosts by verdict.", []string{"verdict"}, nil)
+	runs  = prometheus.NewDesc("ipcguard_runs_open", "Runs that are not ended, by kind and state.",
+		[]string{"kind", "state"}, nil)
 	units    = prometheus.NewDesc("ipcguard_units_open", "Targets of open runs that have no result yet.", nil, nil)
 	workers  = prometheus.NewDesc("ipcguard_workers_alive", "Processes that scan, by site.", []string{"site"}, nil)
-	channels = prometheus.NewDesc("ipcguard_channels_failing", "Notification channels whose last message did not arrive.", nil, nil)
-	lastScan = prometheus.NewDesc("ipcguard_site_last_scan_age_seconds", "How long ago a site had its last result.", []string{"site"}, nil)
-	problems = prometheus.NewDesc("ipcguard_problems", "What is wrong with the fleet itself, by kind: silent workers, failing channels, a disk nearly full, a certificate about to end.", []string{"kind"}, nil)
-	size     = prometheus.NewDesc("ipcguard_store_bytes", "Size of the database.", nil, nil)
+	channels = prometheus.NewDesc("ipcguard_channels_failing",
+		"Notification channels whose last message did not arrive.", nil, nil)
+	lastScan = prometheus.NewDesc("ipcguard_site_last_scan_age_seconds", "How long ago a site had its last result.",
+		[]string{"site"}, nil)
+	problems = prometheus.NewDesc("ipcguard_problems",
+		"What is wrong with the fleet itself, by kind: silent workers, failing channels, a disk nearly full, a certificate about to end.", []string{"kind"}, nil)
+	size = prometheus.NewDesc("ipcguard_store_bytes", "Size of the database.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -202,13 +208,17 @@ func (f *fleet) all(ctx context.Context, now time.Time) (out []prometheus.Metric
 		return nil, err
 	}
 	for site, at := range seen {
-		out = append(out, prometheus.MustNewConstMetric(lastScan, prometheus.GaugeValue, max(0, now.Sub(at).Seconds()), site))
+		out = append(out, prometheus.MustNewConstMetric(lastScan, prometheus.GaugeValue, max(0, now.Sub(at).Seconds()),
+			site))
 	}
 	wrong, err := fleetroom.Problems(ctx, f.src)
 	if err != nil {
 		return nil, err
 	}
-	byKind := map[store.EventKind]int{store.EventWorkerSilent: 0, store.EventChannelFailing: 0, store.EventDiskFull: 0, store.EventCertificateEnd: 0}
+	byKind := map[store.EventKind]int{
+		store.EventWorkerSilent: 0, store.EventChannelFailing: 0, store.EventDiskFull: 0,
+		store.EventCertificateEnd: 0,
+	}
 	for _, p := range wrong {
 		byKind[p.Kind]++
 	}
@@ -219,7 +229,8 @@ func (f *fleet) all(ctx context.Context, now time.Time) (out []prometheus.Metric
 	if err != nil {
 		return nil, err
 	}
-	return append(out, gauge(channels, failing), prometheus.MustNewConstMetric(size, prometheus.GaugeValue, float64(bytes))), nil
+	return append(out, gauge(channels, failing), prometheus.MustNewConstMetric(size, prometheus.GaugeValue,
+		float64(bytes))), nil
 }
 
 func gauge(d *prometheus.Desc, n int, labels ...string) prometheus.Metric {

@@ -54,7 +54,8 @@ func TestRealStore(t *testing.T) {
 		}
 	}
 	m := metrics.New(st, `v1 "quoted"`, nil)
-	has(t, scrape(t, m), "ipcguard_store_up 1", `ipcguard_hosts{verdict="exposed"} 0`, `ipcguard_workers_alive{site="branch"} 1`,
+	has(t, scrape(t, m), "ipcguard_store_up 1", `ipcguard_hosts{verdict="exposed"} 0`,
+		`ipcguard_workers_alive{site="branch"} 1`,
 		"ipcguard_units_open 0", `ipcguard_build_info{version="v1 \"quoted\""} 1`)
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
@@ -98,7 +99,8 @@ func TestAwayAndBack(t *testing.T) {
 	src := &failing{}
 	m := metrics.New(src, "v", func() time.Time { return now })
 	want := []string{
-		"ipcguard_store_up 1", `ipcguard_hosts{verdict="closed"} 2`, "ipcguard_units_open 6", "ipcguard_channels_failing 1",
+		"ipcguard_store_up 1", `ipcguard_hosts{verdict="closed"} 2`, "ipcguard_units_open 6",
+		"ipcguard_channels_failing 1",
 		`ipcguard_runs_open{kind="scan",state="running"} 1`, "ipcguard_store_bytes 4096",
 		`ipcguard_problems{kind="worker-silent"} 2`, `ipcguard_problems{kind="disk-nearly-full"} 0`,
 	}

@@ -60,7 +60,10 @@ func TestHandshake(t *testing.T) {
 	mine, other := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	open(t, tlscert.Options{Dir: mine})
 	second := open(t, tlscert.Options{Dir: other})
-	s := open(t, tlscert.Options{Cert: filepath.Join(mine, "cert.pem"), Key: filepath.Join(mine, "key.pem"), Clock: clock})
+	s := open(t, tlscert.Options{
+		Cert: filepath.Join(mine, "cert.pem"), Key: filepath.Join(mine, "key.pem"),
+		Clock: clock,
+	})
 	if s.SelfSigned() {
 		t.Error("files that were named count as made here")
 	}

@@ -101,7 +101,8 @@ func Columns(t reflect.Type) []Column {
 		if name == "" {
 			name = f.Name
 		}
-		out = append(out, Column{f, name, strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")})
+		out = append(out, Column{f, name, strings.Contains(options, "omitempty") || strings.Contains(options,
+			"omitzero")})
 	}
 	return out
 }
@@ -157,7 +158,10 @@ func cellsOf(v reflect.Value) []string {
 			for i := range model.Disclosures() {
 				word := ""
 				if i < len(y) {
-					word = map[byte]string{'a': "allowed", 'd': "denied", 'n': "absent", '?': "inconclusive", '-': "not tested"}[y[i]]
+					word = map[byte]string{
+						'a': "allowed", 'd': "denied", 'n': "absent", '?': "inconclusive",
+						'-': "not tested",
+					}[y[i]]
 				}
 				out = append(out, word)
 			}
@@ -219,7 +223,10 @@ func scans(src Source, f store.HostFilter, put func(*model.Scan) error) error {
 			if !x.Ended.IsZero() || f.Finding != "" && x.Finding != f.Finding {
 				continue
 			}
-			found := model.Finding{ID: x.Finding, Severity: x.Severity, Identity: x.Identity, Pipe: x.Pipe, Evidence: x.Evidence, Settings: x.Settings}
+			found := model.Finding{
+				ID: x.Finding, Severity: x.Severity, Identity: x.Identity, Pipe: x.Pipe,
+				Evidence: x.Evidence, Settings: x.Settings,
+			}
 			if known := src.Catalog.Finding(x.Finding); known != nil {
 				found.Title, found.Fix = known.Title, src.Catalog.Fix(known, model.Platform{System: h.System})
 			}

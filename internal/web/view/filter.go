@@ -65,17 +65,22 @@ var (
 	Severities    = texts(model.Critical, model.High, model.Medium, model.Low, model.Info)
 	Criticalities = texts(store.CriticalityHigh, store.CriticalityNormal, store.CriticalityLow)
 	Logons        = texts(model.Strengths()...)
-	Verdicts      = texts(model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable, store.VerdictUnknown)
+	Verdicts      = texts(model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable,
+		store.VerdictUnknown)
 	RolloutStates = texts(
-		store.RolloutOpen, store.RolloutClosed, store.RolloutWaiting, store.RolloutUnaudited, store.RolloutUnwatched, store.RolloutNothing, store.RolloutQuestion,
+		store.RolloutOpen, store.RolloutClosed, store.RolloutWaiting, store.RolloutUnaudited, store.RolloutUnwatched,
+		store.RolloutNothing, store.RolloutQuestion,
 		store.RolloutRefused, store.RolloutFailed, store.RolloutGone,
 	)
 	EventKinds = texts(
-		store.EventBecameExposed, store.EventBecameClosed, store.EventNewHost, store.EventVanished, store.EventReturned, store.EventPipeOpened,
-		store.EventPipeClosed, store.EventNullPipeGained, store.EventSettingChanged, store.EventSettingReverted, store.EventSMB1Returned,
+		store.EventBecameExposed, store.EventBecameClosed, store.EventNewHost, store.EventVanished, store.EventReturned,
+		store.EventPipeOpened,
+		store.EventPipeClosed, store.EventNullPipeGained, store.EventSettingChanged, store.EventSettingReverted,
+		store.EventSMB1Returned,
 		store.EventInconclusive, store.EventNewFinding, store.EventFindingEnded, store.EventExceptionEnded,
 		store.EventWeakLogon,
-		store.EventRetired, store.EventWorkerSilent, store.EventChannelFailing, store.EventRunFailed, store.EventDiskFull,
+		store.EventRetired, store.EventWorkerSilent, store.EventChannelFailing, store.EventRunFailed,
+		store.EventDiskFull,
 		store.EventCertificateEnd, store.EventProblemEnded,
 	)
 )
@@ -96,7 +101,8 @@ var (
 		{Name: "unchanged", Kind: Number, About: "days since the last change, at least"},
 		{Name: "unseen", Kind: Number, About: "days since the last result, at least"},
 		{Name: "smb1", Kind: Boolean},
-		{Name: "logon", Kind: Text, Enum: Logons, About: "it is the weakest way in which somebody was let in; with client, one of the client's ways"},
+		{Name: "logon", Kind: Text, Enum: Logons, About: "it is the weakest way in which somebody was let in; with " +
+			"client, one of the client's ways"},
 		{Name: "client", Kind: Text, About: "it was let in"},
 		{Name: "excepted", Kind: Boolean, About: "only hosts with an exception in force"},
 		{Name: "retired", Kind: Boolean, About: "hosts that have left the fleet, instead of those in it"},
@@ -161,13 +167,18 @@ func text(q url.Values, name string) string {
 // Hosts parses which hosts a query selects. An unknown word selects none.
 func Hosts(q url.Values, now time.Time) store.HostFilter {
 	f := store.HostFilter{
-		Least: model.Severity(text(q, "least")), Unchanged: daysAgo(q, "unchanged", now), Unseen: daysAgo(q, "unseen", now),
-		Site: text(q, "site"), Tag: strings.ToLower(text(q, "tag")), Owner: text(q, "owner"), Criticality: store.Criticality(text(q, "criticality")),
-		Verdict: model.Verdict(text(q, "verdict")), Discloses: model.Disclosure(text(q, "discloses")), Finding: text(q, "finding"),
-		Setting: text(q, "setting"), Text: text(q, "q"), SMB1: yes(q, "smb1"), Excepted: yes(q, "excepted"), Retired: yes(q, "retired"),
-		Logon: model.Strength(text(q, "logon")), Client: text(q, "client"),
+		Least: model.Severity(text(q, "least")), Unchanged: daysAgo(q, "unchanged", now), Unseen: daysAgo(q, "unseen",
+			now),
+		Site: text(q, "site"), Tag: strings.ToLower(text(q, "tag")), Owner: text(q, "owner"),
+		Criticality: store.Criticality(text(q, "criticality")),
+		Verdict:     model.Verdict(text(q, "verdict")), Discloses: model.Disclosure(text(q, "discloses")),
+		Finding: text(q, "finding"),
+		Setting: text(q, "setting"), Text: text(q, "q"), SMB1: yes(q, "smb1"), Excepted: yes(q, "excepted"),
+		Retired: yes(q, "retired"),
+		Logon:   model.Strength(text(q, "logon")), Client: text(q, "client"),
 	}
-	if Known(string(f.Least), Severities...) != string(f.Least) || Known(string(f.Verdict), Verdicts...) != string(f.Verdict) || Known(string(f.Criticality), Criticalities...) != string(f.Criticality) ||
+	if Known(string(f.Least), Severities...) != string(f.Least) || Known(string(f.Verdict),
+		Verdicts...) != string(f.Verdict) || Known(string(f.Criticality), Criticalities...) != string(f.Criticality) ||
 		Known(string(f.Logon), Logons...) != string(f.Logon) {
 		return store.HostFilter{IDs: []int64{0}}
 	}
@@ -206,8 +217,10 @@ func daysAgo(q url.Values, name string, now time.Time) time.Time {
 // Events parses which events a query selects. An unknown word selects all.
 func Events(q url.Values) store.EventFilter {
 	f := store.EventFilter{
-		Site: text(q, "site"), HostID: number(q, "host"), RunID: number(q, "run"), Least: model.Severity(Known(q.Get("least"), Severities...)),
-		Since: Time(q.Get("since"), false), Until: Time(q.Get("until"), true), AfterID: number(q, "after"), NotExcepted: yes(q, "open"),
+		Site: text(q, "site"), HostID: number(q, "host"), RunID: number(q, "run"),
+		Least: model.Severity(Known(q.Get("least"), Severities...)),
+		Since: Time(q.Get("since"), false), Until: Time(q.Get("until"), true), AfterID: number(q, "after"),
+		NotExcepted: yes(q, "open"),
 	}
 	if k := Known(q.Get("kind"), EventKinds...); k != "" {
 		f.Kinds = []store.EventKind{store.EventKind(k)}
@@ -219,7 +232,8 @@ func Events(q url.Values) store.EventFilter {
 func Targets(q url.Values) store.TargetFilter {
 	return store.TargetFilter{
 		Site: text(q, "site"), Tag: strings.ToLower(text(q, "tag")), Owner: text(q, "owner"), Text: text(q, "q"),
-		Kind: store.TargetKind(Known(q.Get("kind"), "host", "range")), HostID: number(q, "host"), OnlyEnabled: yes(q, "enabled"),
+		Kind: store.TargetKind(Known(q.Get("kind"), "host", "range")), HostID: number(q, "host"),
+		OnlyEnabled: yes(q, "enabled"),
 	}
 }
 

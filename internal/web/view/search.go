@@ -35,7 +35,8 @@ func Search(s Source, text string) ([]FoundGroup, error) {
 	if text == "" || len(text) > MaxParam {
 		return nil, nil
 	}
-	list, total, err := s.Store.Hosts(s.Ctx, store.HostFilter{Text: text}, store.Page{Size: mostFound, Sort: "-severity"})
+	list, total, err := s.Store.Hosts(s.Ctx, store.HostFilter{Text: text},
+		store.Page{Size: mostFound, Sort: "-severity"})
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +76,34 @@ func searchCatalog(c *catalog.Catalog, text string) []FoundGroup {
 		return g
 	}
 	return []FoundGroup{
-		group("setting", "Settings", len(c.Settings), func(i int) (string, string) { return c.Settings[i].ID, c.Settings[i].Title }),
+		group("setting", "Settings", len(c.Settings), func(i int) (string, string) {
+			return c.Settings[i].ID,
+				c.Settings[i].Title
+		}),
 		group("pipe", "Pipes", len(c.Pipes), func(i int) (string, string) { return c.Pipes[i].Name, c.Pipes[i].Title }),
-		group("finding", "Findings", len(c.Findings), func(i int) (string, string) { return c.Findings[i].ID, c.Findings[i].Title }),
-		group("interface", "Interfaces", len(c.Interfaces), func(i int) (string, string) { return c.Interfaces[i].ID, c.Interfaces[i].Title }),
-		group("service", "Services", len(c.Services), func(i int) (string, string) { return c.Services[i].ID, c.Services[i].Title }),
-		group("product", "Products", len(c.Products), func(i int) (string, string) { return c.Products[i].ID, c.Products[i].Title }),
-		group("claim", "What people say", len(c.Claims), func(i int) (string, string) { return c.Claims[i].ID, c.Claims[i].Claim }),
-		group("topic", "Words", len(c.Topics), func(i int) (string, string) { return c.Topics[i].ID, c.Topics[i].Title }),
+		group("finding", "Findings", len(c.Findings), func(i int) (string, string) {
+			return c.Findings[i].ID,
+				c.Findings[i].Title
+		}),
+		group("interface", "Interfaces", len(c.Interfaces), func(i int) (string, string) {
+			return c.Interfaces[i].ID,
+				c.Interfaces[i].Title
+		}),
+		group("service", "Services", len(c.Services), func(i int) (string, string) {
+			return c.Services[i].ID,
+				c.Services[i].Title
+		}),
+		group("product", "Products", len(c.Products), func(i int) (string, string) {
+			return c.Products[i].ID,
+				c.Products[i].Title
+		}),
+		group("claim", "What people say", len(c.Claims), func(i int) (string, string) {
+			return c.Claims[i].ID,
+				c.Claims[i].Claim
+		}),
+		group("topic", "Words", len(c.Topics), func(i int) (string, string) {
+			return c.Topics[i].ID,
+				c.Topics[i].Title
+		}),
 	}
 }

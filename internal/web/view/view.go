@@ -58,10 +58,17 @@ func Views() []View {
 				return l, err
 			})
 		}},
-		{"finding-counts", HostFilter, store.FindingCount{}, false, whole(func(s Source, q url.Values) ([]store.FindingCount, error) {
-			return s.Store.FindingCounts(s.Ctx, Hosts(q, s.Now))
-		})},
-		{"settings", HostFilter, store.SettingCount{}, false, whole(func(s Source, q url.Values) ([]store.SettingCount, error) {
+		{
+			"finding-counts", HostFilter,
+			store.FindingCount{},
+			false,
+			whole(func(s Source, q url.Values) ([]store.FindingCount, error) {
+				return s.Store.FindingCounts(s.Ctx, Hosts(q, s.Now))
+			}),
+		},
+		{"settings", HostFilter, store.SettingCount{}, false, whole(func(s Source, q url.Values) ([]store.SettingCount,
+			error,
+		) {
 			return s.Store.SettingCounts(s.Ctx, Hosts(q, s.Now))
 		})},
 		{"events", EventFilter, store.Event{}, false, func(s Source, q url.Values, put func(any) error) error {
@@ -76,22 +83,45 @@ func Views() []View {
 				return l, err
 			})
 		}},
-		{"compare", slices.Concat(HostFilter, Between), store.Difference{}, false, func(s Source, q url.Values, put func(any) error) error {
+		{"compare", slices.Concat(HostFilter, Between), store.Difference{}, false, func(s Source, q url.Values,
+			put func(any) error,
+		) error {
 			return pages("name", put, func(p store.Page) ([]store.Difference, error) {
-				l, _, err := s.Store.Compare(s.Ctx, Time(q.Get("from"), true), Time(q.Get("to"), true), Hosts(q, s.Now), p)
+				l, _, err := s.Store.Compare(s.Ctx, Time(q.Get("from"), true), Time(q.Get("to"), true), Hosts(q, s.Now),
+					p)
 				return l, err
 			})
 		}},
-		{"trend", TrendFilter, store.TrendPoint{}, false, whole(func(s Source, q url.Values) ([]store.TrendPoint, error) {
+		{"trend", TrendFilter, store.TrendPoint{}, false, whole(func(s Source, q url.Values) ([]store.TrendPoint,
+			error,
+		) {
 			from, to := Span(q, s.Now)
 			return s.Store.Trend(s.Ctx, from, to, q.Get("site"))
 		})},
-		{"exceptions", []Param{{Name: "all", Kind: Boolean}}, store.Exception{}, false, whole(func(s Source, q url.Values) ([]store.Exception, error) {
-			return s.Store.Exceptions(s.Ctx, yes(q, "all"))
+		{
+			"exceptions",
+			[]Param{{Name: "all", Kind: Boolean}},
+			store.Exception{},
+			false,
+			whole(func(s Source, q url.Values) ([]store.Exception, error) {
+				return s.Store.Exceptions(s.Ctx, yes(q, "all"))
+			}),
+		},
+		{"schedules", nil, store.Schedule{}, false, whole(func(s Source, _ url.Values) ([]store.Schedule,
+			error,
+		) {
+			return s.Store.Schedules(s.Ctx)
 		})},
-		{"schedules", nil, store.Schedule{}, false, whole(func(s Source, _ url.Values) ([]store.Schedule, error) { return s.Store.Schedules(s.Ctx) })},
-		{"sites", nil, store.Site{}, false, whole(func(s Source, _ url.Values) ([]store.Site, error) { return s.Store.Sites(s.Ctx) })},
-		{"workers", nil, store.Worker{}, false, whole(func(s Source, _ url.Values) ([]store.Worker, error) { return s.Store.Workers(s.Ctx) })},
+		{"sites", nil, store.Site{}, false, whole(func(s Source, _ url.Values) ([]store.Site,
+			error,
+		) {
+			return s.Store.Sites(s.Ctx)
+		})},
+		{"workers", nil, store.Worker{}, false, whole(func(s Source, _ url.Values) ([]store.Worker,
+			error,
+		) {
+			return s.Store.Workers(s.Ctx)
+		})},
 	}
 }
 
@@ -181,7 +211,8 @@ type TooManyError struct{ Hosts int }
 
 // Error implements error.
 func (e *TooManyError) Error() string {
-	return fmt.Sprintf("these are %d hosts, and one document holds %d: filter them by site, tag or owner", e.Hosts, MaxHosts)
+	return fmt.Sprintf("these are %d hosts, and one document holds %d: filter them by site, tag or owner", e.Hosts,
+		MaxHosts)
 }
 
 // Fits returns a [TooManyError] if a view is too large for a format.
@@ -204,7 +235,10 @@ func (v View) Write(w io.Writer, s Source, format string, q url.Values) error {
 	case JSON:
 		return writeJSON(w, func(put func(any) error) error { return v.each(s, q, put) })
 	case SARIF:
-		return document(w, format, s.Now, func(put func(*model.Scan) error) error { return scans(s, Hosts(q, s.Now), put) })
+		return document(w, format, s.Now, func(put func(*model.Scan) error) error {
+			return scans(s, Hosts(q, s.Now),
+				put)
+		})
 	case OCSF: // a line a finding: a host's need not be together
 		return scans(s, Hosts(q, s.Now), func(x *model.Scan) error {
 			return document(w, format, s.Now, func(put func(*model.Scan) error) error { return put(x) })
