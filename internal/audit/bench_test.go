@@ -39,7 +39,8 @@ func BenchmarkThousandFiles(b *testing.B) {
 	var sources []string
 	for i := range 1000 {
 		files[fmt.Sprintf("%d.conf",
-			i)] = fmt.Sprintf("[global]\nnetbios name = H%d\nrestrict anonymous = %d\n[IPC$]\nhosts deny = 10.\n[s%d]\npath = /srv\nguest ok = yes\n", i, i%3, i)
+			i)] = fmt.Sprintf("[global]\nnetbios name = H%d\nrestrict anonymous = %d\n[IPC$]\nhosts deny = "+
+			"10.\n[s%d]\npath = /srv\nguest ok = yes\n", i, i%3, i)
 	}
 	dir := write(b, files)
 	for i := range 1000 {

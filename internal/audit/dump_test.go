@@ -37,7 +37,8 @@ func TestServicesAndSharesOfDump(t *testing.T) {
 // TestAuditOfPolicy reads the advanced audit policy of a group policy object, which has its own file.
 func TestAuditOfPolicy(t *testing.T) {
 	dir := write(t, map[string]string{
-		"{1}/DomainSysvol/GPO/Machine/Microsoft/Windows NT/Audit/audit.csv": "Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion Setting,Setting Value\r\n" +
+		"{1}/DomainSysvol/GPO/Machine/Microsoft/Windows NT/Audit/audit.csv": "Machine Name,Policy " +
+			"Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion Setting,Setting Value\r\n" +
 			",System,Partage de fichiers,{0cce9224-69ae-11d9-bed3-505054503030},Succès et échec,,3\r\n",
 	})
 	a := source(t, Options{}, filepath.Join(dir, "{1}"))

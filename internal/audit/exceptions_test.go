@@ -55,7 +55,8 @@ func TestExceptionsStand(t *testing.T) {
 			[]string{"exempt from server schannel require seal by a line of its own: NAS2$, OLD$"},
 		},
 		"of a rule that is off": {
-			sambaAudit(t, "[global]\nserver role = active directory domain controller\nserver schannel require seal = no\n"+
+			sambaAudit(t, "[global]\nserver role = active directory domain controller\nserver schannel require seal "+
+				"= no\n"+
 				"server schannel require seal:NAS2$ = no\n"),
 			model.Info,
 			[]string{"NAS2$; server schannel require seal is no and refuses none of them yet"},

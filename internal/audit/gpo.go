@@ -65,7 +65,8 @@ func (o *Options) policySource(name string, list ...*gpo.GPO) *facts {
 	f := newFacts("gpo", name, "windows")
 	f.policy(o.Catalog, list...)
 	f.giveWay()
-	f.why("a policy does not say which product or role it is applied to; --product and --role do. What it does not set is left as the machine has it, which is unknown here")
+	f.why("a policy does not say which product or role it is applied to; --product and --role do. What it does not " +
+		"set is left as the machine has it, which is unknown here")
 	return f
 }
 

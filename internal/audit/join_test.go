@@ -105,7 +105,8 @@ func TestJoin(t *testing.T) {
 			Dialects: []string{"3.1.1"},
 		}
 		reg := filepath.Join(write(t,
-			map[string]string{"x.reg": "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters]\r\n\"SMB1\"=dword:0\r\n\"RequireSecuritySignature\"=dword:1\r\n"}), "x.reg")
+			map[string]string{"x.reg": "Windows Registry Editor Version " +
+				"5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters]\r\n\"SMB1\"=dword:0\r\n\"RequireSecuritySignature\"=dword:1\r\n"}), "x.reg")
 		a := source(t, Options{Product: "win2022", Role: model.Member, Scans: []*model.Scan{s}}, reg)
 		var about []string
 		for _, f := range a.Findings {

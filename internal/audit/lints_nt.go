@@ -28,12 +28,14 @@ func (j *judging) anonymousLists() {
 	if open {
 		j.add(lint{
 			id: "null-session-unrestricted", setting: "RestrictNullSessAccess",
-			evidence: "RestrictNullSessAccess is 0: every pipe and share takes strangers, as far as their own permissions do",
+			evidence: "RestrictNullSessAccess is 0: every pipe and share takes strangers, as far as their own " +
+				"permissions do",
 		})
 		if v := j.values["NullSessionPipes"]; v.Present {
 			j.add(lint{
 				id: "pipe-list-irrelevant", setting: "NullSessionPipes",
-				evidence: fmt.Sprintf("NullSessionPipes lists %s, and RestrictNullSessAccess 0 opens every other pipe too", model.Text(v.Data)),
+				evidence: fmt.Sprintf("NullSessionPipes lists %s, and RestrictNullSessAccess 0 opens every other "+
+					"pipe too", model.Text(v.Data)),
 			})
 		}
 	}
@@ -71,7 +73,8 @@ func (j *judging) anonymousShare(name string) {
 		l.evidence += ", which Microsoft shipped on this release, as one text says"
 	case shipped:
 		l.severity = model.Medium
-		l.evidence += ", which Microsoft shipped until Server 2003, as one text says; which release this is is not known"
+		l.evidence += ", which Microsoft shipped until Server 2003, as one text says; which release this is is not " +
+			"known"
 	}
 	j.add(l)
 }
@@ -90,7 +93,8 @@ func (j *judging) askForRole(names []string) (left []string) {
 	if len(open) > 0 {
 		j.add(lint{
 			id: "role-decides-pipes", setting: "NullSessionPipes", identity: model.Anonymous,
-			evidence: fmt.Sprintf("NullSessionPipes lists %s, which a domain controller opens by design; whether this is for one is not known", strings.Join(open, ", ")),
+			evidence: fmt.Sprintf("NullSessionPipes lists %s, which a domain controller opens by design; whether "+
+				"this is for one is not known", strings.Join(open, ", ")),
 		})
 	}
 	return left
@@ -182,7 +186,8 @@ func (j *judging) anonymousPipe(name string) {
 		case closed && j.oldDefault(bare):
 			l.severity = model.Low
 			l.evidence += ", which an earlier release shipped; nothing behind it is given to strangers here"
-			l.fix = "It may have come with an upgrade, and nobody need have added it. Take it off the list unless something here comes without credentials."
+			l.fix = "It may have come with an upgrade, and nobody need have added it. Take it off the list unless " +
+				"something here comes without credentials."
 		case closed:
 			l.severity = model.Low
 			l.evidence += "; nothing behind it is given to strangers here"
@@ -312,7 +317,8 @@ func (j *judging) withoutEffect() {
 		if r, ok := j.number("RequireSecuritySignature"); ok && r == 0 {
 			j.add(lint{
 				id: "signature-switch-ignored", setting: "EnableSecuritySignature",
-				evidence: "EnableSecuritySignature is 1 and RequireSecuritySignature is 0: over SMB2 and later nothing has to be signed",
+				evidence: "EnableSecuritySignature is 1 and RequireSecuritySignature is 0: over SMB2 and later " +
+					"nothing has to be signed",
 			})
 		}
 	}
@@ -325,7 +331,8 @@ func (j *judging) withoutEffect() {
 	case ok && n == 2:
 		j.add(lint{
 			id: "rpc-clients-not-ipc", setting: "RestrictRemoteClients",
-			evidence: "RestrictRemoteClients is 2: Microsoft's own pages exempt calls over named pipes here too, one specification does not, and nothing here counts on it",
+			evidence: "RestrictRemoteClients is 2: Microsoft's own pages exempt calls over named pipes here too, one " +
+				"specification does not, and nothing here counts on it",
 		})
 	}
 	for i := range j.audit.Settings {
@@ -401,7 +408,8 @@ func (j *judging) switches() {
 		j.add(lint{
 			id: "contradictory-settings", setting: "RestrictAnonymousSAM",
 			settings: []string{"RestrictAnonymous"},
-			evidence: fmt.Sprintf("RestrictAnonymous is %d and RestrictAnonymousSAM is 0: the one keeps account lists from strangers, the other gives them", anonymous),
+			evidence: fmt.Sprintf("RestrictAnonymous is %d and RestrictAnonymousSAM is 0: the one keeps account "+
+				"lists from strangers, the other gives them", anonymous),
 		})
 	}
 	force, ok1 := j.configured("ForceGuest")
@@ -418,7 +426,8 @@ func (j *judging) switches() {
 		j.add(lint{
 			id: "pending-restart", setting: "RestrictAnonymous",
 			settings: []string{"PreviousAnonymousRestriction"},
-			evidence: fmt.Sprintf("RestrictAnonymous is %d, and the Server service last noted %d: it has not been started since the change (an inference from both values)", anonymous, previous),
+			evidence: fmt.Sprintf("RestrictAnonymous is %d, and the Server service last noted %d: it has not been "+
+				"started since the change (an inference from both values)", anonymous, previous),
 		})
 	}
 }

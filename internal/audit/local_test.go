@@ -16,7 +16,8 @@ import (
 func TestLiveSamba(t *testing.T) {
 	peer.Need(t, "smbd", "testparm")
 	dir := write(t, map[string]string{
-		"smb.conf":  "[global]\n  restrict anonymous = 2\n  map to guest = Bad User\n  include = DIR/more.conf\n[IPC$]\n  guest ok = no\n[pub]\n  path = /tmp\n  public = yes\n",
+		"smb.conf": "[global]\n  restrict anonymous = 2\n  map to guest = Bad User\n  include = " +
+			"DIR/more.conf\n[IPC$]\n  guest ok = no\n[pub]\n  path = /tmp\n  public = yes\n",
 		"more.conf": "[global]\n  restrict anonymous = 1\n",
 	})
 	path := filepath.Join(dir, "smb.conf")

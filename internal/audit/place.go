@@ -78,10 +78,12 @@ func inForce(changes []change) (left []change, why, problems []string) {
 		why = append(why, fmt.Sprintf("%s is in force: Select\\Current says so", named))
 	case named != "" && len(sets) > 0:
 		problems = append(problems,
-			fmt.Sprintf("Select\\Current names %s, which is not in the file: what the other control sets say is not in force and not read", named))
+			fmt.Sprintf("Select\\Current names %s, which is not in the file: what the other control sets say is not "+
+				"in force and not read", named))
 	case len(sets) > 1 && !current:
 		problems = append(problems,
-			fmt.Sprintf("%s are in the file and Select\\Current is not: which one is in force is not known, and none was read", strings.Join(sets, " and ")))
+			fmt.Sprintf("%s are in the file and Select\\Current is not: which one is in force is not known, and none "+
+				"was read", strings.Join(sets, " and ")))
 	case len(sets) == 1 && !current:
 		take = sets[0]
 	case len(sets) > 0:

@@ -37,7 +37,8 @@ func (w *windowsReader) product() {
 	found := w.catalog.ProductsByBuild(build, family)
 	switch len(found) {
 	case 0:
-		w.why("the build is %d by CurrentVersion, which is no release in the catalog: defaults that depend on the release are unknown", build)
+		w.why("the build is %d by CurrentVersion, which is no release in the catalog: defaults that depend on the "+
+			"release are unknown", build)
 		return
 	case 1:
 		p.Product = found[0].ID
@@ -89,7 +90,8 @@ func (w *windowsReader) role() (family string) {
 		return "server"
 	case "servernt":
 		p.Role = model.Member
-		w.why("the role is a server that is no domain controller: ProductOptions\\ProductType is ServerNT. Member and standalone are judged alike")
+		w.why("the role is a server that is no domain controller: ProductOptions\\ProductType is ServerNT. Member " +
+			"and standalone are judged alike")
 		return "server"
 	case "":
 		w.why("the role cannot be known: ProductOptions\\ProductType was not there to read; --role says it")
@@ -102,12 +104,14 @@ func (w *windowsReader) role() (family string) {
 // unknownProduct: a SYSTEM hive by itself does not say which release it belongs to. Hints are reported and not relied
 // on: no document describes them.
 func (w *windowsReader) unknownProduct() {
-	w.why("the product cannot be known: it is written in SOFTWARE (CurrentVersion), which was not there to read; --product says it")
+	w.why("the product cannot be known: it is written in SOFTWARE (CurrentVersion), which was not there to read; " +
+		"--product says it")
 	v, err := w.in.Value(`HKLM\SYSTEM\Setup\BuildUpdate`, "SourceOSVersion")
 	if err != nil {
 		return
 	}
 	if q, err := v.QWord(); err == nil {
-		w.why("hint, not relied on because no document describes it: Setup\\BuildUpdate\\SourceOSVersion reads as %d.%d.%d.%d", q>>48, q>>32&0xffff, q>>16&0xffff, q&0xffff)
+		w.why("hint, not relied on because no document describes it: Setup\\BuildUpdate\\SourceOSVersion reads as "+
+			"%d.%d.%d.%d", q>>48, q>>32&0xffff, q>>16&0xffff, q&0xffff)
 	}
 }

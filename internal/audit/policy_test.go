@@ -161,7 +161,8 @@ func TestLogonRights(t *testing.T) {
 		{"nobody at all", "SeDenyNetworkLogonRight = *S-1-1-0\r\n", "network-logon-denied-to-all", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			text := "[Unicode]\r\nUnicode=yes\r\n[Version]\r\nsignature=\"$CHICAGO$\"\r\nRevision=1\r\n[Privilege Rights]\r\n" + tt.lines
+			text := "[Unicode]\r\nUnicode=yes\r\n[Version]\r\nsignature=\"$CHICAGO$\"\r\nRevision=1\r\n[Privilege " +
+				"Rights]\r\n" + tt.lines
 			a := source(t, Options{Product: "win2019", Role: model.Member},
 				write(t, map[string]string{"GptTmpl.inf": text})+"/GptTmpl.inf")
 			if tt.want != "" && finding(a, tt.want) == nil {

@@ -46,7 +46,8 @@ func serverObjects(f *facts, c *catalog.Catalog, text string) error {
 		f.configuration(c, o)
 	}
 	f.descriptors(objects)
-	f.why("the cmdlets show what is in effect, defaults among it; they do not tell product and role: --product and --role do")
+	f.why("the cmdlets show what is in effect, defaults among it; they do not tell product and role: --product and " +
+		"--role do")
 	return nil
 }
 
@@ -69,7 +70,8 @@ func (f *facts) descriptors(objects []psobject.Object) {
 		}
 	}
 	if len(open) > 0 {
-		f.why("lists of shares let in: %s; anonymous callers also need NullSessionShares or RestrictNullSessAccess = 0 to come so far", someOf(open))
+		f.why("lists of shares let in: %s; anonymous callers also need NullSessionShares or RestrictNullSessAccess = "+
+			"0 to come so far", someOf(open))
 	}
 }
 

@@ -266,7 +266,8 @@ func (f *facts) dump(c *catalog.Catalog, tree *registry.Tree) {
 		w.product()
 		f.why("what the file does not set is unknown")
 	default:
-		f.why("the file does not say which product or role it is for; --product and --role do. What it does not set is unknown")
+		f.why("the file does not say which product or role it is for; --product and --role do. What it does not set " +
+			"is unknown")
 	}
 	if _, err := tree.Subkeys(keyServices); err == nil {
 		w.covers = func(key string) bool { return key == keyServices }

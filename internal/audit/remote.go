@@ -97,7 +97,8 @@ func pipeAdvice(err error, id model.Identity) string {
 	var we status.WError
 	switch {
 	case errors.As(err, &nt) && (nt == status.ObjectNameNotFound || nt == connectionRefused):
-		return " (the Remote Registry service does not run there, or the server has none. To start it for the time of the audit: " +
+		return " (the Remote Registry service does not run there, or the server has none. To start it for the time " +
+			"of the audit: " +
 			"sc \\\\HOST config RemoteRegistry start= demand, then sc \\\\HOST start RemoteRegistry; afterwards stop it and put the start type back. ipcguard does not do it)"
 	case (errors.As(err, &nt) && nt == status.AccessDenied || errors.As(err, &we) && we == status.WerrAccessDenied) &&
 		id != model.User:

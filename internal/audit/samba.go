@@ -34,18 +34,21 @@ func (o *Options) smbConf(path string) (*facts, error) {
 	f.release(o)
 	f.config(o, c)
 	if on, ok := f.values["registry shares"].Truth(); ok && on && !c.Registry {
-		f.problem("%s: registry shares = yes: there may be shares in Samba's registry, which a file does not show; on the host itself, 'ipcguard audit local' reads them", path)
+		f.problem("%s: registry shares = yes: there may be shares in Samba's registry, which a file does not show; "+
+			"on the host itself, 'ipcguard audit local' reads them", path)
 	}
 	allow, _ := f.values["usershare allow guests"].Truth()
 	if most, told := f.values["usershare max shares"].Whole(); allow && system == "samba" && (!told || most > 0) {
-		f.problem("%s: usershare allow guests = yes: users may have made shares that take strangers, which a file does not show; on the host itself, 'ipcguard audit local' reads them", path)
+		f.problem("%s: usershare allow guests = yes: users may have made shares that take strangers, which a file "+
+			"does not show; on the host itself, 'ipcguard audit local' reads them", path)
 	}
 	switch {
 	case f.platform.Version != "":
 	case system == "ksmbd":
 		f.why("the version cannot be known from a configuration file; ksmbd.mountd --version tells it")
 	default:
-		f.why("the version cannot be known from a configuration file; defaults are those of Samba 4.17 (--product samba-4.13 names a release)")
+		f.why("the version cannot be known from a configuration file; defaults are those of Samba 4.17 (--product " +
+			"samba-4.13 names a release)")
 	}
 	return f, nil
 }
@@ -79,7 +82,8 @@ func copied(name string) ([]byte, error) {
 func (f *facts) config(o *Options, c *smbconf.Config) {
 	f.platform.Product = f.platform.System
 	if c.Registry {
-		f.problem("%s: more settings are in Samba's registry, which a file does not show; on the host itself, 'ipcguard audit local' reads them", f.source.Name)
+		f.problem("%s: more settings are in Samba's registry, which a file does not show; on the host itself, "+
+			"'ipcguard audit local' reads them", f.source.Name)
 	}
 	f.partial = f.partial || c.Partial
 	if gaps := c.Unread(); len(gaps) > 0 {
@@ -461,7 +465,8 @@ func (j *judging) unanswered() {
 	high, low := j.setting("server max protocol").Effective, j.setting("server min protocol").Effective
 	if j.audit.Access[model.User].Session == model.Denied && catalog.Dialect(high) < catalog.Dialect(low) {
 		j.audit.Problems = append(j.audit.Problems,
-			fmt.Sprintf("server max protocol is %v and server min protocol %v: no dialect is left, and Samba refuses every client", high, low))
+			fmt.Sprintf("server max protocol is %v and server min protocol %v: no dialect is left, and Samba refuses "+
+				"every client", high, low))
 	}
 }
 

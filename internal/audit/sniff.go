@@ -15,7 +15,8 @@ import (
 const sniffed = 4096
 
 // sources lists what can be audited, for the error about anything else.
-const sources = "a registry hive, a .reg file, a group policy, smb.conf, or the output of reg query, secedit, gpresult /x, LGPO, auditpol, " +
+const sources = "a registry hive, a .reg file, a group policy, smb.conf, or the output of reg query, secedit, " +
+	"gpresult /x, LGPO, auditpol, " +
 	"Get-SmbServerConfiguration or Get-SmbShare"
 
 // notAudited refuses a file, with a guess at what it is.

@@ -144,7 +144,8 @@ func TestPrecedence(t *testing.T) {
 	for k, v := range makeGPO(t, "server", set(1, "0")) {
 		files[k] = v
 	}
-	files["last.reg"] = "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Control\\Lsa]\r\n\"RestrictAnonymousSAM\"=dword:00000000\r\n\"RestrictAnonymous\"=-\r\n"
+	files["last.reg"] = "Windows Registry Editor Version " +
+		"5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Control\\Lsa]\r\n\"RestrictAnonymousSAM\"=dword:00000000\r\n\"RestrictAnonymous\"=-\r\n"
 	dir := write(t, files)
 	all, err := Options{Product: "win2022", Role: model.DomainController}.Source(t.Context(), dir)
 	if err != nil || len(all) != 3 {
@@ -190,7 +191,8 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestRegFile(t *testing.T) {
-	text := "Windows Registry Editor Version 5.00\r\n\r\n[HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters]\r\n\"NullSessionPipes\"=hex(7):73,00,61,00,\\\r\n  6d,00,72,00,00,00,00,00\r\n\"NullSessionShares\"=\"public\"\r\n"
+	text := "Windows Registry Editor Version " +
+		"5.00\r\n\r\n[HKLM\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters]\r\n\"NullSessionPipes\"=hex(7):73,00,61,00,\\\r\n  6d,00,72,00,00,00,00,00\r\n\"NullSessionShares\"=\"public\"\r\n"
 	utf16 := "\xff\xfe" + string(registry.EncodeUTF16(text))
 	for name, b := range map[string]string{"utf8.reg": text, "utf16.reg": utf16} {
 		a := source(t, Options{Product: "win2019", Role: model.Member},

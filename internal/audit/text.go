@@ -146,9 +146,11 @@ func policyReport(f *facts, c *catalog.Catalog, text string) error {
 		f.origin[id] = "group policy, by " + f.source.Name
 	}
 	if r.Unshown > 0 {
-		f.problem("%s: %d administrative templates are applied whose values such a report does not show; registry.pol, reg query or the registry itself does", f.source.Name, r.Unshown)
+		f.problem("%s: %d administrative templates are applied whose values such a report does not show; "+
+			"registry.pol, reg query or the registry itself does", f.source.Name, r.Unshown)
 	}
-	f.why("a report of group policy tells what policies set; what they do not set is unknown, and so are product and role: --product and --role tell them")
+	f.why("a report of group policy tells what policies set; what they do not set is unknown, and so are product and " +
+		"role: --product and --role tell them")
 	return nil
 }
 
@@ -172,6 +174,7 @@ func (f *facts) auditSettings(c *catalog.Catalog, p *auditpol.Policy, from strin
 		}
 	}
 	for _, line := range p.Unknown {
-		f.problem("%s: not understood, as words are known in English and German alone (auditpol /backup writes numbers): %.200q", from, line)
+		f.problem("%s: not understood, as words are known in English and German alone (auditpol /backup writes "+
+			"numbers): %.200q", from, line)
 	}
 }

@@ -14,25 +14,33 @@ import (
 // encoding.
 func TestWindowsTexts(t *testing.T) {
 	const (
-		query = "\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Lsa\r\n    restrictanonymous    REG_DWORD    0x1\r\n\r\n" +
+		query = "\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Lsa\r\n    restrictanonymous    " +
+			"REG_DWORD    0x1\r\n\r\n" +
 			"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\ProductOptions\r\n    ProductType    REG_SZ    LanmanNT\r\n\r\n" +
 			"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\r\n    NullSessionPipes    REG_MULTI_SZ    \\0netlogon\\0samr\r\n"
-		list = "\r\nAutoShareServer                 : True\r\nEncryptData                     : False\r\nEnableSMB1Protocol              : False\r\nNullSessionPipes                : ,netlogon,samr,lsarpc\r\n" +
+		list = "\r\nAutoShareServer                 : True\r\nEncryptData                     : " +
+			"False\r\nEnableSMB1Protocol              : False\r\nNullSessionPipes                : ,netlogon,samr,lsarpc\r\n" +
 			"NullSessionShares               : \r\nRequireSecuritySignature        : True\r\nSmbServerNameHardeningLevel     : 0\r\n"
-		json       = `{"EncryptData": false, "NullSessionPipes": "", "RequireSecuritySignature": true, "EnableSMB1Protocol": true}`
-		csv        = "#TYPE Microsoft.Management.Infrastructure.CimInstance\r\n\"EncryptData\",\"NullSessionPipes\",\"RequireSecuritySignature\"\r\n\"False\",\"netlogon\",\"True\"\r\n"
-		shares     = "\r\nName   ScopeName Path       Description\r\n----   --------- ----       -----------\r\nADMIN$ *         C:\\Windows Remote Admin\r\nIPC$   *                    Remote IPC\r\npub    *         C:\\pub\r\n"
-		sharesList = "\r\nEncryptData           : False\r\nFolderEnumerationMode : Unrestricted\r\nName                  : pub\r\nPath                  : C:\\pub\r\nSecurityDescriptor    : O:SYG:SYD:(A;;FA;;;AN)\r\nSpecial               : False\r\n\r\n" +
+		json   = `{"EncryptData": false, "NullSessionPipes": "", "RequireSecuritySignature": true, "EnableSMB1Protocol": true}`
+		csv    = "#TYPE Microsoft.Management.Infrastructure.CimInstance\r\n\"EncryptData\",\"NullSessionPipes\",\"RequireSecuritySignature\"\r\n\"False\",\"netlogon\",\"True\"\r\n"
+		shares = "\r\nName   ScopeName Path       Description\r\n----   --------- ----       " +
+			"-----------\r\nADMIN$ *         C:\\Windows Remote Admin\r\nIPC$   *                    Remote IPC\r\npub    *         C:\\pub\r\n"
+		sharesList = "\r\nEncryptData           : False\r\nFolderEnumerationMode : Unrestricted\r\nName              " +
+			"    : pub\r\nPath                  : C:\\pub\r\nSecurityDescriptor    : O:SYG:SYD:(A;;FA;;;AN)\r\nSpecial               : False\r\n\r\n" +
 			"EncryptData           : False\r\nName                  : IPC$\r\nPath                  : \r\nSecurityDescriptor    : O:SYG:SYD:(A;;GA;;;BA)\r\nSpecial               : True\r\n"
 		sharesJSON = `[{"Name": "pub", "Path": "C:\\pub", "Special": false, "SecurityDescriptor": "O:SYG:SYD:(A;;FA;;;AN)", "EncryptData": false}, {"Name": "IPC$", "Path": "", "Special": true, "SecurityDescriptor": "O:SYG:SYD:(A;;GA;;;BA)"}]`
 		sharesXML  = `<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><TN RefId="0"><T>Microsoft.Management.Infrastructure.CimInstance#ROOT/Microsoft/Windows/SMB/MSFT_SmbShare</T></TN><Props><S N="Name">pub</S><S N="Path">C:\pub</S><B N="Special">false</B><B N="EncryptData">false</B><S N="SecurityDescriptor">O:SYG:SYD:(A;;FA;;;AN)</S></Props></Obj>` +
 			`<Obj RefId="1"><Props><S N="Name">IPC$</S><S N="Path"></S><B N="Special">true</B><S N="SecurityDescriptor">O:SYG:SYD:(A;;GA;;;BA)</S></Props></Obj></Objs>`
-		secedit = "[Unicode]\r\nUnicode=yes\r\n[System Access]\r\nLSAAnonymousNameLookup = 0\r\nEnableGuestAccount = 0\r\n[Registry Values]\r\nMACHINE\\System\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous=4,1\r\n"
-		lgpo    = "; PARSING Computer POLICY\r\n\r\nComputer\r\nSYSTEM\\CurrentControlSet\\Control\\Lsa\r\nRestrictAnonymous\r\nDWORD:1\r\n\r\n; PARSING COMPLETED.\r\n"
-		rsop    = `<?xml version="1.0" encoding="utf-16"?><Rsop xmlns="http://www.microsoft.com/GroupPolicy/Rsop"><ComputerResults><Name>EX\SRV1$</Name><ExtensionData><Extension><q:SecurityOptions xmlns:q="x"><q:KeyName>MACHINE\System\CurrentControlSet\Control\Lsa\RestrictAnonymous</q:KeyName><q:SettingNumber>1</q:SettingNumber></q:SecurityOptions><q:SecurityOptions xmlns:q="x"><q:SystemAccessPolicyName>LSAAnonymousNameLookup</q:SystemAccessPolicyName><q:SettingNumber>0</q:SettingNumber></q:SecurityOptions></Extension></ExtensionData></ComputerResults></Rsop>`
-		pol     = "Systemüberwachungsrichtlinie\r\nKategorie/Unterkategorie                  Einstellung\r\nObjektzugriff\r\n  Dateifreigabe                           Erfolg und Fehler\r\n"
-		french  = "  Partage de fichiers                     Succès et échec\r\n"
-		polCSV  = "Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion Setting\r\nSRV1,System,Detailed File Share,{0CCE9244-69AE-11D9-BED3-505054503030},Failure,\r\n"
+		secedit = "[Unicode]\r\nUnicode=yes\r\n[System Access]\r\nLSAAnonymousNameLookup = 0\r\nEnableGuestAccount = " +
+			"0\r\n[Registry Values]\r\nMACHINE\\System\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous=4,1\r\n"
+		lgpo = "; PARSING Computer " +
+			"POLICY\r\n\r\nComputer\r\nSYSTEM\\CurrentControlSet\\Control\\Lsa\r\nRestrictAnonymous\r\nDWORD:1\r\n\r\n; PARSING COMPLETED.\r\n"
+		rsop = `<?xml version="1.0" encoding="utf-16"?><Rsop xmlns="http://www.microsoft.com/GroupPolicy/Rsop"><ComputerResults><Name>EX\SRV1$</Name><ExtensionData><Extension><q:SecurityOptions xmlns:q="x"><q:KeyName>MACHINE\System\CurrentControlSet\Control\Lsa\RestrictAnonymous</q:KeyName><q:SettingNumber>1</q:SettingNumber></q:SecurityOptions><q:SecurityOptions xmlns:q="x"><q:SystemAccessPolicyName>LSAAnonymousNameLookup</q:SystemAccessPolicyName><q:SettingNumber>0</q:SettingNumber></q:SecurityOptions></Extension></ExtensionData></ComputerResults></Rsop>`
+		pol  = "Systemüberwachungsrichtlinie\r\nKategorie/Unterkategorie                  " +
+			"Einstellung\r\nObjektzugriff\r\n  Dateifreigabe                           Erfolg und Fehler\r\n"
+		french = "  Partage de fichiers                     Succès et échec\r\n"
+		polCSV = "Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion " +
+			"Setting\r\nSRV1,System,Detailed File Share,{0CCE9244-69AE-11D9-BED3-505054503030},Failure,\r\n"
 	)
 	wide := func(s string) string { return "\xff\xfe" + string(registry.EncodeUTF16(s)) }
 	for _, tt := range []struct {

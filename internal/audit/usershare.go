@@ -42,7 +42,8 @@ func (f *facts) hiddenShares(ctx context.Context, o *Options, config string, c *
 		} else if folder := ask("usershare path"); folder != "" {
 			share := (&sambaReader{f, c, o}).share(begins)
 			if template != "" && share.Guest {
-				f.problem("usershare template share is %s, which takes guests: whether its usershares do was not measured", template)
+				f.problem("usershare template share is %s, which takes guests: whether its usershares do was not "+
+					"measured", template)
 				f.complete = false
 			}
 			f.usershares(folder, share)
@@ -88,7 +89,8 @@ func (f *facts) usershares(folder string, begins model.Share) {
 	case os.IsNotExist(err):
 		return
 	case err == nil && (!st.IsDir() || st.Mode()&fs.ModeSticky == 0 || st.Mode().Perm()&0o002 != 0):
-		f.why("%s holds no usershares that count: smbd wants a folder with the sticky bit that not everybody may write to", folder)
+		f.why("%s holds no usershares that count: smbd wants a folder with the sticky bit that not everybody may "+
+			"write to", folder)
 		return
 	}
 	var list []fs.DirEntry

@@ -241,7 +241,8 @@ func unproved(p *verify.Proof) string {
 	case left == 1:
 		out = append(out, "1 thing that the plan leaves (left:) is open to strangers, or not known")
 	case left > 1:
-		out = append(out, fmt.Sprintf("%d things that the plan leaves (left:) are open to strangers, or not known", left))
+		out = append(out, fmt.Sprintf("%d things that the plan leaves (left:) are open to strangers, or not known",
+			left))
 	}
 	return strings.Join(out, "; ")
 }
@@ -277,7 +278,9 @@ func explained(err error) error {
 		return hinted{err, "ipcguard recover finishes it"}
 	case errors.As(err, &damage):
 		return hinted{
-			err, "look at it, then put it out of the way, with nothing restored from it: ipcguard recover --set-aside " + damage.ID,
+			err,
+			"look at it, then put it out of the way, with nothing restored from it: ipcguard recover --set-aside " +
+				damage.ID,
 		}
 	case errors.As(err, &open) && open.Mend != "":
 		return hinted{err, "once you know how that came about: " + open.Mend}

@@ -130,7 +130,8 @@ func (a *app) runGateway(ctx context.Context, f *gatewayFlags) error {
 		return err
 	}
 	run := &gatewayRun{
-		Gateway: gateway.New(gateway.Options{Limits: config.Limits, Log: log, Use: rows.add}), flags: f, log: log, limits: config.Limits,
+		Gateway: gateway.New(gateway.Options{Limits: config.Limits, Log: log, Use: rows.add}), flags: f, log: log,
+		limits:    config.Limits,
 		listeners: map[string]listening{}, failed: make(chan error, 1), handed: sockets, rows: rows,
 	}
 	run.metrics = gatewayMetrics{f.metrics, run.Stats}

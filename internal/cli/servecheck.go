@@ -55,7 +55,8 @@ func (a *app) checkActs(ctx context.Context, f *fleetFlags, home *homeFlags, wit
 	case c.Broken != "":
 		say(a.stdout, "audit log: broken at its end: %s", c.Broken)
 	case len(seen) > 0 && !c.Witness:
-		say(a.stdout, "audit log: the line %s is not in it: it was removed when it was old, or the log was written anew", witness)
+		say(a.stdout, "audit log: the line %s is not in it: it was removed when it was old, or the log was written "+
+			"anew", witness)
 	default:
 		say(a.stdout, "audit log: %d lines, each chained to the one before; the last is %s", c.Lines,
 			hex.EncodeToString(c.Head[:min(16, len(c.Head))]))

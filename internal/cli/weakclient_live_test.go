@@ -24,8 +24,9 @@ func TestNewWeakClientTold(t *testing.T) {
 	p := s.page(t)
 	p.setUp(t, s.token)
 	p.post(t, "/channels", url.Values{
-		"kind": {"webhook"}, "name": {"hook"}, "url": {hook.url}, "key": {hook.key}, "loopback": {"on"}, "enabled": {"on"},
-		"least": {"info"},
+		"kind": {"webhook"}, "name": {"hook"}, "url": {hook.url}, "key": {hook.key}, "loopback": {"on"},
+		"enabled": {"on"},
+		"least":   {"info"},
 	})
 	take := func(kind string, result any) {
 		t.Helper()

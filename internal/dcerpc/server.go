@@ -154,7 +154,10 @@ func (s *Server) bind(p PDU) error {
 			return fmt.Errorf("%w: alter_context before bind", ErrMalformed)
 		}
 	}
-	ack := BindAck{MaxXmit: uint16(s.maxXmit), MaxRecv: uint16(s.maxXmit), AssocGroup: s.group, Secondary: s.e.Secondary}
+	ack := BindAck{
+		MaxXmit: uint16(s.maxXmit), MaxRecv: uint16(s.maxXmit), AssocGroup: s.group,
+		Secondary: s.e.Secondary,
+	}
 	if p.Type == TypeAlterContext {
 		ack.Secondary = ""
 	}

@@ -133,7 +133,8 @@ func (f *Fleet) planOne(ctx context.Context, id int64, wish Wish) (store.Planned
 	out := store.PlannedHost{HostID: id}
 	e, err := f.evidence(ctx, id, wish)
 	if errors.Is(err, ErrNoAudit) {
-		out.State, out.Why = store.RolloutUnaudited, "it was never audited: a plan starts from what the configuration says"
+		out.State, out.Why = store.RolloutUnaudited,
+			"it was never audited: a plan starts from what the configuration says"
 		return out, nil
 	}
 	if err != nil {

@@ -75,7 +75,10 @@ func (f *Fleet) arrive(ctx context.Context) (site store.Site, err error) {
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(enrolled, func(e store.Enrolled) bool { return e.Name == f.o.Name && e.Revoked.IsZero() }) {
+		if slices.ContainsFunc(enrolled, func(e store.Enrolled) bool {
+			return e.Name == f.o.Name &&
+				e.Revoked.IsZero()
+		}) {
 			return fmt.Errorf("fleet: a worker of another machine has the name %s: give this process another", f.o.Name)
 		}
 		if err := f.heartbeat(ctx); err != nil {

@@ -103,11 +103,15 @@ func (t *Table) Add(c *catalog.Catalog, configuration string, of *Server, s *mod
 		r := &s.Identities[i]
 		cells := Cells(c, s, r)
 		at := slices.IndexFunc(t.Rows, func(o Row) bool {
-			return o.Configuration == configuration && o.System == of.System && o.Identity == r.Identity && maps.Equal(o.Cells, cells)
+			return o.Configuration == configuration && o.System == of.System && o.Identity == r.Identity &&
+				maps.Equal(o.Cells, cells)
 		})
 		if at < 0 {
 			at = len(t.Rows)
-			t.Rows = append(t.Rows, Row{Configuration: configuration, System: of.System, Identity: r.Identity, Cells: cells})
+			t.Rows = append(t.Rows, Row{
+				Configuration: configuration, System: of.System, Identity: r.Identity,
+				Cells: cells,
+			})
 		}
 		t.Rows[at].Releases = append(t.Rows[at].Releases, of.Release)
 	}

@@ -317,7 +317,8 @@ func (w *work) warnBlock(m *catalog.Way, p *model.Plan) {
 	case m.KeepsIPC:
 		w.warn("the other default shares go (%s), and IPC$ does not: it stays, with every pipe", names)
 	default:
-		w.warn("disk shares stay (%s); what clients do over pipes stops, such as listing shares and finding DFS targets",
+		w.warn("disk shares stay (%s); what clients do over pipes stops, such as listing shares and finding DFS "+
+			"targets",
 			names)
 	}
 	var stops []string

@@ -20,13 +20,15 @@ func TestTell(t *testing.T) {
 		}}
 	}
 	many := []Replay{
-		use("10.0.0.1", "ann", model.LayerSession, 3, "NTLMv1 ends"), use("10.0.0.1", "ann", model.LayerTree, 1, "NTLMv1 ends"),
+		use("10.0.0.1", "ann", model.LayerSession, 3, "NTLMv1 ends"), use("10.0.0.1", "ann", model.LayerTree, 1,
+			"NTLMv1 ends"),
 		use("10.0.0.1", "ann", model.LayerSession, 2, "NTLMv1 ends"),
 	}
 	for i := range 11 {
 		many = append(many, use(fmt.Sprintf("10.0.1.%d", i+1), "", model.LayerTree, 2, "SMB1 ends"))
 	}
-	all := "10.0.1.1, 10.0.1.2, 10.0.1.3, 10.0.1.4, 10.0.1.5, 10.0.1.6, 10.0.1.7, 10.0.1.8, 10.0.1.9, 10.0.1.10 and 1 more"
+	all := "10.0.1.1, 10.0.1.2, 10.0.1.3, 10.0.1.4, 10.0.1.5, 10.0.1.6, 10.0.1.7, 10.0.1.8, 10.0.1.9, 10.0.1.10 and " +
+		"1 more"
 	for why, want := range map[bool][]string{
 		true: {
 			"10.0.0.1 (ann) logs on as user (5 times, last on 2026-11-02): NTLMv1 ends",

@@ -119,9 +119,11 @@ func (d *Document) fill(s *section) {
 	} else if platform.System != "" {
 		s.Moves = adviceMoves(d.catalog, platform, findings)
 		s.MovesHead = "What to look at first"
-		s.MovesNote = "These settings decide about most of what was found. What the host has configured was not read: ipcguard audit and plan say what is to be changed, and what that stops."
+		s.MovesNote = "These settings decide about most of what was found. What the host has configured was not " +
+			"read: ipcguard audit and plan say what is to be changed, and what that stops."
 		if audit != nil {
-			s.MovesNote = "These settings decide about most of what was found. ipcguard plan says what each change closes, and what that stops."
+			s.MovesNote = "These settings decide about most of what was found. ipcguard plan says what each change " +
+				"closes, and what that stops."
 		}
 	}
 	s.Picture = newPicture(d.catalog, s.ID, s.Name, first.doors, first.ways, s.Moves)

@@ -179,7 +179,8 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if string(want) != body {
-		t.Errorf("%s is not the page any more: look at what changed, then go test ./internal/report -run TestGoldenPages -update\n%s", path, firstDifference(string(want), body))
+		t.Errorf("%s is not the page any more: look at what changed, then go test ./internal/report -run "+
+			"TestGoldenPages -update\n%s", path, firstDifference(string(want), body))
 	}
 }
 

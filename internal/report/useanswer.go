@@ -173,7 +173,8 @@ func useAnswer(uses []model.Use) (out []string) {
 	}
 	if unseen > 0 && len(out) < maxAnswer {
 		out = append(out,
-			fmt.Sprintf("Of %s nobody can say whether it was one: the logon was not seen or could not be read, or all is encrypted.", number(int(unseen), "use")))
+			fmt.Sprintf("Of %s nobody can say whether it was one: the logon was not seen or could not be read, or "+
+				"all is encrypted.", number(int(unseen), "use")))
 	}
 	return out[:min(len(out), maxAnswer)]
 }

@@ -138,7 +138,8 @@ func (q *Queries) Hosts(ctx context.Context, f HostFilter, p Page) ([]Host, int,
 	if !q.pg && strings.TrimPrefix(p.Sort, "-") == "severity" {
 		for i, part := range w.parts {
 			if strings.HasPrefix(part, "h.verdict ") {
-				w.parts[i] = "+" + part // keeps SQLite from sorting all hosts of a verdict: this order's index has it, too
+				// keeps SQLite from sorting all hosts of a verdict: this order's index has it, too
+				w.parts[i] = "+" + part
 			}
 		}
 	}

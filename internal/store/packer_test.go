@@ -41,7 +41,8 @@ func TestPacker(t *testing.T) {
 		}
 		packed, before := p.pack(document), plain.EncodeAll(document, nil)
 		if len(packed) > len(before)/3 {
-			t.Errorf("%d bytes are packed to %d; without a dictionary they are %d", len(document), len(packed), len(before))
+			t.Errorf("%d bytes are packed to %d; without a dictionary they are %d", len(document), len(packed),
+				len(before))
 		}
 		for _, stored := range [][]byte{packed, before} {
 			if got, err := p.unpack(stored); err != nil || !bytes.Equal(got, document) {

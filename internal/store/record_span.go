@@ -54,7 +54,10 @@ func (rec *recorder) recordSpan(
 		open.until = at
 		rec.keepSpan(open)
 	}
-	next := &span{hostKind: key, since: at, last: at, results: 1, snapshot: snapshot, findings: findings, reported: reported}
+	next := &span{
+		hostKind: key, since: at, last: at, results: 1, snapshot: snapshot, findings: findings,
+		reported: reported,
+	}
 	rec.spans[key] = next
 	rec.keepSpan(next)
 	return true, nil

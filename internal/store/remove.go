@@ -48,7 +48,8 @@ func (q *Queries) RemoveResult(ctx context.Context, id int64) (out Removed, err 
 		if !h.Retired.IsZero() || retired > 0 {
 			return ErrHistory
 		}
-		rem := &removal{Queries: q, host: h, reported: values{columns: "host bigint, kind bigint, at bigint, reported bigint"}}
+		rem := &removal{Queries: q, host: h, reported: values{columns: "host bigint, kind bigint, at bigint, " +
+			"reported bigint"}}
 		if err := rem.read(ctx, id); err != nil {
 			return err
 		}

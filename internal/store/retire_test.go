@@ -68,7 +68,10 @@ func TestRetire(t *testing.T) {
 		s.advance(10 * time.Second)
 		underWay := s.scan(s.run(RunScan), targets[0], 1, model.Exposed, "f1", "f2")
 		underWay.At, underWay.DurationMS = s.clock(), 20_000
-		underWay.Events = []Event{{Kind: EventReturned, Severity: model.Low, At: s.clock(), Before: "retired", Text: "x"}}
+		underWay.Events = []Event{{
+			Kind: EventReturned, Severity: model.Low, At: s.clock(), Before: "retired",
+			Text: "x",
+		}}
 		h, err := s.Host(s.ctx, s.record(underWay).ID)
 		s.ok(err)
 		if h.Retired.IsZero() {

@@ -472,7 +472,8 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 		}
 		// Without an open finding now, nothing shows when the changes are made.
 		_, err = q.exec(ctx,
-			`UPDATE rollout_hosts SET state = $3, why = $5 WHERE rollout_id = $1 AND state = $4 AND host_id `+q.in("$2")+
+			`UPDATE rollout_hosts SET state = $3, why = $5 WHERE rollout_id = $1 AND state = $4 AND host_id `+
+				q.in("$2")+
 				` AND NOT `+stillOpen,
 			id, q.ids(asked), RolloutUnwatched, RolloutOpen, whyUnwatched)
 		return err

@@ -195,7 +195,8 @@ func TestRolloutAudited(t *testing.T) {
 		var planned []PlannedHost
 		for n := int64(1); n <= 4; n++ {
 			planned = append(planned, PlannedHost{
-				HostID: n, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"}, Stops: []RolloutStop{{Who: "a"}},
+				HostID: n, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"},
+				Stops: []RolloutStop{{Who: "a"}},
 			})
 		}
 		s.advance(1000)

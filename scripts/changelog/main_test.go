@@ -39,7 +39,8 @@ func TestParse(t *testing.T) {
 
 const (
 	before = "# Changelog\n\nIntro.\n\n## Unreleased\n\n- Old news.\n\n## 0.1.0 (2026-01-01)\n\n- First.\n"
-	after  = "# Changelog\n\nIntro.\n\n## 0.2.0 (2026-11-29)\n\n- Old news.\n\n### Changed\n\n- B.\n\n### Fixed\n\n- A.\n- C.\n\n" +
+	after  = "# Changelog\n\nIntro.\n\n## 0.2.0 (2026-11-29)\n\n- Old news.\n\n### Changed\n\n- B.\n\n### Fixed\n\n- " +
+		"A.\n- C.\n\n" +
 		"## 0.1.0 (2026-01-01)\n\n- First.\n"
 )
 

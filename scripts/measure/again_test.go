@@ -38,7 +38,8 @@ func TestMeasuredAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What it starts and mounts ends with it.
-	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", filepath.Join("..", "measure.sh"), dir, suite)
+	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--pid", "--fork", "--kill-child", "bash",
+		filepath.Join("..", "measure.sh"), dir, suite)
 	cmd.Env = append(os.Environ(), "IPCGUARD="+binary, "ONLY=^("+strings.Join(names, "|")+")$")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		const unavailable = 69 // see sysexits.h

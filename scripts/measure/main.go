@@ -199,7 +199,8 @@ func order(t *measured.Table) {
 // page returns the table for people: a line for each configuration and identity, and more if releases differ.
 func page(t *measured.Table) []byte {
 	var b bytes.Buffer
-	b.WriteString("# What real servers gave to strangers\n\nMade by `make measure`; do not edit. `measured.json` has every cell. " +
+	b.WriteString("# What real servers gave to strangers\n\nMade by `make measure`; do not edit. `measured.json` has " +
+		"every cell. " +
 		"The releases that agree on all of them share a line. A stranger who was *given* nothing may still have opened pipes.\n\n| server | version | measured |\n|---|---|---|\n")
 	for _, s := range t.Servers {
 		fmt.Fprintf(&b, "| %s %s | %s | %s |\n", s.System, s.Release, s.Version, s.Date)
@@ -214,7 +215,8 @@ func page(t *measured.Table) []byte {
 			}
 		}
 	}
-	b.WriteString("\n## Parameters of smb.conf that differ between the releases\n\nDefaults as testparm prints them; - is a parameter that the release does not know.\n\n| parameter |")
+	b.WriteString("\n## Parameters of smb.conf that differ between the releases\n\nDefaults as testparm prints them; " +
+		"- is a parameter that the release does not know.\n\n| parameter |")
 	var releases []string
 	for _, s := range t.Servers {
 		if s.System == "samba" {

@@ -14,7 +14,8 @@ import (
 // TestVerifyBadNetworks: an open server passes nothing because the network lost its answers. Each answer that is lost
 // makes the check that waits for it inconclusive, by itself; a check whose answer arrived keeps its result.
 func TestVerifyBadNetworks(t *testing.T) {
-	plan := closing("anonymous-lists-accounts", "anonymous-lists-groups", "anonymous-lists-shares", "anonymous-reads-password-policy",
+	plan := closing("anonymous-lists-accounts", "anonymous-lists-groups", "anonymous-lists-shares",
+		"anonymous-reads-password-policy",
 		"anonymous-pipe:samr", "anonymous-pipe:lsarpc", "anonymous-pipe:srvsvc", "ipc")
 	open := practice(t, "samba")
 	run := func(t *testing.T, v *Verification) *Proof {
@@ -32,7 +33,10 @@ func TestVerifyBadNetworks(t *testing.T) {
 			t.Fatalf("without a bad network %s is %s: %s", c.Check, c.Result, c.Detail)
 		}
 	}
-	brief := smb.Timeouts{Connect: time.Second, Negotiate: time.Second, Session: time.Second, Tree: time.Second, Open: time.Second, Call: time.Second}
+	brief := smb.Timeouts{
+		Connect: time.Second, Negotiate: time.Second, Session: time.Second, Tree: time.Second,
+		Open: time.Second, Call: time.Second,
+	}
 	for _, x := range []struct {
 		name   string
 		net    *peer.Badnet
@@ -53,7 +57,8 @@ func TestVerifyBadNetworks(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
-			x.v.Target = targets.Target{Name: "practice", Addr: netip.MustParseAddrPort(x.net.Start(t, "127.53.3.7", open.Addr.String()))}
+			x.v.Target = targets.Target{Name: "practice", Addr: netip.MustParseAddrPort(x.net.Start(t, "127.53.3.7",
+				open.Addr.String()))}
 			p := run(t, &x.v)
 			count := map[Result]int{}
 			for _, c := range p.Checks {
@@ -68,7 +73,8 @@ func TestVerifyBadNetworks(t *testing.T) {
 			if p.Result != Failed && p.Result != Inconclusive || p.Passed {
 				t.Errorf("together %s", p.Result)
 			}
-			if x.failed && count[Inconclusive] > 0 || x.all && count[Failed] > 0 || x.some && (count[Inconclusive] == 0 || count[Failed] == 0) {
+			if x.failed && count[Inconclusive] > 0 || x.all && count[Failed] > 0 || x.some &&
+				(count[Inconclusive] == 0 || count[Failed] == 0) {
 				t.Errorf("%v", count)
 			}
 		})

@@ -77,8 +77,10 @@ func (a *Acts) RemoveResult(ctx context.Context, who access.Who, host, result in
 		}
 		out, err := a.fleet.RemoveResult(ctx, tx, result)
 		if errors.Is(err, store.ErrHistory) {
-			return line{}, &Refusal{Kind: Conflict, Text: "it cannot be taken back: the host was retired or joined with another since, or older results were cleared away; " +
-				"scan the host again, or remove it"}
+			return line{},
+				&Refusal{Kind: Conflict, Text: "it cannot be taken back: the host was retired or joined with another " +
+					"since, or older results were cleared away; " +
+					"scan the host again, or remove it"}
 		}
 		detail := fmt.Sprintf("%s of %s: %s", r.Kind, r.At.UTC().Format(time.DateOnly), orNone(string(r.Verdict)))
 		if out.Gone {
@@ -204,7 +206,8 @@ func (a *Acts) Plan(ctx context.Context, who access.Who, host int64, in NewPlan)
 		if err != nil {
 			return line{}, err
 		}
-		said := entry("plan.make", h.Name, in.Strategy+", "+model.Count(len(p.Changes), "change", "changes")).at(h.SiteID)
+		said := entry("plan.make", h.Name, in.Strategy+", "+model.Count(len(p.Changes), "change",
+			"changes")).at(h.SiteID)
 		return said, tx.SaveDocument(ctx, host, fleet.DocumentPlan, a.now(), b)
 	})
 	return p, err

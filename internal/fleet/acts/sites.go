@@ -75,6 +75,7 @@ func (a *Acts) DeleteSite(ctx context.Context, who access.Who, id int64) error {
 		if err != nil {
 			return line{}, err
 		}
-		return entry("site.delete", s.Name, ""), inUse(tx.DeleteSite(ctx, id), "the site has targets or hosts and stays")
+		return entry("site.delete", s.Name, ""), inUse(tx.DeleteSite(ctx, id),
+			"the site has targets or hosts and stays")
 	})
 }

@@ -247,7 +247,8 @@ func (a *archive) group(g *Group, plays *[2]strings.Builder) error {
 			for i, file := range []string{"apply.yml", "undo.yml"} {
 				fmt.Fprintf(&plays[i],
 					"\n- name: %s\n  hosts: %s\n  gather_facts: false\n  become: %t\n  tasks:\n    - name: %s\n      ansible.builtin.include_tasks: %s\n",
-					export.YAMLText(a.r.platform(g)), g.Name, g.System != "windows", export.YAMLText(strings.TrimSuffix(file, ".yml")),
+					export.YAMLText(a.r.platform(g)), g.Name, g.System != "windows",
+					export.YAMLText(strings.TrimSuffix(file, ".yml")),
 					"../"+folder+"ansible/"+file)
 			}
 		}
@@ -260,8 +261,9 @@ func (a *archive) readme() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Rollout %q, planned by ipcguard for %s on %s.\n\n",
 		shown(o.Name), shown(o.By), o.Created.UTC().Format("2006-01-02 15:04 UTC"))
-	fmt.Fprintf(&b, "%s: %d to change, %d closed, %d never audited, %d without changes.\n\n", model.Count(o.Hosts, "host",
-		"hosts"),
+	fmt.Fprintf(&b, "%s: %d to change, %d closed, %d never audited, %d without changes.\n\n",
+		model.Count(o.Hosts, "host",
+			"hosts"),
 		o.States[store.RolloutOpen]+o.States[store.RolloutUnwatched], o.States[store.RolloutClosed],
 		o.States[store.RolloutUnaudited],
 		o.States[store.RolloutNothing]+o.States[store.RolloutQuestion]+o.States[store.RolloutRefused]+

@@ -45,7 +45,8 @@ func (r *Rollout) tickets() (out []ticket, more int) {
 				owner: owner, hosts: of[owner], does: strings.Join(g.does(), "\n"),
 				undo: "the files of " + g.Name +
 					" in the archive have an undo, which brings back the values from before",
-				proof: "the next scan and audit of each host shows none of these findings any more; the rollout then counts it as closed",
+				proof: "the next scan and audit of each host shows none of these findings any more; the rollout then " +
+					"counts it as closed",
 			}
 			var settings []string
 			for _, c := range g.Changes {
@@ -156,7 +157,8 @@ func (r *Rollout) writeTickets(w io.Writer, shape string, all []ticket) error {
 			if priority == "" {
 				priority = "4"
 			}
-			err = out.row(t.key, t.title, t.text(r), "normal", priority, "Closes: "+strings.Join(t.closes, "; "), t.does,
+			err = out.row(t.key, t.title, t.text(r), "normal", priority, "Closes: "+strings.Join(t.closes, "; "),
+				t.does,
 				t.undo, t.proof)
 		}
 		if err != nil {

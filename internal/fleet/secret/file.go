@@ -65,7 +65,9 @@ func Load(path string) (Key, error) {
 	}
 	// Windows has no such bits: there the access list of the state directory protects the file.
 	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return Key{}, fmt.Errorf("secret: other accounts can reach %s (mode %04o): its key must count as known; chmod 600 it when it cannot have been read", path, mode)
+		return Key{},
+			fmt.Errorf("secret: other accounts can reach %s (mode %04o): its key must count as known; chmod 600 it "+
+				"when it cannot have been read", path, mode)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {

@@ -41,7 +41,9 @@ func Read(text string) (line, zone string, err error) {
 	}
 	line, ok := lineOf(strings.Fields(strings.ToLower(strings.ReplaceAll(sentence, ",", " "))))
 	if !ok {
-		return "", "", fmt.Errorf("when: %q is no schedule such as every day at 02:00, every weekday at 07:30, every Monday and Thursday at 02:00, every month on day 1 at 02:00 or every 6 hours", short(text))
+		return "", "",
+			fmt.Errorf("when: %q is no schedule such as every day at 02:00, every weekday at 07:30, every Monday and "+
+				"Thursday at 02:00, every month on day 1 at 02:00 or every 6 hours", short(text))
 	}
 	return line, zone, check(line)
 }

@@ -116,7 +116,8 @@ func TestProblems(t *testing.T) {
 func TestRegistry(t *testing.T) {
 	stored := []byte("[global]\n\trestrict anonymous = 1\n\tmap to guest = Bad User\n[share]\n\tpath = /x\n")
 	include := mustLoad(t,
-		files{"smb.conf": "[global]\nrestrict anonymous = 2\ninclude = registry\nmap to guest = Never\nworkgroup = A\n"}, Options{Registry: stored})
+		files{"smb.conf": "[global]\nrestrict anonymous = 2\ninclude = registry\nmap to guest = Never\nworkgroup = " +
+			"A\n"}, Options{Registry: stored})
 	backend := mustLoad(t,
 		files{"smb.conf": "[global]\nrestrict anonymous = 2\nserver role = member server\nconfig backend = " +
 			"registry\n[old]\npath = /y\n"}, Options{Registry: stored})

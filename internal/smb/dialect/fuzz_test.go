@@ -36,7 +36,8 @@ func FuzzLogon(f *testing.F) {
 	f.Add(uint8(1), answer, []byte(nil))
 	f.Add(uint8(0), hello(), []byte(nil))
 	f.Add(uint8(200), answer, answer)
-	f.Add(uint8(1), answer, (&spnego.Resp{State: spnego.StateAcceptCompleted, MechListMIC: make([]byte, 16)}).Append(nil))
+	f.Add(uint8(1), answer,
+		(&spnego.Resp{State: spnego.StateAcceptCompleted, MechListMIC: make([]byte, 16)}).Append(nil))
 	f.Fuzz(func(t *testing.T, legs uint8, token, last []byte) {
 		l := NewLogon(ntlm.NewUser("anna", "LAB", "secret", ntlm.Options{}))
 		sent := 0

@@ -129,8 +129,9 @@ func (c *Conn) readSMB(first bool) ([]byte, *Error) {
 		return nil, readError(payload, err)
 	case typ == nbss.NegativeResponse && first:
 		return nil, &Error{
-			Reason: "the server refuses this address before anything is said, as Samba does where hosts allow or hosts deny keeps it out",
-			Err:    nbss.ParseCallResponse(typ, payload),
+			Reason: "the server refuses this address before anything is said, as Samba does where hosts allow or " +
+				"hosts deny keeps it out",
+			Err: nbss.ParseCallResponse(typ, payload),
 		}
 	case typ != nbss.SessionMessage:
 		return nil, Broken("a NetBIOS frame of type 0x%02X in the middle of a session", typ)
