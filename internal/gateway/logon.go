@@ -65,7 +65,7 @@ func (l *logon) request(blob []byte) {
 		l.ntlm(m)
 	case err == nil && ntlmIn(inner):
 		l.ntlm(inner)
-	case t.Kerberos():
+	case t.Kerberos(), err == nil && oid.Equal(spnego.OIDIAKERB):
 		l.kerberos, l.auth, l.mechanism = true, nil, ""
 	case err == nil:
 		l.kerberos, l.auth, l.mechanism = false, nil, "mechanism "+oid.String()

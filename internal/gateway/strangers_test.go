@@ -407,6 +407,7 @@ func TestOtherMessages(t *testing.T) {
 		},
 		"without a message": {(&spnego.Resp{State: spnego.StateAbsent, MechListMIC: null}).Append(nil), model.Unknown},
 		"in a ticket":       {kerberos, model.Unknown},
+		"not there, but Kerberos through the server": {spnego.Frame(spnego.OIDIAKERB, []byte{5, 1, 0x30, 0}), model.User},
 	} {
 		l := new(logon)
 		if l.request(c.blob); l.claimed().who != c.who || (l.damaged == "") != (c.who == model.User) {

@@ -11,6 +11,7 @@ var (
 	OIDNegoEx             = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 2, 30}
 	OIDKerberos           = asn1.ObjectIdentifier{1, 2, 840, 113554, 1, 2, 2}
 	OIDKerberosMS         = asn1.ObjectIdentifier{1, 2, 840, 48018, 1, 2, 2} // Windows 2000 truncated an arc to 16 bits
+	OIDIAKERB             = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 2, 5}       // Kerberos through the server
 	OIDKerberosUser2U     = asn1.ObjectIdentifier{1, 2, 840, 113554, 1, 2, 2, 3}
 	ntlmsspMagic          = "NTLMSSP\x00"
 	notDefinedHint        = "not_defined_in_RFC4178@please_ignore"

@@ -3,7 +3,6 @@ package conversation
 import (
 	"bytes"
 	"cmp"
-	"encoding/asn1"
 	"strings"
 
 	"ipcguard/internal/model"
@@ -61,11 +60,8 @@ type plain struct {
 	agent     string
 }
 
-// The mechanisms with known names besides NTLM and Kerberos.
-var (
-	oidIAKERB  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 2, 5} // draft-ietf-kitten-iakerb: Kerberos through the server
-	negoExName = []byte("NEGOEXTS")                         // [MS-NEGOEX] 2.2.6.2
-)
+// negoExName begins a token of NegoEx. See [MS-NEGOEX] 2.2.6.2.
+var negoExName = []byte("NEGOEXTS")
 
 // token parses a token of the client, wrapped or raw.
 func (l *logon) token(blob []byte) {
@@ -84,11 +80,11 @@ func (l *logon) token(blob []byte) {
 	}
 	m := t.MechToken()
 	oid, inner, err := spnego.Unframe(m)
-	if err == nil && oid.Equal(oidIAKERB) && bytes.HasPrefix(inner, tokenProxy) {
+	if err == nil && oid.Equal(spnego.OIDIAKERB) && bytes.HasPrefix(inner, tokenProxy) {
 		l.asked = cmp.Or(requested(unproxied(inner)), l.asked)
 	}
 	switch {
-	case t.Kerberos(), err == nil && oid.Equal(oidIAKERB):
+	case t.Kerberos(), err == nil && oid.Equal(spnego.OIDIAKERB):
 		l.kerberos, l.auth, l.mechanism = true, nil, ""
 	case bytes.HasPrefix(m, negoExName):
 		l.mechanism, l.auth = "NegoEx", nil

@@ -41,7 +41,7 @@ func TestClaims(t *testing.T) {
 		"an unknown one":    {[][]byte{wrapped(unknown, spnego.Frame(unknown, []byte("x")))}, model.Unknown, "the logon could not be read: mechanism 1.3.6.1.4.1.99999.1", model.PackageUnknown, false},
 		"NegoEx":            {[][]byte{wrapped(spnego.OIDNegoEx, []byte("NEGOEXTS\x00\x00\x00\x00"))}, model.Unknown, "the logon could not be read: NegoEx", model.PackageUnknown, false},
 		"NegoEx, then NTLM": {[][]byte{wrapped(spnego.OIDNegoEx, []byte("NEGOEXTS")), authenticate(t, &ntlm.Authenticate{})}, model.Anonymous, "NTLM logon without name and response", model.PackageAnonymous, false},
-		"IAKERB":            {[][]byte{wrapped(oidIAKERB, spnego.Frame(oidIAKERB, []byte{5, 1, 0x30, 0}))}, model.User, "Kerberos logon; the name is inside the ticket", model.PackageKerberos, false},
+		"IAKERB":            {[][]byte{wrapped(spnego.OIDIAKERB, spnego.Frame(spnego.OIDIAKERB, []byte{5, 1, 0x30, 0}))}, model.User, "Kerberos logon; the name is inside the ticket", model.PackageKerberos, false},
 		"Kerberos":          {[][]byte{wrapped(spnego.OIDKerberos, spnego.Frame(spnego.OIDKerberos, []byte{1, 0}))}, model.User, "Kerberos logon; the name is inside the ticket", model.PackageKerberos, false},
 		"damaged":           {[][]byte{{0x60, 0x82}}, model.Unknown, "the logon could not be decoded", model.PackageUnknown, false},
 		"LM":                {[][]byte{authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24)})}, model.User, "NTLM logon by name", model.PackageLM, false},

@@ -120,7 +120,7 @@ func (f *Follower) proxied(blob []byte) {
 		return
 	}
 	oid, inner, err := spnego.Unframe(t.MechToken())
-	if err != nil || !oid.Equal(oidIAKERB) || !bytes.HasPrefix(inner, tokenProxy) {
+	if err != nil || !oid.Equal(spnego.OIDIAKERB) || !bytes.HasPrefix(inner, tokenProxy) {
 		return
 	}
 	if t, ok := reply(unproxied(inner)); ok {
