@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
 )
 
 // TestCallRequests: only a session request may begin a connection of port 139, and only once.
@@ -24,6 +25,26 @@ func TestCallRequests(t *testing.T) {
 		}
 		if c.pass && e.asks(c.first) != nil {
 			t.Errorf("%s reaches the server again", c.name)
+		}
+	}
+}
+
+// TestLengths refuses a frame before a user has logged on whose length has more than 16 bits: servers that read 16 find
+// another frame inside.
+func TestLengths(t *testing.T) {
+	for _, n := range []int{1<<16 - 1, 1 << 16} {
+		e := between(t, New(Options{Log: testLog(t)}), Route{To: "server:445"})
+		w := &wire{t: t}
+		m := w.message(smb2.Negotiate, &smb2.NegotiateRequest{Dialects: []uint16{smb2.Dialect210}})
+		m = append(m, make([]byte, n-len(m))...)
+		got := make(chan bool, 1)
+		go func() {
+			_, _, err := nbss.ReadFrame(e.server, nil, nbss.MaxLen)
+			got <- err == nil
+		}()
+		_, _ = e.client.Write(append(nbss.AppendHeader(nil, nbss.SessionMessage, n), m...)) // it ends if it is refused
+		if passes := <-got; passes != (n < 1<<16) {
+			t.Errorf("%d bytes: %v", n, passes)
 		}
 	}
 }

@@ -13,6 +13,11 @@ const (
 	// headers. See [MS-SMB2] 3.3.5.4, <250>.
 	maxFrame = 8<<20 + 64<<10
 
+	// maxFrameNobody is the longest frame before a user has logged on, in bytes: a longer one is shorter to servers that
+	// read 16 bits of the length, and what follows is another frame. By default, tokens of Windows have at most 48,000
+	// bytes.
+	maxFrameNobody = 1<<16 - 1
+
 	// relatedSession is the SessionId of a related message: the session of the previous one.
 	relatedSession = 1<<64 - 1
 
@@ -29,7 +34,7 @@ func (c *conn) request() error {
 	if n == 0 || c.up.unread()[0] != nbss.SessionMessage { // a keep-alive or a session request
 		return c.up.passRest()
 	}
-	limit := roomLen - nbss.HeaderLen
+	limit := maxFrameNobody
 	if c.table.known() {
 		limit = maxFrame
 	}
