@@ -319,7 +319,7 @@ func exposures(c *catalog.Catalog, s *model.Scan) int {
 // exposure reports whether a finding of a scan is about data that a stranger was given.
 func exposure(c *catalog.Catalog, f model.Finding) bool {
 	k := c.Finding(f.ID)
-	return k != nil && k.Discloses.IsExposure() && f.Identity != model.User
+	return k != nil && k.Discloses.IsExposure() && f.Identity.IsStranger()
 }
 
 // restarts records which restarts have happened, and which have not.
