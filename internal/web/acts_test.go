@@ -288,7 +288,7 @@ func TestActsOnWork(t *testing.T) {
 
 	p.says("/events?kind=became-exposed&least=high&site=plant", "became exposed")
 	p.says("/events?least=critical", "No change is like this")
-	p.says("/compare?from="+day(time.Now().AddDate(0, 0, -14))+"&to="+day(time.Now()), "What is not the same", "closed")
+	p.says("/compare?from="+day(time.Now().AddDate(0, 0, -14))+"&to="+day(time.Now()), "Differences", "closed")
 	for file, want := range map[string]string{
 		"hosts.csv?verdict=exposed": "id,site_id,site,address,name", "hosts.json": `"verdict":"exposed"`,
 		"hosts.sarif": "sarif", "hosts.ocsf?site=plant": "Compliance Finding",

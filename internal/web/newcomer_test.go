@@ -64,7 +64,7 @@ func TestNewcomer(t *testing.T) {
 	w.fill("Name", "ada")
 	w.fill("Password", "tangerine 42")
 	w.fill("The password again", "tangerine 42")
-	w.click("Make the account")
+	w.click("Create the account")
 	w.says("No host was scanned yet")
 
 	w.click("Name targets")
