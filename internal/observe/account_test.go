@@ -16,7 +16,7 @@ import (
 	"ipcguard/internal/observe/observetest"
 )
 
-// frame is a packet of a capture, to be tampered with.
+// frame is a packet of a capture that the test modifies.
 type frame struct {
 	link   layers.LinkType
 	data   []byte
@@ -47,7 +47,7 @@ func frames(t testing.TB, name string) []frame {
 	}
 }
 
-// tamper drops, swaps, repeats, cuts and forges packets, about one in every.
+// tamper drops, swaps, repeats, cuts and forges one in every packets.
 func tamper(r *rand.Rand, all []frame, every int) []frame {
 	out := make([]frame, 0, len(all)+16)
 	for i, f := range all {
@@ -100,7 +100,7 @@ func observeFrames(all []frame) *Traffic {
 	return tr
 }
 
-// TestAccount tampers with captures: whatever happens, every packet and every byte is accounted for, once.
+// TestAccount tampers with captures: whatever happens, every packet and every byte is counted exactly once.
 func TestAccount(t *testing.T) {
 	made, _ := observetest.Traffic(t, 1<<20)
 	names := append([]string{made}, captureFiles(t)...)
@@ -141,7 +141,7 @@ func TestAccount(t *testing.T) {
 	}
 }
 
-// resetAfter forges a RST with the very number that is expected behind a segment with data, from its sender; nil where the
+// resetAfter forges a RST with exactly the expected number after a segment with data, from its sender; nil if the
 // segment has none.
 func resetAfter(f frame) *frame {
 	b := f.data
@@ -164,8 +164,8 @@ func resetAfter(f frame) *frame {
 	return &frame{f.link, r, len(r), f.at}
 }
 
-// TestForgedResets reads captures in which resets with the very number that is expected were forged, after which both sides go
-// on: rows, and what could be read, are those of the capture itself.
+// TestForgedResets reads captures with forged resets of exactly the expected number, after which both sides continue:
+// the rows and counts are those of the original capture.
 func TestForgedResets(t *testing.T) {
 	made, _ := observetest.Traffic(t, 1<<20)
 	for _, name := range append([]string{made}, captureFiles(t)...) {
@@ -176,7 +176,7 @@ func TestForgedResets(t *testing.T) {
 			}
 			control := observeFrames(all)
 			if control.backwards > 0 || control.cov.Bytes.Lost > 0 {
-				return // its numbers are not what is expected
+				return // its numbers are not the expected ones
 			}
 			random := rand.New(rand.NewPCG(uint64(len(all)), 15))
 			forged := 0

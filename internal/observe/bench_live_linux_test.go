@@ -12,8 +12,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// BenchmarkLive watches two smbclients that copy files over loopback as fast as they can. drops says how many packets the
-// kernel had no room for, cpu-share how much of one core the test process used.
+// BenchmarkLive watches two smbclients that copy files over loopback as fast as they can. drops is the number of
+// packets that the kernel had no room for, cpu-share the share of one core that the test process used.
 func BenchmarkLive(b *testing.B) {
 	peer.Need(b, "namespaces", "smbd", "smbclient")
 	s := peer.StartSamba(b, peer.Config{Address: "127.51.0.4", Network: true})

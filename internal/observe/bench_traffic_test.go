@@ -18,8 +18,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// benchSize is the size of the capture that is made, in megabytes: IPCGUARD_BENCH_MB, 64 unless set. The figures are
-// of 800.
+// benchSize returns the size of the capture that is made, in megabytes: IPCGUARD_BENCH_MB, 64 unless set. The issue's
+// figures are of 800.
 func benchSize(b *testing.B) int {
 	if s := os.Getenv("IPCGUARD_BENCH_MB"); s != "" {
 		n, err := strconv.Atoi(s)
@@ -47,7 +47,7 @@ func readAll(b *testing.B, path string, calls int64) time.Duration {
 	return took
 }
 
-// gopacketAlone reads the packets of a capture; decode has it look into their layers too.
+// gopacketAlone reads the packets of a capture; decode also decodes their layers.
 func gopacketAlone(b *testing.B, path string, decode bool) time.Duration {
 	f, err := os.Open(path)
 	if err != nil {
@@ -89,8 +89,8 @@ func tsharkAlone(b *testing.B, path string) time.Duration {
 	return time.Since(start)
 }
 
-// BenchmarkObserve reads a capture of file copies and pipe traffic. x-tshark and x-gopacket say how many times as fast as
-// the others it is, in the same run.
+// BenchmarkObserve reads a capture of file copies and pipe traffic. x-tshark and x-gopacket are how many times as fast
+// as these it is, in the same run.
 func BenchmarkObserve(b *testing.B) {
 	path, calls := observetest.Traffic(b, benchSize(b))
 	info, err := os.Stat(path)
@@ -114,7 +114,7 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
-// BenchmarkObserveRPC reads 10,000 small RPC packets. x-tshark is with the start of both taken off.
+// BenchmarkObserveRPC reads 10,000 small RPC packets. x-tshark excludes the start of both programs.
 func BenchmarkObserveRPC(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "rpc.pcap")
 	empty := filepath.Join(b.TempDir(), "empty.pcap")
@@ -137,7 +137,8 @@ func BenchmarkObserveRPC(b *testing.B) {
 	b.ReportMetric(float64(tsharkAlone(b, path)-tsharkAlone(b, empty))/float64(took), "x-tshark")
 }
 
-// BenchmarkObserveSmall reads a capture of small packets: one connection that makes call after call. ns/packet is what one takes.
+// BenchmarkObserveSmall reads a capture of small packets: one connection with call after call. ns/packet is the time
+// for one.
 func BenchmarkObserveSmall(b *testing.B) {
 	const calls = 30000
 	path := filepath.Join(b.TempDir(), "small.pcap")
@@ -150,7 +151,7 @@ func BenchmarkObserveSmall(b *testing.B) {
 	benchmarkMade(b, path, m.Packets, calls)
 }
 
-// BenchmarkObserveShort reads a capture of many short flows: connect, log on, one call, and the end.
+// BenchmarkObserveShort reads a capture of many short flows: connect, log on, one call, disconnect.
 func BenchmarkObserveShort(b *testing.B) {
 	const flows = 4000
 	path := filepath.Join(b.TempDir(), "short.pcap")

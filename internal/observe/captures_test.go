@@ -41,7 +41,7 @@ type stream struct {
 	Faults    []json.RawMessage
 }
 
-// sharedCaptures is the folder of captures beside the project.
+// sharedCaptures returns the folder of captures beside the project.
 func sharedCaptures(t testing.TB) string {
 	dir := filepath.Join(filepath.Dir(peer.Shared(t, "evtx")), "captures")
 	if _, err := os.Stat(dir); err != nil {
@@ -74,7 +74,7 @@ func readCapture(t testing.TB, name string, o TrafficOptions) ([]model.Use, *Cov
 	return agg.Rows(), cov
 }
 
-// counts is a multiset of facts, as tshark and as we tell them.
+// counts is a multiset of facts.
 type counts map[string]int64
 
 func word(hex *string) string {
@@ -95,7 +95,7 @@ func anyWord(hex *string) string {
 	return word(hex)
 }
 
-// of is how often a fact is told; * stands for any status.
+// of returns how often a fact is told; * stands for any status.
 func (c counts) of(k string) (n int64) {
 	prefix, ok := strings.CutSuffix(k, "*")
 	if !ok {
@@ -109,12 +109,12 @@ func (c counts) of(k string) (n int64) {
 	return n
 }
 
-// any is the fact with any status.
+// any returns the fact with any status.
 func anyStatus(k string) string { return k[:strings.LastIndexByte(k, ' ')+1] + "*" }
 
 func isIPCPath(s *string) bool { return s != nil && strings.HasSuffix(strings.ToUpper(*s), `\IPC$`) }
 
-// expected reads what tshark told of a capture.
+// expected reads tshark's facts of a capture.
 func expected(t *testing.T, name string) (c, maybe counts) {
 	t.Helper()
 	parent, file := filepath.Base(filepath.Dir(name)), filepath.Base(name)
@@ -134,7 +134,7 @@ func expected(t *testing.T, name string) (c, maybe counts) {
 	c, maybe = counts{}, counts{}
 	for _, s := range streams {
 		word := word
-		if len(s.Dialects) == 0 { // of SMB1 tshark's statuses are not there: any will do
+		if len(s.Dialects) == 0 { // tshark shows no statuses of SMB1: any will do
 			word = anyWord
 		}
 		if s.Port != 445 && s.Port != 139 {
@@ -181,10 +181,10 @@ func expected(t *testing.T, name string) (c, maybe counts) {
 	return c, maybe
 }
 
-// echoed are calls that tshark counts several times: this server's IOCTL answers repeat the request.
+// echoed are calls that tshark counts several times, because this server's IOCTL answers repeat the request.
 var echoed = map[string]counts{"smb__smb2.pcap": {"call 16": 2}}
 
-// TestAgainstTshark holds sessions, trees, opens, binds, calls and faults against what tshark read.
+// TestAgainstTshark compares sessions, trees, opens, binds, calls and faults with tshark's.
 func TestAgainstTshark(t *testing.T) {
 	facts := int64(0)
 	for _, name := range captureFiles(t) {

@@ -22,7 +22,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// caseFile is a file of ../shared/cases/observe.
+// caseFile returns a file of ../shared/cases/observe.
 func caseFile(t testing.TB, name string) string {
 	t.Helper()
 	return filepath.Join(peer.Shared(t, "cases"), "observe", name)
@@ -35,8 +35,7 @@ func readCase(t testing.TB, name string) ([]string, *Coverage) {
 	return observetest.Short(rows), cov
 }
 
-// TestSameAsControl reads captures that were tampered with: the rows and what could be read are those of the capture that was
-// not.
+// TestSameAsControl reads captures that were tampered with: the rows and counts are those of the original.
 func TestSameAsControl(t *testing.T) {
 	for _, c := range []struct {
 		name, control string
@@ -78,7 +77,7 @@ func TestSameAsControl(t *testing.T) {
 	}
 }
 
-// TestOnAfterTheEnd reads a session on a 4-tuple that had said its last byte in both directions.
+// TestOnAfterTheEnd reads a session on a 4-tuple whose earlier connection had ended in both directions.
 func TestOnAfterTheEnd(t *testing.T) {
 	rows, cov := readCapture(t, caseFile(t, "02-data-after-close-dropped/stream19.pcap"), TrafficOptions{})
 	var got []string
@@ -100,7 +99,7 @@ func TestOnAfterTheEnd(t *testing.T) {
 	}
 }
 
-// lines are the rows of a capture, by layer, pipe, call, outcome, status and count.
+// lines returns the rows of a capture, by layer, pipe, call, outcome, status and count.
 func lines(rows []model.Use, keep func(*model.Use) bool) (out []string) {
 	for i := range rows {
 		if u := &rows[i]; keep(u) {
@@ -111,7 +110,7 @@ func lines(rows []model.Use, keep func(*model.Use) bool) (out []string) {
 	return out
 }
 
-// TestSameMID reads a connection where several requests of one process and one MID are under way.
+// TestSameMID reads a connection with several open requests of one process and one MID.
 func TestSameMID(t *testing.T) {
 	rows, _ := readCapture(t, caseFile(t, "03-smb1-same-mid/eternalchampion-cut.pcap"), TrafficOptions{})
 	want := []string{
@@ -123,7 +122,7 @@ func TestSameMID(t *testing.T) {
 	}
 }
 
-// TestIAKERB reads a logon with Kerberos by way of the server, whose name is in the exchange inside of it.
+// TestIAKERB reads a Kerberos logon through the server, whose name is in the exchange inside it.
 func TestIAKERB(t *testing.T) {
 	rows, _ := readCapture(t, caseFile(t, "04-iakerb-logon-not-seen/iakerb.pcap"), TrafficOptions{})
 	if len(rows) != 1 || rows[0].Identity != model.User || !strings.HasSuffix(rows[0].Account, `\toto`) ||
@@ -133,7 +132,7 @@ func TestIAKERB(t *testing.T) {
 	}
 }
 
-// TestAnswerIsNoRefusal reads calls that the server carried out and that told what a stranger asked.
+// TestAnswerIsNoRefusal reads calls that the server carried out and that answered a stranger's question.
 func TestAnswerIsNoRefusal(t *testing.T) {
 	rows, _ := readCapture(t, caseFile(t, "05-no-such-user-is-denied/xscan-stream276.pcap"), TrafficOptions{})
 	want := []string{
@@ -153,7 +152,7 @@ func TestWCCP(t *testing.T) {
 	}
 }
 
-// TestArgumentOrder reads captures that were named in another order than that of their times, and one of them twice.
+// TestArgumentOrder reads captures that are not named in the order of their times, and one of them twice.
 func TestArgumentOrder(t *testing.T) {
 	read := func(paths ...string) (int64, int, *Coverage) {
 		agg, cov := NewAggregator(0), new(Coverage)
@@ -188,7 +187,7 @@ func TestArgumentOrder(t *testing.T) {
 	}
 }
 
-// TestCutInTheFirstBlock reads a capture of which xz has one block, and half of it is there.
+// TestCutInTheFirstBlock reads a capture that xz compressed into one block, half of which is missing.
 func TestCutInTheFirstBlock(t *testing.T) {
 	_, cov := readCapture(t, caseFile(t, "16-cut-xz-zst/half.xz"), TrafficOptions{})
 	if cov.Read["packets"] != 150 || cov.Unreadable["captures that end in the middle of a packet"] != 1 {
@@ -196,21 +195,21 @@ func TestCutInTheFirstBlock(t *testing.T) {
 	}
 }
 
-// bzipped packs with bzip2, whose blocks are of 100 kB.
+// bzipped compresses with bzip2, in blocks of 100 kB.
 type bzipped struct {
 	bytes.Buffer
 	to  io.Writer
 	ctx context.Context
 }
 
-// Close packs what was written.
+// Close compresses what was written.
 func (b *bzipped) Close() error {
 	cmd := exec.CommandContext(b.ctx, "bzip2", "-1c")
 	cmd.Stdin, cmd.Stdout = &b.Buffer, b.to
 	return cmd.Run()
 }
 
-// TestCutStreams reads compressed captures up to where they are cut.
+// TestCutStreams reads truncated compressed captures.
 func TestCutStreams(t *testing.T) {
 	peer.Need(t, "bzip2")
 	path := filepath.Join(t.TempDir(), "random.pcap")
@@ -218,7 +217,7 @@ func TestCutStreams(t *testing.T) {
 	m.Connect(1)
 	m.Logon(t)
 	random := rand.New(rand.NewPCG(16, 16))
-	for range 1000 { // what does not shrink
+	for range 1000 { // incompressible
 		data := make([]byte, 1400)
 		for i := range data {
 			data[i] = byte(random.IntN(256))

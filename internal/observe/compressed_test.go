@@ -19,7 +19,7 @@ var algorithms = map[uint16]func([]byte) []byte{
 	smb2.CompressLZNT1: xcatest.LZNT1, smb2.CompressLZ77: xcatest.LZ77, smb2.CompressLZ77Huffman: xcatest.LZ77Huffman,
 }
 
-// unchained compresses all of a message but its first plain bytes.
+// unchained compresses all of a message except its first bytes.
 func unchained(algorithm uint16, plain int) func([]byte) []byte {
 	return func(msg []byte) []byte {
 		le := binary.LittleEndian
@@ -30,7 +30,7 @@ func unchained(algorithm uint16, plain int) func([]byte) []byte {
 	}
 }
 
-// chained sends a message as Windows does: the header plain, the middle compressed, and a pattern for what it ends with.
+// chained compresses a message as Windows does: the header plain, the middle compressed, and a pattern for the end.
 func chained(algorithm uint16) func([]byte) []byte {
 	return func(msg []byte) []byte {
 		le := binary.LittleEndian
@@ -58,7 +58,7 @@ func chained(algorithm uint16) func([]byte) []byte {
 	}
 }
 
-// TestCompressed reads the same traffic plain and compressed in every way, and gets the same rows; so does tshark.
+// TestCompressed reads the same traffic plain and compressed in every way: the rows are the same, and tshark agrees.
 func TestCompressed(t *testing.T) {
 	peer.Need(t, "tshark")
 	const calls = 25
@@ -109,7 +109,7 @@ func TestCompressed(t *testing.T) {
 			})
 		}
 	}
-	// What is not known, or not what it says, is counted, and what comes behind it is read.
+	// What is unknown or malformed is counted, and what follows it is read.
 	broken := func(algorithm uint16, damage func(frame []byte)) func([]byte) []byte {
 		return func(msg []byte) []byte {
 			if msg[12] != byte(smb2.IOCTL) {

@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestDays counts uses by day, also those of results that are joined, each once.
+// TestDays counts uses by day, also those of merged results, each once.
 func TestDays(t *testing.T) {
 	use := func(day int, id model.Identity, n int64) model.Use {
 		at := time.Date(2026, 11, day, 23, 59, 59, 0, time.UTC)
@@ -34,7 +34,7 @@ func TestDays(t *testing.T) {
 	}
 	o := Result(a, cov)
 	old := *o
-	old.Days = nil // of an older version: its rows of several days tell no day
+	old.Days = nil // of an older version: its rows of several days do not give the day
 	b := NewAggregator(0)
 	Merge(b, cov, o)
 	Merge(b, cov, o)

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// onWire is a TCP segment in Ethernet, with options of IP and TCP in front of its payload.
+// onWire returns a TCP segment in Ethernet, with options of IP and TCP in front of its payload.
 func onWire(v6 bool, src, dst uint16, ipOptions, tcpOptions int, payload []byte) []byte {
 	be := binary.BigEndian
 	tcp := make([]byte, 20+tcpOptions)
@@ -28,7 +28,7 @@ func onWire(v6 bool, src, dst uint16, ipOptions, tcpOptions int, payload []byte)
 	return slices.Concat(make([]byte, 12), []byte{8, 0}, ip, tcp)
 }
 
-// smbMessage is the beginning of one behind the header of its session message.
+// smbMessage returns the beginning of one behind the header of its session message.
 func smbMessage(protocol string, messageID uint64) []byte {
 	b := make([]byte, 4+64)
 	b[3] = 64
@@ -39,7 +39,8 @@ func smbMessage(protocol string, messageID uint64) []byte {
 	return b
 }
 
-// TestFilter runs the kernel's filter: packets of watched ports whole, and of SMB elsewhere the beginning of some.
+// TestFilter runs the kernel's filter: it captures packets of watched ports completely, and of SMB elsewhere the
+// beginning of some.
 func TestFilter(t *testing.T) {
 	vm, err := bpf.NewVM(filter([]uint16{445, 139}))
 	if err != nil {
@@ -83,7 +84,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestHintIsSaved looks into the result of a day while the observation goes on: the port that is not watched is named, once.
+// TestHintIsSaved reads the saved result during an observation: the unwatched port is named once.
 func TestHintIsSaved(t *testing.T) {
 	dir := t.TempDir()
 	tr := NewTraffic(NewAggregator(0), new(Coverage), TrafficOptions{})

@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/observe/observetest"
 )
 
-// FuzzTraffic has the fuzzer drop, move, repeat, cut and forge the packets of a made capture, and whole ones of its own: the
-// connections are followed, their conversations read, and every packet and byte is accounted for.
+// FuzzTraffic has the fuzzer drop, move, repeat, cut and forge the packets of a generated capture, and add its own: the
+// connections are followed, their conversations parsed, and every packet and byte is counted.
 //
 //	op 1, packet 1, value 2    for each change
 func FuzzTraffic(f *testing.F) {

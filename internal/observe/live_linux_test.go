@@ -77,8 +77,8 @@ func wantSum(t *testing.T, rows []model.Use, want map[string]int64) {
 	}
 }
 
-// TestLive watches a real server while real clients talk to it: nothing is missed, nothing is told twice, a restart in the
-// middle included, and the server's own log of the same time says the same.
+// TestLive watches a real server while real clients use it: nothing is missed or counted twice, including over a
+// restart, and the server's own log of the same time agrees.
 func TestLive(t *testing.T) {
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient")
 	s := peer.StartSamba(t,
@@ -166,7 +166,8 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// TestLiveAgainstTshark holds the wire against what tshark reads of the same packets, with calls and opens counted.
+// TestLiveAgainstTshark compares a live observation with what tshark reads of the same packets; calls and opens are
+// counted.
 func TestLiveAgainstTshark(t *testing.T) {
 	peer.Need(t, "namespaces", "smbd", "rpcclient", "smbclient", "tshark", "dumpcap", "impacket")
 	s := peer.StartSamba(t, peer.Config{Address: "127.51.0.3", Network: true, Ports: []int{445, 139, 1445}})
@@ -235,7 +236,7 @@ func TestLiveAgainstTshark(t *testing.T) {
 	if hint := "SMB on TCP port 1445 was not read: --port 139,445,1445 reads it"; !slices.Contains(w.cov.Notes, hint) {
 		t.Errorf("no %q in %q", hint, w.cov.Notes)
 	}
-	// The file of the same packets gives the same rows, but for those before and their source.
+	// The file of the same packets gives the same rows, except for earlier ones and their source.
 	rows := readPackets(t, file)
 	says := observetest.Tshark(func(filter string, names ...string) [][]string {
 		return peer.Fields(t, file, filter,

@@ -7,8 +7,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestOneLogonManyEvents logs one logon at a server and another, half an hour later, at a controller, each in two events
-// as Windows does: that is no evidence about clocks. Three logons that both have are.
+// TestOneLogonManyEvents logs one logon at a server and another, half an hour later, at a controller, each in two
+// events as Windows does: that is no evidence about clocks. Three logons in both logs are.
 func TestOneLogonManyEvents(t *testing.T) {
 	begin := time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)
 	for logons, want := range map[int]int{1: 0, 2: 0, 3: 1} {

@@ -22,7 +22,7 @@ func aUse(at time.Time, count int64) model.Use {
 	}
 }
 
-// TestStateDays saves over two days and a restart: rows are joined, each count once, and the second process waits its turn.
+// TestStateDays saves over two days and a restart: rows are joined, each is counted once, and a second process waits.
 func TestStateDays(t *testing.T) {
 	dir := t.TempDir()
 	first := time.Date(2026, 3, 1, 23, 59, 50, 0, time.UTC)
@@ -84,7 +84,7 @@ func TestStateDays(t *testing.T) {
 	}
 }
 
-// TestExpire removes the days beyond those that are kept, and half-written files.
+// TestExpire removes the oldest days, and incomplete files.
 func TestExpire(t *testing.T) {
 	dir := t.TempDir()
 	s, err := OpenState(dir)

@@ -23,7 +23,7 @@ func total(rows []model.Use, match func(*model.Use) bool) (n int64) {
 	return n
 }
 
-// TestTraps are things that other programs, and flags, tell wrongly.
+// TestTraps checks what other programs, and flags, get wrong.
 func TestTraps(t *testing.T) {
 	is := func(id model.Identity, layer model.Layer, pipe string, outcome model.Outcome) func(*model.Use) bool {
 		return func(u *model.Use) bool {
@@ -109,7 +109,7 @@ func TestTraps(t *testing.T) {
 	}
 }
 
-// TestNoneInvented holds the null sessions of all captures together against tshark's.
+// TestNoneInvented compares the null sessions of all captures with tshark's.
 func TestNoneInvented(t *testing.T) {
 	var accepted, refused, wantAccepted, wantRefused int64
 	for _, name := range captureFiles(t) {

@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// shark is what tshark tells of a capture.
+// shark returns what tshark tells of a capture.
 func shark(t *testing.T, path string) observetest.Shark {
 	t.Helper()
 	return observetest.Tshark(func(filter string, names ...string) [][]string {
@@ -24,7 +24,7 @@ func shark(t *testing.T, path string) observetest.Shark {
 	})
 }
 
-// agree holds what observe reads in a capture against tshark, and tells how many facts tshark has.
+// agree compares what observe reads in a capture with tshark, and returns how many facts tshark has.
 func agree(t *testing.T, path string) (facts int64) {
 	t.Helper()
 	rows, cov := readCapture(t, path, TrafficOptions{})
@@ -67,8 +67,8 @@ func write(t *testing.T, all []frame, raw bool) string {
 	return path
 }
 
-// TestMadeAgainstTshark holds captures of each kind that the tests make against tshark. Those of real clients are held
-// against it where they are made (TestLiveAgainstTshark, TestLiveEverybody), those of every logon in
+// TestMadeAgainstTshark compares captures of each kind that the tests generate with tshark. Those of real clients are
+// compared where they are made (TestLiveAgainstTshark, TestLiveEverybody), those of every logon in
 // TestWeakLogonsOnSamba, and compressed ones in TestCompressed.
 func TestMadeAgainstTshark(t *testing.T) {
 	peer.Need(t, "tshark")
@@ -159,9 +159,10 @@ func TestMadeAgainstTshark(t *testing.T) {
 	}
 }
 
-// TestFolderAgainstTshark holds the captures of a folder, and of those in it, against tshark. Captures that were tampered with
-// may differ: tshark takes a forged RST for an end, and a stray segment for a gap, where a receiver does not. TestSameAsControl
-// holds such captures against those that they were made from. A file that was cut inside its compression, tshark does not open.
+// TestFolderAgainstTshark compares the captures of a folder and its subfolders with tshark. Captures that were tampered
+// with may differ: tshark takes a forged RST for an end, and a stray segment for a gap, where a receiver does not.
+// TestSameAsControl compares such captures with the originals. tshark does not open a file whose compression is
+// truncated.
 func TestFolderAgainstTshark(t *testing.T) {
 	dir := os.Getenv("IPCGUARD_CAPTURES")
 	if dir == "" || os.Getenv("IPCGUARD_LONG") == "" {

@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// zeekText is one of Zeek's expected logs of its own captures.
+// zeekText returns one of Zeek's expected logs of its own captures.
 func zeekText(t *testing.T, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(sharedCaptures(t), "zeek-logs", name))
@@ -60,8 +60,8 @@ func uses(rows []model.Use, layer model.Layer, pick func(*model.Use) bool) (n in
 	return n
 }
 
-// TestAgainstZeek holds rows against what Zeek itself logs of those of its captures that are at hand: trees, pipes, calls,
-// identities, encrypted frames. Where Zeek says something else, the case says why.
+// TestAgainstZeek holds rows against what Zeek itself logs of those of its captures that are at hand: trees, pipes,
+// calls, identities, encrypted frames. Where Zeek says something else, the case says why.
 func TestAgainstZeek(t *testing.T) {
 	same := func(t *testing.T, what string, got, zeek int64) {
 		t.Helper()
@@ -115,8 +115,8 @@ func TestAgainstZeek(t *testing.T) {
 			int64(strings.Count(zeekText(t, "smb.smb3__.stdout"), "smb2_transform_header ")))
 	})
 	t.Run("logons", func(t *testing.T) {
-		// smb_cmd.log has the commands of one connection to a disk: one logon, no IPC$. Its username is unset though the logon
-		// has a name, which Zeek keeps in another log.
+		// smb_cmd.log has the commands of one connection to a disk: one logon, no IPC$. Its username is unset though the
+		// logon has a name, which Zeek keeps in another log.
 		rows, _ := zeekCapture(t, "smb__smb2.delete-on-close-perms-delete-existing.pcap")
 		logons := int64(0)
 		for _, z := range zeekLog(t, "smb.smb2-create-delete-on-close__smb_cmd.log") {
@@ -157,8 +157,8 @@ func TestAgainstZeek(t *testing.T) {
 			func(u *model.Use) bool { return strings.HasPrefix(u.Basis, "Kerberos") && u.Account == "" }), 1)
 	})
 	t.Run("no pipe is a port", func(t *testing.T) {
-		// Zeek writes a port into named_pipe where RPC comes over TCP. No IPC$ is in that: no row of ours has those ends. What we
-		// have is SMB that the capture met in its middle, which Zeek passes over and tshark reads.
+		// Zeek writes a port into named_pipe where RPC comes over TCP. No IPC$ is in that: no row of ours has those ends.
+		// What we have is SMB that the capture met in its middle, which Zeek passes over and tshark reads.
 		rows, cov := zeekCapture(t, "dce-rpc__mapi.pcap")
 		for _, z := range zeekLog(t, "dce-rpc.mapi__dce_rpc.log") {
 			if z["named_pipe"] != z["id.resp_p"] || z["id.resp_p"] == "445" || z["id.resp_p"] == "139" {
@@ -175,8 +175,8 @@ func TestAgainstZeek(t *testing.T) {
 		}
 	})
 	t.Run("names of transactions", func(t *testing.T) {
-		// Zeek tells the name that an SMB1 transaction gives itself, \PIPE\lsarpc. For calls on a pipe the FID decides and the name
-		// is \PIPE\, see [MS-CIFS] 2.2.5.6. This made request does not decode, and no pipe is invented from it.
+		// Zeek tells the name that an SMB1 transaction gives itself, \PIPE\lsarpc. For calls on a pipe the FID decides and
+		// the name is \PIPE\, see [MS-CIFS] 2.2.5.6. This made request does not decode, and no pipe is invented from it.
 		if !strings.Contains(zeekText(t, "smb.smb1-transaction-request__.stdout"), `name: \\PIPE\lsarpc`) {
 			t.Error("Zeek's name is gone")
 		}

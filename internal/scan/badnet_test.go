@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// toldOf counts the claims that an answer stands behind.
+// toldOf counts the claims that an answer supports.
 func toldOf(claims map[string]string) (n int) {
 	for what, word := range claims {
 		if what != "verdict" && word != string(model.Inconclusive) && word != string(model.NotTested) {
@@ -20,8 +20,8 @@ func toldOf(claims map[string]string) (n int) {
 	return n
 }
 
-// A real Samba behind a bad network is never said to be more closed, nor more open, than it is without; and what was lost is
-// told: exposed is partial where most was lost, and everything else is inconclusive or unreachable.
+// A real Samba behind a bad network never appears more closed, nor more open, than without; and losses are reported:
+// exposed is partial if most was lost, and everything else is inconclusive or unreachable.
 func TestBadNetworks(t *testing.T) {
 	t.Parallel()
 	s := peer.StartSamba(t, peer.Config{Address: "127.76.1.1", Users: []string{"alice"}})

@@ -7,7 +7,7 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// A ban is told only where something was answered before: a network that cuts every logon off bans nobody.
+// A ban is only reported if something was answered before: a network that cuts off every logon bans nobody.
 func TestNoBanWithoutAnswer(t *testing.T) {
 	gone := &smb.TransportError{Layer: string(model.LayerConnect), Reason: "connection refused"}
 	for _, x := range []struct {

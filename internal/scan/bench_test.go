@@ -120,8 +120,8 @@ func BenchmarkQuick(b *testing.B) {
 	b.ReportMetric(float64(hosts*b.N)/b.Elapsed().Seconds(), "answers/s")
 }
 
-// recorded is a connection whose messages are counted: how many bytes went one way before bytes went the other. What was
-// written is positive.
+// recorded is a connection whose messages are counted: how many bytes went one way before bytes went the other. What
+// was written is positive.
 type recorded struct {
 	net.Conn
 	lock  *sync.Mutex
@@ -150,8 +150,8 @@ func (c *recorded) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// BenchmarkAgainstBareExchange sets the null-session question beside the same number of connections, messages and bytes that
-// Go's net carries and nobody decodes, with both ends in this process.
+// BenchmarkAgainstBareExchange compares the null-session question with the same number of connections, messages and
+// bytes that Go's net carries without decoding, with both ends in this process.
 func BenchmarkAgainstBareExchange(b *testing.B) {
 	host, err := smbtest.NewHost("samba", "PRACTICE1")
 	if err != nil {
@@ -311,14 +311,14 @@ func BenchmarkAgainstRpcclient(b *testing.B) {
 	}
 }
 
-// unhurried waits for a server that has to share its machine with whatever else runs there: the benchmarks of processor time
-// do not depend on how long an answer takes.
+// unhurried waits long for a server that shares its machine with others: the benchmarks of processor time do not depend
+// on how long an answer takes.
 var unhurried = smb.Timeouts{
 	Connect: time.Minute, Negotiate: time.Minute, Session: time.Minute, Tree: time.Minute, Open: time.Minute,
 	Call: time.Minute,
 }
 
-// manyAtOnce bounds how many hosts are asked at a time when one Samba server plays them all: its helpers have some 20
+// manyAtOnce bounds how many hosts are asked at a time when one Samba server plays them all: its helpers have about 20
 // places for clients, and a host takes several.
 const manyAtOnce = 4
 

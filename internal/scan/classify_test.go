@@ -7,7 +7,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// TestCallOutcome tells who was refused from what a call told about somebody else, as observe does with the calls of others.
+// TestCallOutcome tells who was refused from what a call told about somebody else, as observe does with the calls of
+// others.
 func TestCallOutcome(t *testing.T) {
 	for _, c := range []struct {
 		err     error

@@ -30,8 +30,9 @@ func scanWith(t testing.TB, o Options) func(*peer.Samba) {
 	}
 }
 
-// BenchmarkServerCost tells what one scan of a cold Samba costs the server, beside the tools that ask the same questions:
-// rpcclient three of them in one process, a script as enum4linux-ng is one process and one logon for each of eleven.
+// BenchmarkServerCost tells what one scan of a cold Samba costs the server, beside the tools that ask the same
+// questions: rpcclient three of them in one process, a script as enum4linux-ng is one process and one logon for each of
+// eleven.
 func BenchmarkServerCost(b *testing.B) {
 	rpc := func(commands ...string) func(*peer.Samba) {
 		return func(s *peer.Samba) {

@@ -64,7 +64,7 @@ func answersOf(account string, count *atomic.Int32) func(int, []byte) []byte {
 	}
 }
 
-// Credentials go to a server that requires signing and is who was named, and to nobody else.
+// Credentials are sent only to a named server that requires signing.
 func TestCredentialsAreHeldBack(t *testing.T) {
 	t.Parallel()
 	signing := peer.StartSamba(t,
@@ -137,8 +137,8 @@ func TestCredentialsAreHeldBack(t *testing.T) {
 	})
 }
 
-// Somebody between the two who holds no key cannot sign, whatever he lets the server promise. The answer to the logon has
-// left by then; nothing that comes after it is believed.
+// Somebody between the two who holds no key cannot sign, whatever he lets the server promise. The answer to the logon
+// has left by then; nothing that comes after it is believed.
 func TestUnsignedAnswerIsLeft(t *testing.T) {
 	t.Parallel()
 	s := peer.StartSamba(t, peer.Config{Address: "127.47.5.3", Global: []string{"server signing = mandatory"}})
@@ -173,7 +173,7 @@ func TestUnsignedAnswerIsLeft(t *testing.T) {
 	}
 }
 
-// impacket's relay gets no answer to relay, and its plain server none to keep.
+// impacket's relay gets no response to relay, and its plain server none to keep.
 func TestRelayAndCapture(t *testing.T) { // not beside TestWhoIsIt: each relay has its proxy at the same port
 	behind := peer.StartSamba(t,
 		peer.Config{Address: "127.47.5.4", Global: []string{"server min protocol = NT1", "lanman auth = yes"}})

@@ -102,8 +102,8 @@ func TestDomainController(t *testing.T) {
 }
 
 // lookupScript asks for the name behind the SID of the administrator as anonymous, with Samba's own bindings. Neither
-// rpcclient's lookupsids nor impacket's lookupsid will do: they ask for the policy with other rights, are refused those,
-// and never come to the question.
+// rpcclient's lookupsids nor impacket's lookupsid will do: they ask for the policy with other rights, are refused
+// those, and never come to the question.
 const lookupScript = `
 import sys
 from samba.credentials import Credentials
@@ -125,7 +125,7 @@ answer = conn.LookupSids(policy, sids, lsa.TransNameArray(), 1, 0)
 print([n.name.string for a in answer if hasattr(a, "names") for n in a.names])
 `
 
-// lookupsid tells whether Samba's own client library is given the administrator's name.
+// lookupsid reports whether Samba's own client library is given the administrator's name.
 func lookupsid(t *testing.T, dc *peer.DC) bool {
 	t.Helper()
 	out, err := dc.Client.Command(t.Context(), "/usr/bin/python3", "-c", lookupScript, peer.DCAddress).CombinedOutput()

@@ -18,7 +18,7 @@ import (
 	"ipcguard/internal/status"
 )
 
-// statusOf is the status of an SMB2 answer, 0 for anything else.
+// statusOf returns the status of an SMB2 answer, 0 for anything else.
 func statusOf(m []byte) status.NTStatus {
 	if len(m) < 64 || string(m[:4]) != "\xFESMB" {
 		return 0
@@ -44,7 +44,7 @@ func identity(r *model.Scan, who model.Identity) *model.IdentityResult {
 	return &model.IdentityResult{}
 }
 
-// A server that dies in mid-scan was exposed while it lived; asking again takes nothing back.
+// A server that dies during the scan was exposed before; asking again does not change that.
 func TestRetryKeepsTheBetter(t *testing.T) {
 	s := practice(t, "samba")
 	var dead atomic.Bool
@@ -65,7 +65,7 @@ func TestRetryKeepsTheBetter(t *testing.T) {
 	}
 }
 
-// A ban after a failed logon costs nothing that anonymous was given, and is named with the flags that avoid it.
+// A ban after a failed logon loses nothing that anonymous was given, and is reported with the flags that avoid it.
 func TestBanAfterFailedLogon(t *testing.T) {
 	s := practice(t, "win2022") // it refuses guest
 	for _, lost := range []bool{false, true} {
@@ -95,7 +95,7 @@ func TestBanAfterFailedLogon(t *testing.T) {
 	}
 }
 
-// A made-up user is tried once however often a host is asked again.
+// A made-up user logs on once, however often a host is asked again.
 func TestOneMadeUpUser(t *testing.T) {
 	s := practice(t, "win2022")
 	var tries atomic.Int32
@@ -115,7 +115,7 @@ func TestOneMadeUpUser(t *testing.T) {
 	}
 }
 
-// A server that bounds connections from one address hides neither a dialect nor an identity.
+// A server that limits connections from one address hides neither a dialect nor an identity.
 func TestConnectionLimit(t *testing.T) {
 	s := practice(t, "samba")
 	host, err := smbtest.Find("samba")
@@ -185,7 +185,7 @@ func TestOneConnection(t *testing.T) {
 	}
 }
 
-// What gave most of its answers away to the network is partial, and says so.
+// A scan that lost most of its answers is partial, and says so.
 func TestMostlyUnanswered(t *testing.T) {
 	s := practice(t, "samba")
 	p := &onPath{upstream: s.Address()}
@@ -276,7 +276,7 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
-// A filter that lowers the dialect where a choice is offered, and forgets to where there is none, contradicts itself.
+// A filter that lowers the dialect where a choice is offered, and forgets to if there is none, contradicts itself.
 func TestLoweredDialect(t *testing.T) {
 	h := &host{Scanner: &Scanner{}}
 	h.heed(smb.Negotiated{Dialect: smb.SMB210}, 6)

@@ -41,7 +41,7 @@ func serve(t *testing.T, handle func(net.Conn)) string {
 // hold keeps a connection open until the client goes.
 func hold(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
-// Whatever answers on port 445, the scan ends in its time, with a verdict that claims nothing and a reason in words.
+// Whatever answers on port 445, the scan ends in time, with a verdict that claims nothing and a reason in words.
 func TestBadServers(t *testing.T) {
 	read := func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }
 	for name, c := range map[string]struct {
@@ -145,7 +145,7 @@ func TestClosedPort(t *testing.T) {
 	}
 }
 
-// A host that never ends is cut off when its own time is over, and says so.
+// A host that never ends is cut off after its time, and the result says so.
 func TestHostTimeout(t *testing.T) {
 	address := serve(t, hold)
 	s, err := New(Options{Host: 300 * time.Millisecond})

@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestFindingsAreTheCatalogs: how bad a finding is, and which controls ask for its settings, is the catalog's word for what
-// the server told about itself.
+// TestFindingsAreTheCatalogs: how bad a finding is, and which controls ask for its settings, is the catalog's word for
+// what the server told about itself.
 func TestFindingsAreTheCatalogs(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
@@ -96,8 +96,8 @@ func TestFindingsAreTheCatalogs(t *testing.T) {
 	}
 }
 
-// TestEntrances: who is let in without an account is told, also where IPC$ is closed to him; a server that drops the null
-// session lets nobody in.
+// TestEntrances: who is let in without an account is told, also where IPC$ is closed to him; a server that drops the
+// null session lets nobody in.
 func TestEntrances(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {

@@ -79,7 +79,7 @@ func TestNotWhatItClaims(t *testing.T) {
 }
 
 // kernelPipe answers as the Linux kernel's server does: once it was asked for a call that it does not have, it has none
-// until the pipe is opened anew. Opnum 7 is the one it has.
+// until the pipe is opened again. Opnum 7 is the one it has.
 type kernelPipe struct {
 	smb.Pipe
 	tree         *kernelTree

@@ -46,7 +46,7 @@ func (p *pausing) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// heldMemory is what one of many hosts in flight takes, in bytes. The servers are another process.
+// heldMemory returns what one of many hosts in flight takes, in bytes. The servers are another process.
 func heldMemory(b *testing.B, quick bool) float64 {
 	b.Helper()
 	const hosts = 500
@@ -87,7 +87,7 @@ func heldMemory(b *testing.B, quick bool) float64 {
 	return (after - before) / hosts
 }
 
-// inUse is the heap that lives and the stacks, in bytes.
+// inUse returns the heap that lives and the stacks, in bytes.
 func inUse() float64 {
 	runtime.GC()
 	var m runtime.MemStats

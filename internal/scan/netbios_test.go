@@ -12,7 +12,8 @@ import (
 	"ipcguard/internal/scan/targets"
 )
 
-// TestNetBIOSPort: a server that listens at 139 alone is asked there; one whose port the user named is asked nowhere else.
+// TestNetBIOSPort: a server that listens at 139 alone is asked there; one whose port the user named is asked nowhere
+// else.
 func TestNetBIOSPort(t *testing.T) {
 	server := practice(t, "samba")
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/smb/nbss"
 )
 
-// onPath stands between a client and a server as somebody on the network can: it sees every message, changes it, or ends
-// the connection.
+// onPath stands between a client and a server as somebody on the network can: it sees every message, changes it, or
+// ends the connection.
 type onPath struct {
 	upstream string
 	// accept is asked for every connection, by its number from 0; false closes it at once.

@@ -46,7 +46,7 @@ var questions = []question{
 	{"svcctl", "REnumServicesStatusW", ""},
 }
 
-// reached is the outcome of a question in a ladder: that of its own layer, or of the layer where the way ended.
+// reached returns the outcome of a question in a ladder: that of its own layer, or of the layer where the way ended.
 func reached(r model.IdentityResult, q question) model.Outcome {
 	for _, s := range []model.Step{r.Session, r.Tree} {
 		if s.Outcome != model.Allowed {
@@ -80,7 +80,7 @@ func reached(r model.IdentityResult, q question) model.Outcome {
 	return model.NotTested
 }
 
-// told is the outcome that Samba's client met.
+// told returns the outcome that Samba's client met.
 func told(a peer.Answer) model.Outcome {
 	switch a.Status {
 	case "":

@@ -40,7 +40,7 @@ func (s *silence) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
 }
 
-// A whole /16 where nobody answers costs the addresses over the concurrency, times the time-out, and little memory.
+// A whole /16 without answers costs the addresses divided by the concurrency, times the timeout, and little memory.
 func TestSilentNetwork(t *testing.T) {
 	const concurrency, timeout = 1024, 3 * time.Second
 	synctest.Test(t, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestOutputError(t *testing.T) {
 	}
 }
 
-// Hosts that want further connections while all files are taken must not wait for one another for ever.
+// Hosts that need further connections while all files are in use must not deadlock.
 func TestRoomHasNoRing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewRoom(1000, 128)

@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// tarpit takes every connection and says nothing.
+// tarpit accepts every connection and says nothing.
 func tarpit(context.Context, string, string) (net.Conn, error) {
 	here, there := net.Pipe()
 	go func() {
@@ -25,7 +25,7 @@ func tarpit(context.Context, string, string) (net.Conn, error) {
 	return here, nil
 }
 
-// A host that takes connections and says nothing is left after the wait that was asked for, also one question at a time.
+// A host that accepts connections and says nothing is left after the requested wait, also with one question at a time.
 func TestMuteHost(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

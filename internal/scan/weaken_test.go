@@ -9,7 +9,7 @@ import (
 	"ipcguard/internal/smbtest"
 )
 
-// words are the claims of a scan by what they are about: the verdict, every layer of every identity, every finding.
+// words returns the claims of a scan by what they are about: the verdict, every layer of every identity, every finding.
 func words(s *model.Scan) map[string]string {
 	out := map[string]string{"verdict": string(s.Verdict)}
 	for i := range s.Identities {
@@ -32,8 +32,8 @@ func words(s *model.Scan) map[string]string {
 	return out
 }
 
-// TestLostAnswer: whichever answer of a server is lost on the way, no claim of the scan becomes stronger, and none turns
-// into another.
+// TestLostAnswer: whichever answer of a server is lost, no claim of the scan becomes stronger, and none turns into
+// another.
 func TestLostAnswer(t *testing.T) {
 	profiles := []string{"samba", "win2003"}
 	step := 5

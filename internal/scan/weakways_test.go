@@ -22,7 +22,7 @@ import (
 	"ipcguard/internal/smbtest"
 )
 
-// weakly are the options of a scan that probes weak ways in as alice.
+// weakly returns the options of a scan that probes weak ways in as alice.
 func weakly() Options {
 	return Options{
 		NoAnonymous: true, NoGuest: true, NoUnknownUser: true,
@@ -40,7 +40,7 @@ func weakly() Options {
 	}
 }
 
-// waysOf scans, and tells what became of each weak way in.
+// waysOf scans, and returns the outcome of each weak way.
 func waysOf(t *testing.T, address string, o Options) (ways map[string]string, s *model.Scan) {
 	t.Helper()
 	scanner, err := New(o)
@@ -58,7 +58,7 @@ func waysOf(t *testing.T, address string, o Options) (ways map[string]string, s 
 	return ways, s
 }
 
-// refusedLogons counts the logons of alice that a server's log says were refused.
+// refusedLogons counts the refused logons of alice in a server's log.
 func refusedLogons(t *testing.T, s *peer.Samba) (n int) {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(s.Dir, "log", "*log*"))
@@ -80,8 +80,8 @@ func refusedLogons(t *testing.T, s *peer.Samba) (n int) {
 	return n
 }
 
-// TestWeakWaysOnSamba tries the weak ways in under settings of a real server, whose own log says how many logons of the
-// account it refused: never more than one a scan, and none where that may lock the account.
+// TestWeakWaysOnSamba probes the weak ways under several settings of a real server, whose own log says how many logons
+// of the account it refused: at most one a scan, and none if that may lock the account.
 func TestWeakWaysOnSamba(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd", "pdbedit")
@@ -154,7 +154,7 @@ func TestWeakWaysOnSamba(t *testing.T) {
 	}
 }
 
-// TestWeakWaysAreHeldBack: what is not known to be harmless is not sent, and says why.
+// TestWeakWaysAreHeldBack: what is not known to be harmless is not sent, and the result says why.
 func TestWeakWaysAreHeldBack(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd")
@@ -256,7 +256,7 @@ func TestWeakWaysAtNetBIOSPort(t *testing.T) {
 	}
 }
 
-// TestWeakWaysLostAnswer: whichever answer is lost on the way, nothing becomes accepted or refused that was not before.
+// TestWeakWaysLostAnswer: whichever answer is lost, nothing becomes accepted or refused that was not before.
 func TestWeakWaysLostAnswer(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd")

@@ -35,7 +35,7 @@ func practice(t *testing.T, address, profile, name string) {
 	t.Cleanup(func() { server.Close() })
 }
 
-// complaints are what a browser says against a page: a policy that was violated, a script that failed.
+// complaints are a browser's errors on a page: a policy that was violated, a script that failed.
 type complaints struct {
 	lock sync.Mutex
 	said []string
@@ -47,7 +47,7 @@ func (c *complaints) add(s string) {
 	c.said = append(c.said, s)
 }
 
-// none wants that nothing was said.
+// none fails if there were complaints.
 func (c *complaints) none(t *testing.T) {
 	t.Helper()
 	c.lock.Lock()
@@ -76,13 +76,13 @@ func (p *page) listen() *complaints {
 	return c
 }
 
-// set types into a field, in place of what is there.
+// set replaces the text of a field.
 func (p *page) set(name, value string) {
 	p.t.Helper()
 	p.do(chromedp.SetValue(chromedp.CSS(`main [name="`+name+`"]`), value))
 }
 
-// main is all that the page says.
+// main returns all that the page says.
 func (p *page) main() string { p.t.Helper(); return p.text("main") }
 
 func (p *page) says(texts ...string) {
@@ -95,8 +95,8 @@ func (p *page) says(texts ...string) {
 	}
 }
 
-// TestBrowser does in a real browser what an administrator does on the first day: comes in by the link, names targets, scans
-// them and watches, looks, excepts, plans for the next nights, tells others, and leaves.
+// TestBrowser does in a real browser what an administrator does on the first day: opens the setup link, adds targets,
+// scans them and watches, looks around, makes an exception, schedules the next nights, adds a channel, and logs out.
 func TestBrowser(t *testing.T) {
 	s := openSite(t, filepath.Join(t.TempDir(), "fleet.db"))
 	practice(t, "127.46.1.1:4450", "samba", "KIOSK")
@@ -258,8 +258,8 @@ func (p *page) plansFor(s *testSite, host string) {
 	p.says("The plan is made.", "ipcguard apply plan-", "--confirm-within 10m", "What stops")
 }
 
-// plansForMany makes one plan for every host that a filter takes; the one that was audited has changes, the others are audited
-// first.
+// plansForMany makes one plan for every host that a filter takes; the one that was audited has changes, the others are
+// audited first.
 func (p *page) plansForMany() {
 	p.t.Helper()
 	p.open("/hosts?verdict=exposed")
@@ -359,7 +359,7 @@ func (p *page) leaves(host string) {
 	}
 }
 
-// TestWithoutScript reads and acts in a browser that runs no script at all, on a telephone.
+// TestWithoutScript reads and acts in a browser without scripts, on a telephone.
 func TestWithoutScript(t *testing.T) {
 	s := newTestSite(t)
 	x := plainSeed()

@@ -61,7 +61,7 @@ func (p *person) says(path string, texts ...string) {
 	}
 }
 
-// refuses asserts that a form is shown again with what is wrong with it.
+// refuses asserts that a form is shown again with its errors.
 func (p *person) refuses(path string, why string, pairs ...string) {
 	p.t.Helper()
 	a := p.post(path, pairs...)
@@ -365,7 +365,7 @@ func TestActsOfAdministrators(t *testing.T) {
 		if c.Name == "mail" && !strings.Contains(body, "b@example.org, c@example.org") {
 			t.Error("the recipients are lost")
 		}
-		if c.Name == "mail" { // who moves it elsewhere does not get its password told
+		if c.Name == "mail" { // whoever moves it elsewhere does not receive its password
 			mail := []string{
 				"name", "mail", "from", "a@example.org", "to", "b@example.org", "security", "starttls",
 				"user", "guard", "least", "", "digest", "@weekly",

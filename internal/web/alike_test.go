@@ -38,7 +38,7 @@ type deed struct {
 	media        string
 }
 
-// deeds are every act that there is, with good and with bad inputs. They are done in their order.
+// deeds returns every act that there is, with good and with bad inputs. They are done in their order.
 func deeds() []deed {
 	const o, a = store.RoleOperator, store.RoleAdmin
 	next, past, far := day(time.Now().AddDate(0, 1, 0)), "2020-01-01", "2099-01-01"
@@ -488,15 +488,16 @@ func asAdmin(d deed) deed {
 	return d
 }
 
-// outcome is what came of a deed: how it was answered, with which words for which field, and what the audit log holds.
+// outcome is the result of a deed: its status, the errors by field, and the lines of the audit log.
 type outcome struct {
 	Refused bool
 	Words   map[string]string
 	Log     []string
 }
 
-// TestAlike does every act through the page and through the API, each on a database of its own: both refuse the same, with
-// the same words for the same fields, and leave the same lines in the audit log. An act that cannot be logged is not done.
+// TestAlike does every act through the page and through the API, each on its own database: both refuse the same, with
+// the same words for the same fields, and write the same lines to the audit log. An act that cannot be logged is not
+// done.
 func TestAlike(t *testing.T) {
 	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
 		t.Run(kind, func(t *testing.T) {
@@ -529,10 +530,10 @@ func TestAlike(t *testing.T) {
 	}
 }
 
-// gone are the deeds that are about nothing.
+// gone are the deeds on objects that do not exist.
 var gone = regexp.MustCompile(`nothing|again|no host|/99|schedules/1`)
 
-// alike is a server whose log is watched.
+// alike is a server whose audit log is read.
 type alike struct {
 	*testSite
 	t       *testing.T
@@ -566,7 +567,8 @@ func newAlike(t *testing.T, kind string) *alike {
 	return s
 }
 
-// lines are those of the audit log since the last call, without who did it: the page's account, or the account's token.
+// lines returns those of the audit log since the last call, without who did it: the page's account, or the account's
+// token.
 func (s *alike) lines() []string {
 	s.t.Helper()
 	all, _, err := s.st.Acts(s.t.Context(), "", store.Page{Size: 200})
@@ -603,7 +605,7 @@ func (s *alike) done(d deed, role store.Role, by func(deed, store.Role) (int, ma
 	return o, status
 }
 
-// last names what was made last: numbers of rows that were rolled back are not given again on PostgreSQL.
+// last returns the newest numbers: PostgreSQL does not reuse those of rows that were rolled back.
 func (s *alike) last() *strings.Replacer {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -653,7 +655,7 @@ var (
 	wholeWords = regexp.MustCompile(`<p class="(?:problem" role="alert|note good" role="status|note bad)">([^<]*)</p>`)
 )
 
-// byPage sends the form, follows where it leads, and reads what is said there.
+// byPage sends the form, follows the redirect, and reads the message there.
 func (s *alike) byPage(d deed, role store.Role) (int, map[string]string) {
 	s.t.Helper()
 	p := s.people[role]
@@ -739,7 +741,7 @@ func (s *alike) byAPI(d deed, role store.Role) (int, map[string]string) {
 	return a.status, words
 }
 
-// withoutLog takes the audit log away while f runs.
+// withoutLog removes the audit log while f runs.
 func (s *alike) withoutLog(f func()) {
 	s.t.Helper()
 	rename := func(from, to string) {
@@ -760,7 +762,7 @@ func (s *alike) withoutLog(f func()) {
 	rename("acts_away", "acts")
 }
 
-// nothingIsDone tries every deed, and holds the estate against what it was.
+// nothingIsDone tries every deed, and compares the estate with its state before.
 func (s *alike) nothingIsDone(by func(deed, store.Role) (int, map[string]string)) {
 	s.t.Helper()
 	before := s.estate()
@@ -776,7 +778,7 @@ func (s *alike) nothingIsDone(by func(deed, store.Role) (int, map[string]string)
 	}
 }
 
-// viewer tries every deed as somebody who may only look.
+// viewer tries every deed as a viewer.
 func (s *alike) viewer(by func(deed, store.Role) (int, map[string]string)) {
 	s.t.Helper()
 	before := s.estate()
@@ -798,7 +800,7 @@ func (s *alike) viewer(by func(deed, store.Role) (int, map[string]string)) {
 	}
 }
 
-// estate is everything that deeds change.
+// estate returns everything that deeds change.
 func (s *alike) estate() map[string]any {
 	s.t.Helper()
 	ctx := s.t.Context()

@@ -37,8 +37,8 @@ const axeRun = `(async () => {
 	return r.violations.map(v => v.id + ': ' + v.help + ' | ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' (' + (n.any[0] || n.all[0] || n.none[0] || {message: ''}).message + ')').join(' | '));
 })()`
 
-// TestAccessibility runs axe-core on every page: all its rules in the light theme, contrast again in the dark one, and looks
-// whether the page fits on a telephone.
+// TestAccessibility runs axe-core on every page: all its rules in the light theme, contrast again in the dark one, and
+// looks whether the page fits on a telephone.
 func TestAccessibility(t *testing.T) {
 	source := axeSource(t)
 	s := newTestSite(t)

@@ -25,9 +25,9 @@ const (
 	benchWeeks = 52
 )
 
-// BenchmarkPages asks for every page of a server that has watched 50,000 hosts for a year, by a browser's requests, session
-// and all. Pages have to be there within 200 ms; p95-ms is the slowest but one
-// of twenty, cpu-ms what one costs, the client included. PostgreSQL gets what SQLite was filled with, by [store.Copy].
+// BenchmarkPages asks for every page of a server that has watched 50,000 hosts for a year, by a browser's requests,
+// session and all. Pages have to be there within 200 ms; p95-ms is the slowest but one of twenty, cpu-ms what one
+// costs, the client included. PostgreSQL gets what SQLite was filled with, by [store.Copy].
 func BenchmarkPages(b *testing.B) {
 	hosts := benchHosts
 	if text := os.Getenv("IPCGUARD_BENCH_HOSTS"); text != "" {
@@ -147,8 +147,8 @@ func classKind(c int) hostKind {
 	return k
 }
 
-// fillYear records the first week and the last two as runs do; those between, which say the same once more, are written in
-// bulk, as the store's own benchmark does it: recording 2.6 million results takes the better part of an hour.
+// fillYear records the first week and the last two as runs do; those between, which say the same once more, are written
+// in bulk, as the store's own benchmark does it: recording 2.6 million results takes the better part of an hour.
 func fillYear(b testing.TB, st *store.Store, hosts int) {
 	ctx := context.Background()
 	must := func(err error) {
@@ -249,7 +249,7 @@ func yearResult(k *hostKind, i int, at time.Time, run, target int64) *store.Resu
 	return r
 }
 
-// settingsOn are those of a system: a scan names no others.
+// settingsOn returns those of a system: a scan names no others.
 func settingsOn(system string, all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all),
 		func(id string) bool { return catalogOf().Setting(id).System != system })

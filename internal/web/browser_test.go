@@ -73,7 +73,7 @@ func (p *page) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// where is the path of the page that is shown.
+// where returns the path of the page that is shown.
 func (p *page) where() string {
 	location, err := chromedp.Run(p.ctx, chromedp.Location())
 	if err != nil {
@@ -108,7 +108,7 @@ func (p *page) press(css string) {
 	}
 }
 
-// text is what an element shows.
+// text returns what an element shows.
 func (p *page) text(css string) string {
 	p.t.Helper()
 	s, err := chromedp.Run(p.ctx, chromedp.Text(chromedp.CSS(css)))
@@ -156,9 +156,9 @@ func (p *page) loginAs(s *testSite, role store.Role) {
 	}
 }
 
-// TestScreenshots writes pictures of every page for people to look at, where IPCGUARD_SHOTS names a directory. IPCGUARD_SHOT
-// names the paths, all if it is empty, and IPCGUARD_SHOT_HOSTS how many hosts there are: from a thousand on they are those of a
-// year, as in the benchmark.
+// TestScreenshots writes pictures of every page for people to look at, where IPCGUARD_SHOTS names a directory.
+// IPCGUARD_SHOT names the paths, all if it is empty, and IPCGUARD_SHOT_HOSTS how many hosts there are: from a thousand
+// on they are those of a year, as in the benchmark.
 func TestScreenshots(t *testing.T) {
 	dir := os.Getenv("IPCGUARD_SHOTS")
 	if dir == "" {

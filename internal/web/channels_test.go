@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestChannelShapes: a receiver that checks no signature is asked for no key, and what a channel keeps is shown as it was
-// said.
+// TestChannelShapes: a receiver that checks no signature is asked for no key, and what a channel keeps is shown as it
+// was said.
 func TestChannelShapes(t *testing.T) {
 	s := newTestSite(t)
 	p := s.login(store.RoleAdmin)

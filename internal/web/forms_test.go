@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/store"
 )
 
-// keeps says why a page's field does not hold a value; empty where it does.
+// keeps returns why a page's field does not hold a value; empty if it does.
 func keeps(body, name, value string) string {
 	q, v := regexp.QuoteMeta(name), regexp.QuoteMeta(html.EscapeString(value))
 	for _, pattern := range []string{
@@ -191,8 +191,8 @@ func TestFormsKeep(t *testing.T) {
 	}
 }
 
-// TestEveryFormIsTried: a form with fields that somebody adds belongs into TestFormsKeep, unless it holds nothing but secrets
-// or a file.
+// TestEveryFormIsTried: a form with fields that somebody adds belongs into TestFormsKeep, unless it holds nothing but
+// secrets or a file.
 func TestEveryFormIsTried(t *testing.T) {
 	known := "/rollouts /targets /schedules /sites /workers /exceptions /channels /credentials /accounts " +
 		"/account/tokens /runs /import /login " +
@@ -220,7 +220,8 @@ func TestEveryFormIsTried(t *testing.T) {
 	}
 }
 
-// TestScheduleBySentence: a schedule is typed and shown as people say it, with the times that it comes, before it is saved.
+// TestScheduleBySentence: a schedule is typed and shown as people say it, with the times that it comes, before it is
+// saved.
 func TestScheduleBySentence(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
@@ -255,7 +256,8 @@ func TestScheduleBySentence(t *testing.T) {
 	p.says("/schedules", "every Monday and Thursday at 22:00", "every day at 02:30", " 22:00 CE")
 }
 
-// TestImportPreview: a file is looked at, and nothing of it is taken; the preview imports it. After the import stands what to do next.
+// TestImportPreview: a file is looked at, and nothing of it is taken; the preview imports it. After the import stands
+// what to do next.
 func TestImportPreview(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)

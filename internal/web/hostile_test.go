@@ -11,8 +11,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// hostile are texts that a host or a person may choose: markup, what ends an attribute or a script, marks that turn or hide
-// text, control characters, bytes that are no text, and length.
+// hostile are texts that a host or a person may choose: markup, what ends an attribute or a script, marks that turn or
+// hide text, control characters, bytes that are no text, and length.
 var hostile = []string{
 	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `' onmouseover='alert(1)`,
 	`{{.}}</title><style>*{display:none}</style>`,
@@ -22,8 +22,8 @@ var hostile = []string{
 	"]]>", "</textarea></option></select>",
 }
 
-// TestHostile fills every field with them and walks every page: no page holds markup that the templates do not have, nor a
-// character that hides.
+// TestHostile fills every field with them and walks every page: no page holds markup that the templates do not have,
+// nor a character that hides.
 func TestHostile(t *testing.T) {
 	plain := newTestSite(t)
 	plainSeed().fill(t, plain.st)

@@ -70,7 +70,8 @@ func TestWorstFirst(t *testing.T) {
 	}
 }
 
-// A page of a list has the size that is asked for, where it is one of those that are offered, and is found by its number.
+// A page of a list has the size that is asked for, where it is one of those that are offered, and is found by its
+// number.
 func TestPager(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)

@@ -17,9 +17,10 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestMorning is an operator's morning with a large estate, 12,000 hosts in the long tests: what changed since the last visit,
-// why did this host, what fixes most, one plan for all of those hosts, who would notice, the files for those who make the
-// changes, and a list that is saved as a view and as a file. Everything is found by what the page shows, and counted.
+// TestMorning is an operator's morning with a large estate, 12,000 hosts in the long tests: what changed since the last
+// visit, why did this host, what fixes most, one plan for all of those hosts, who would notice, the files for those who
+// make the changes, and a list that is saved as a view and as a file. Everything is found by what the page shows, and
+// counted.
 func TestMorning(t *testing.T) {
 	peer.Need(t, "chromium")
 	hosts := 300

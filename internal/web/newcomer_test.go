@@ -17,9 +17,10 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestNewcomer is the first day of somebody with five Samba servers, and with nothing but the program: start, the set-up link,
-// the five servers, what to do first, a plan for each exposed one, the commands that the page shows, pasted on that server, and a
-// second scan that says closed. Everything is found by what the page shows. The number of steps is held; the time is told.
+// TestNewcomer is the first day of somebody with five Samba servers, and with nothing but the program: start, the
+// set-up link, the five servers, what to do first, a plan for each exposed one, the commands that the page shows,
+// pasted on that server, and a second scan that says closed. Everything is found by what the page shows. The number of
+// steps is held; the time is told.
 func TestNewcomer(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "chromium")
 	t.Parallel()

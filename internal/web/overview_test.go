@@ -12,8 +12,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// The first page says what to do before it says how it went: three settings, the one for most hosts first, each a link away
-// from the hosts that it fixes and two from the plan of one.
+// The first page says what to do before it says how it went: three settings, the one for most hosts first, each a link
+// away from the hosts that it fixes and two from the plan of one.
 func TestOverviewLeads(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)

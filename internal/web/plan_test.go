@@ -9,7 +9,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// Every line that a page shows names its target, and nothing that another wrote gets into it unless a shell reads it as text.
+// Every line that a page shows names its target, and nothing that another wrote gets into it unless a shell reads it as
+// text.
 func TestCommands(t *testing.T) {
 	lines := func(target string) []string {
 		apply := "ipcguard apply p.json --target " + target

@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestProblems: the overview shows what is wrong with the fleet itself, to each what is theirs; and the page says which workers are of the
-// version before.
+// TestProblems: the overview shows what is wrong with the fleet itself, to each what is theirs; and the page says which
+// workers are of the version before.
 func TestProblems(t *testing.T) {
 	s := newAlike(t, store.KindSQLite)
 	elsewhere := store.Site{Name: "elsewhere"}

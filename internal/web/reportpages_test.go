@@ -15,7 +15,7 @@ import (
 	"ipcguard/internal/report"
 )
 
-// reportPages are the pages that the command line writes, of the richest seeds that there are.
+// reportPages returns the pages that the command line writes, of the richest seeds that there are.
 func reportPages(t *testing.T) map[string][]byte {
 	t.Helper()
 	scan, audit, use := pageScan(), pageAudit(), pageUse()
@@ -146,8 +146,8 @@ func pageUse() *model.Observation {
 	return o
 }
 
-// TestReportAccessibility runs axe-core on the pages that the command line writes, as TestAccessibility does on those of the
-// fleet: every rule in the light theme, contrast in the dark one, and whether they fit on a telephone.
+// TestReportAccessibility runs axe-core on the pages that the command line writes, as TestAccessibility does on those
+// of the fleet: every rule in the light theme, contrast in the dark one, and whether they fit on a telephone.
 func TestReportAccessibility(t *testing.T) {
 	source := axeSource(t)
 	pages := reportPages(t)

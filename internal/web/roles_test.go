@@ -113,8 +113,8 @@ func TestButtons(t *testing.T) {
 	}
 }
 
-// TestLinks follows every link of every page as those who may do least, and as an operator who is a viewer at the site of what is
-// shown: nobody is sent to what is refused.
+// TestLinks follows every link of every page as those who may do least, and as an operator who is a viewer at the site
+// of what is shown: nobody is sent to what is refused.
 func TestLinks(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
@@ -163,7 +163,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// needsOf is the role that posting to a path takes.
+// needsOf returns the role that posting to a path takes.
 func needsOf(t *testing.T, path string) store.Role {
 	t.Helper()
 	path, _, _ = strings.Cut(path, "?")
@@ -231,7 +231,7 @@ func TestOtherOrigins(t *testing.T) {
 	}
 }
 
-// allows tells whether a role holds another. The empty one is held by everybody.
+// allows reports whether a role holds another. The empty one is held by everybody.
 func allows(has, needs store.Role) bool { return rank(has) >= rank(needs) }
 
 func rank(r store.Role) int {

@@ -8,7 +8,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestRolloutFromSetting: one click on what fixes most plans for every host that the setting would fix, and what is left is handed over as files.
+// TestRolloutFromSetting: one click on what fixes most plans for every host that the setting would fix, and what is
+// left is handed over as files.
 func TestRolloutFromSetting(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)

@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestRunAddsUp holds that the numbers of a run come to its total, while it runs and when it has ended, and that nothing is
-// left to press then.
+// TestRunAddsUp holds that the numbers of a run come to its total, while it runs and when it has ended, and that
+// nothing is left to press then.
 func TestRunAddsUp(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
@@ -47,7 +47,8 @@ func TestRunAddsUp(t *testing.T) {
 	}
 }
 
-// TestRunsMove: lists of runs, and a run's targets, are asked for again as long as a run is under way, and then no more.
+// TestRunsMove: lists of runs, and a run's targets, are asked for again as long as a run is under way, and then no
+// more.
 func TestRunsMove(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)

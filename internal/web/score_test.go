@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// The score never falls when a host becomes better, never rises when one becomes worse or is lost from sight, is 100 for closed hosts
-// alone, and nothing for hosts of which nobody knows anything.
+// The score never falls when a host becomes better, never rises when one becomes worse or is lost from sight, is 100
+// for closed hosts alone, and nothing for hosts of which nobody knows anything.
 func TestScore(t *testing.T) {
 	of := func(exposed, limited, closed, unknown int) int {
 		n, _ := scoreOf(store.TrendPoint{Exposed: exposed, Limited: limited, Closed: closed, Unknown: unknown})

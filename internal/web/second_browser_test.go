@@ -14,8 +14,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// TestPasskey adds a passkey in a browser whose authenticator is made up, logs in by it without a password, and not by the
-// password alone; the answer of one login is worth nothing for another.
+// TestPasskey adds a passkey in a browser whose authenticator is made up, logs in by it without a password, and not by
+// the password alone; the answer of one login is worth nothing for another.
 func TestPasskey(t *testing.T) {
 	s := newTestSite(t)
 	u, err := url.Parse(s.server.URL)

@@ -156,8 +156,9 @@ func TestSetup(t *testing.T) {
 	}
 }
 
-// TestCookies: behind a proxy that is trusted and speaks HTTPS to browsers, every cookie is sent over nothing else and can be set
-// by nobody else's page; on plain loopback they are such as a browser takes there. Who is no trusted proxy changes nothing.
+// TestCookies: behind a proxy that is trusted and speaks HTTPS to browsers, every cookie is sent over nothing else and
+// can be set by nobody else's page; on plain loopback they are such as a browser takes there. Who is no trusted proxy
+// changes nothing.
 func TestCookies(t *testing.T) {
 	s := newTestSite(t)
 	pages := s.server.Config.Handler

@@ -21,8 +21,9 @@ var whole = regexp.MustCompile(`^(site: (good|fastest)|remove /(sites|channels|c
 // own are deeds that somebody with the role at the deed's site does.
 var own = regexp.MustCompile(`^(site: change|worker: good|target: (good|change|remove)|targets: import|hosts: (tag|owner|criticality)|run: one host|run: cancel|schedule: good|rollout: (good|ticked|plan the rest|end)|exception: (one host|two hosts)|journal: good|results: good)$`)
 
-// TestSiteRoles does every act as every role of a site, through the page and through the API, on both databases. Somebody of
-// another site does nothing; somebody of the act's site does it where the role is enough, and nothing that is the whole fleet's.
+// TestSiteRoles does every act as every role of a site, through the page and through the API, on both databases.
+// Somebody of another site does nothing; somebody of the act's site does it where the role is enough, and nothing that
+// is the whole fleet's.
 func TestSiteRoles(t *testing.T) {
 	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
 		t.Run(kind, func(t *testing.T) {
@@ -128,8 +129,8 @@ func (s *alike) of(role store.Role, sites ...store.Site) store.Role {
 	return store.Role(name)
 }
 
-// seesNothing looks at every page and every list as somebody of a site without hosts: no host, target, run, schedule or name of
-// another site is told.
+// seesNothing looks at every page and every list as somebody of a site without hosts: no host, target, run, schedule or
+// name of another site is told.
 func (s *alike) seesNothing(who store.Role) {
 	s.t.Helper()
 	secret := []string{"172.16.0.12", "srv0", "berlin", "DC1", "plant", "nightly"}

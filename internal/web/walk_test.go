@@ -35,8 +35,9 @@ func (p *page) walk(t *testing.T) *walker {
 	return w
 }
 
-// What a step costs a practised person, by the keystroke-level model of Card, Moran and Newell: thinking of it, the hand on the
-// mouse, pointing and pressing; a key; and changing to another window, putting in what was copied and pressing Enter.
+// What a step costs a practised person, by the keystroke-level model of Card, Moran and Newell: thinking of it, the
+// hand on the mouse, pointing and pressing; a key; and changing to another window, putting in what was copied and
+// pressing Enter.
 const (
 	costOfClick = 2650 * time.Millisecond
 	costOfField = costOfClick
@@ -44,7 +45,7 @@ const (
 	costOfPaste = 4 * time.Second
 )
 
-// cost is what the way so far takes of a person's time; waiting for servers is none of it.
+// cost returns what the way so far takes of a person's time; waiting for servers is none of it.
 func (w *walker) cost() time.Duration {
 	return time.Duration(w.clicks)*costOfClick + time.Duration(w.fields)*costOfField +
 		time.Duration(w.typed)*costOfKey + time.Duration(w.pasted)*costOfPaste
@@ -55,9 +56,9 @@ func (w *walker) report() {
 		w.typed, w.pasted, w.cost().Round(time.Second), strings.Join(w.way, "\n\t"))
 }
 
-// findShown marks the first thing that shows a text, within the smallest part of the page that shows another one: a row, an item
-// of a list, a form. What the page is about comes before the menu, and the whole text before a part of it. It tells whether
-// clicking there leads to another page.
+// findShown marks the first thing that shows a text, within the smallest part of the page that shows another one: a
+// row, an item of a list, a form. What the page is about comes before the menu, and the whole text before a part of it.
+// It reports whether clicking there leads to another page.
 const findShown = `((want, beside, field) => {
 	document.querySelectorAll('[data-walk]').forEach(e => e.removeAttribute('data-walk'));
 	const shown = e => e.checkVisibility({visibilityProperty: true, opacityProperty: true}) && e.getClientRects().length > 0;
@@ -204,7 +205,7 @@ func slicesHas(entries []os.DirEntry, name string) bool {
 	return false
 }
 
-// commands are the lines that the page shows to be copied.
+// commands returns the lines that the page shows to be copied.
 func (w *walker) commands() []string {
 	w.t.Helper()
 	return eval[[]string](w.page,

@@ -47,7 +47,7 @@ type source interface {
 	LinkType() layers.LinkType
 }
 
-// TestAgainstGopacket wants the same packets, lengths, times and link types.
+// TestAgainstGopacket compares packets, lengths, times and link types with gopacket's.
 func TestAgainstGopacket(t *testing.T) {
 	packets := 0
 	for i, b := range files(t) {
@@ -110,7 +110,7 @@ func enhanced(dst []byte, id uint32, data string) []byte {
 	return block(dst, blockEnhanced, append(b, data...))
 }
 
-// interfaces is a file with more interfaces than there can be, made as it is read.
+// interfaces is a file with more interfaces than possible, generated as it is read.
 type interfaces struct {
 	left int
 	one  []byte
@@ -130,7 +130,7 @@ func (r *interfaces) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestInterfaces announces interfaces without end: memory stays, packets of the known ones are read.
+// TestInterfaces announces interfaces endlessly: memory stays bounded, packets of the known ones are read.
 func TestInterfaces(t *testing.T) {
 	one := block(nil, blockInterface, append([]byte{1, 0, 0, 0, 0, 0, 4, 0}, bytes.Repeat([]byte("\x02\x00\xC8\x00"),
 		50)...))
@@ -176,7 +176,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// TestCut wants every packet that a cut file holds, and the end named.
+// TestCut reads every packet of a truncated file, and reports the truncation.
 func TestCut(t *testing.T) {
 	for _, b := range files(t)[:10] {
 		b = b[:min(len(b), 3000)]

@@ -32,7 +32,7 @@ func sharedCapture(t testing.TB, name string) *capture.Reader {
 	return r
 }
 
-// piece is what a stream was told.
+// piece is one call of a stream.
 type piece struct {
 	d   flow.Direction
 	b   []byte
@@ -40,7 +40,7 @@ type piece struct {
 	at  time.Time
 }
 
-// tape records a connection, to be played again in other ways.
+// tape records the calls of a connection, to be replayed in other ways.
 type tape struct {
 	conn   flow.Conn
 	pieces []piece
@@ -102,7 +102,7 @@ func scripts(t testing.TB, name string) [][]byte {
 	return out
 }
 
-// rows keeps what it is told, in order, and how often.
+// rows records the rows in order, and their counts.
 type rows struct{ all map[model.Use]int }
 
 func (r *rows) Add(u model.Use) {
@@ -111,7 +111,7 @@ func (r *rows) Add(u model.Use) {
 }
 func (r *rows) Touch(model.Use) {}
 
-// replay plays tapes, with each piece cut up by cut.
+// replay replays tapes, with each piece split by cut.
 func replay(all []*tape, midstream bool, cut func(piece) []piece) (map[model.Use]int, *Follower) {
 	r := &rows{map[model.Use]int{}}
 	f := NewFollower(r, 64<<20)
@@ -144,7 +144,7 @@ var replayed = []string{
 	"zeek/smb__smb1_transaction_secondary_request.pcap",
 }
 
-// TestPieces wants the same rows however TCP cuts the bytes.
+// TestPieces gets the same rows however TCP splits the bytes.
 func TestPieces(t *testing.T) {
 	for _, name := range replayed {
 		t.Run(filepath.Base(name), func(t *testing.T) {
@@ -175,7 +175,8 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestHoles loses one piece at a time, or its middle: rows may be fewer, never others than unseen and unanswered ones.
+// TestHoles loses one piece at a time, or its middle: there may be fewer rows, but never others except unseen and
+// unanswered ones.
 func TestHoles(t *testing.T) {
 	for _, name := range replayed[:5] {
 		t.Run(filepath.Base(name), func(t *testing.T) {
@@ -222,8 +223,7 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// TestMidstream starts a connection at every later piece: every call behind it is found, and whatever is said of identities
-// is unknown.
+// TestMidstream starts a connection at every later piece: every later call is found, and identities are unknown.
 func TestMidstream(t *testing.T) {
 	all := tapes(t, "samba/null-session-rpcclient.pcap")
 	calls := func(got map[model.Use]int) (n int) {

@@ -15,8 +15,8 @@ import (
 	"ipcguard/internal/smb/smbcrypt"
 )
 
-// encrypt makes of the recorded null session one whose frames are encrypted from the first tree connect on, with the key
-// that the logon on the wire gives.
+// encrypt modifies the recorded null session so that its frames are encrypted from the first tree connect on, with the
+// key that follows from the logon.
 func encrypt(t *testing.T, one *tape, change func(seed []byte)) *tape {
 	t.Helper()
 	var auth *ntlm.Authenticate
@@ -92,7 +92,7 @@ func encrypt(t *testing.T, one *tape, change func(seed []byte)) *tape {
 	return out
 }
 
-// TestEncryptedNullSession opens a null session with the key that nobody keeps secret.
+// TestEncryptedNullSession decrypts a null session, whose key is not secret.
 func TestEncryptedNullSession(t *testing.T) {
 	all := tapes(t, "samba/null-session-rpcclient.pcap")
 	plain, _ := replay(all, false, asIs)
@@ -112,7 +112,7 @@ func TestEncryptedNullSession(t *testing.T) {
 	}
 }
 
-// TestSealed leaves closed what another key has closed: the logon and one opaque row are all that is told.
+// TestSealed does not decrypt what another key has encrypted: the logon and one opaque row are all that is reported.
 func TestSealed(t *testing.T) {
 	all := tapes(t, "samba/null-session-rpcclient.pcap")
 	got, f := replay([]*tape{encrypt(t, all[0], func(seed []byte) { seed[0] ^= 1 })}, false, asIs)
@@ -131,7 +131,7 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-// TestOneSide plays one direction alone: what was asked is told without an answer, and by whom is only what was seen.
+// TestOneSide replays only one direction: requests have no answer, and identities are only what was seen.
 func TestOneSide(t *testing.T) {
 	all := tapes(t, "suricata-verify/dcerpc-smb-test-01.pcap")
 	for _, d := range []flow.Direction{flow.ToServer, flow.ToClient} {

@@ -10,7 +10,7 @@ import (
 	"ipcguard/internal/smb/smb1"
 )
 
-// wrapped is a token of a mechanism in SPNEGO's first token.
+// wrapped returns a token of a mechanism in SPNEGO's first token.
 func wrapped(oid asn1.ObjectIdentifier, token []byte) []byte {
 	return (&spnego.Init{MechTypes: []asn1.ObjectIdentifier{oid}, MechToken: token}).Append(nil)
 }
@@ -25,7 +25,7 @@ func authenticate(t *testing.T, a *ntlm.Authenticate) []byte {
 	return b
 }
 
-// TestClaims says of tokens who they claim to be and what they were made with.
+// TestClaims checks who tokens claim to be, and how they were made.
 func TestClaims(t *testing.T) {
 	unknown := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1}
 	name := ntlm.EncodeText("ann", ntlm.NegotiateUnicode)
@@ -62,7 +62,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestPlainPackages tells SMB1's logons without extended security apart by the lengths of their responses.
+// TestPlainPackages distinguishes SMB1's logons without extended security by the lengths of their responses.
 func TestPlainPackages(t *testing.T) {
 	for _, c := range []struct {
 		oem, unicode int
@@ -120,7 +120,7 @@ func TestHiddenNames(t *testing.T) {
 	}
 }
 
-// TestForgedLogons reads messages that say what is not so: nothing is guessed from them.
+// TestForgedLogons reads messages with false claims: nothing is guessed from them.
 func TestForgedLogons(t *testing.T) {
 	name := ntlm.EncodeText("ann", ntlm.NegotiateUnicode)
 	v2 := func(pairs ntlm.AVPairs) []byte {
@@ -153,7 +153,7 @@ func TestForgedLogons(t *testing.T) {
 	}
 }
 
-// outside makes the length of the NT response larger than the message.
+// outside makes the length of the NT response exceed the message.
 func outside(message []byte) []byte {
 	b := append([]byte(nil), message...)
 	b[20], b[21] = 0xFF, 0xFF

@@ -13,7 +13,7 @@ import (
 	"ipcguard/internal/observe/flow"
 )
 
-// quiet tells that no request waits for its answer and no frame is half there: a place where a restart loses nothing.
+// quiet reports whether no request is unanswered and no frame is incomplete: a restart there loses nothing.
 func quiet(c *Conversation) bool {
 	if c.st == nil {
 		return false
@@ -39,7 +39,7 @@ func quiet(c *Conversation) bool {
 	return c.st.smb1 != nil && len(c.st.smb1.requests) == 0
 }
 
-// over plays a tape up to a piece, restarts as a service does, by way of JSON, and plays the rest.
+// over replays a tape up to a piece, restarts as a service does, through JSON, and replays the rest.
 func over(t *testing.T, one *tape, at int) (rows map[model.Use]int, wasQuiet bool) {
 	t.Helper()
 	all := countRows{}
@@ -84,7 +84,7 @@ func over(t *testing.T, one *tape, at int) (rows map[model.Use]int, wasQuiet boo
 	return all, wasQuiet
 }
 
-// countRows counts rows without what told the identity.
+// countRows counts rows without the evidence for the identity.
 type countRows map[model.Use]int
 
 func (r countRows) Add(u model.Use) {
@@ -93,8 +93,7 @@ func (r countRows) Add(u model.Use) {
 }
 func (r countRows) Touch(model.Use) {}
 
-// TestRestart restarts at every place of real connections where nothing is on its way: the rows of both runs together are
-// those of one.
+// TestRestart restarts at every quiet place of real connections: the rows of both runs together are those of one.
 func TestRestart(t *testing.T) {
 	all := 0
 	for _, name := range append(replayed[:len(replayed):len(replayed)], "zeek/smb__smb3.pcap",
@@ -133,7 +132,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestResumeOthers is about connections that are not the ones of before: nothing is taken over.
+// TestResumeOthers: nothing is taken over by connections other than the earlier ones.
 func TestResumeOthers(t *testing.T) {
 	one := tapes(t, "samba/null-session-rpcclient.pcap")[0]
 	f := NewFollower(countRows{}, 64<<20)
@@ -187,7 +186,7 @@ func TestResumeTickets(t *testing.T) {
 	}
 }
 
-// FuzzResume wants no panic from what a file says, and all memory back.
+// FuzzResume: no panic from a file, and all memory is freed.
 func FuzzResume(f *testing.F) {
 	f.Add([]byte(`{"client":"[::ffff:10.0.0.1]:40000","server":"[::ffff:10.0.0.2]:445","dialect":785,"sessions":[{"id":7,"identity":"user","basis":"b","trees":[1],"pipes":[{"file":"01000000000000000000000000000000","name":"samr","contexts":[{"id":0,"uuid":"12345778-1234-abcd-ef00-0123456789ac","major":1}]}],"sealed":true}]}`), []byte{})
 	f.Add([]byte(`{"client":"[::ffff:10.0.0.1]:40000","server":"[::ffff:10.0.0.2]:445","smb1":true,"trees":[1,70000],"sessions":[{"id":70000},{"id":7}]}`), []byte{})

@@ -16,7 +16,7 @@ var (
 	server = packet.Endpoint{IP: [16]byte{15: 2}, Port: 445}
 )
 
-// recorder keeps what a stream was told; a lost byte is a '?'.
+// recorder records what a stream received; a lost byte is a '?'.
 type recorder struct {
 	got    [2][]byte
 	gaps   [2]int
@@ -30,7 +30,7 @@ func (r *recorder) Gap(d Direction, n int, _ time.Time) {
 }
 func (r *recorder) Close(time.Time) { r.closed++ }
 
-// deaf hears nothing, whatever the size of a gap.
+// deaf ignores everything, whatever the size of a gap.
 type deaf struct{}
 
 func (deaf) Data(Direction, []byte, time.Time) {}
@@ -158,7 +158,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestAnyOrder cuts a stream into pieces that overlap and repeat, shuffles them, and wants the stream back.
+// TestAnyOrder splits a stream into pieces that overlap and repeat, shuffles them, and restores the stream.
 func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.SliceOfN(rapid.Byte(), 1, 2000).Draw(t, "stream")

@@ -9,7 +9,8 @@ import (
 	"ipcguard/internal/observe/packet"
 )
 
-// told plays segments and says what the streams were told, one line each: both directions, and how often it was closed.
+// told plays segments and returns what the streams received, one line each: both directions, and how often it was
+// closed.
 func told(t *testing.T, segs []*packet.Segment) (lines []string, n Counts) {
 	t.Helper()
 	tab, all := table(DefaultLimits)
@@ -37,13 +38,13 @@ func asks(seq, ack uint32, data string, flags packet.Flags) *packet.Segment {
 	return s
 }
 
-// scaled is a handshake in which both offer to scale windows, and a window of 64 KiB.
+// scaled returns a handshake in which both offer to scale windows, and a window of 64 KiB.
 func scaled(s *packet.Segment) *packet.Segment {
 	s.Window, s.Scale = 512, 7
 	return s
 }
 
-// TestReceiver takes of a connection what its receiver would take.
+// TestReceiver accepts of a connection what its receiver would accept.
 func TestReceiver(t *testing.T) {
 	long := strings.Repeat("x", 200)
 	for name, c := range map[string]struct {
@@ -140,7 +141,7 @@ func TestReceiver(t *testing.T) {
 	}
 }
 
-// TestQueueIsBounded lets answers wait whose questions never come.
+// TestQueueIsBounded has answers wait for questions that never arrive.
 func TestQueueIsBounded(t *testing.T) {
 	tab, all := table(DefaultLimits)
 	for _, s := range open() {

@@ -15,8 +15,8 @@ import (
 	"ipcguard/internal/observe/source"
 )
 
-// TestArchives reads archives alone and in a folder: captures oldest first, logs, and what is neither. The captures are copies
-// of one another, and what is in several of them counts once.
+// TestArchives reads archives alone and in a folder: captures oldest first, logs, and what is neither. The captures are
+// copies of one another, and what is in several of them counts once.
 func TestArchives(t *testing.T) {
 	dir := t.TempDir()
 	capture := filepath.Join(t.TempDir(), "rpc.pcap")

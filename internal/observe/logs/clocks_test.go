@@ -21,7 +21,7 @@ func sambaLogons(at time.Time, ports ...int) string {
 	return b.String()
 }
 
-// windowsLogons are the same as events 4624.
+// windowsLogons returns the same as events 4624.
 func windowsLogons(at time.Time, ports ...int) string {
 	var b strings.Builder
 	for i, port := range ports {
@@ -75,7 +75,7 @@ func TestClocksDiffer(t *testing.T) {
 	}
 }
 
-// event is one of Windows' Security log. Made for these tests.
+// event returns one of Windows' Security log. Made for these tests.
 func event(id int, host string, at time.Time, data ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b,
@@ -87,8 +87,8 @@ func event(id int, host string, at time.Time, data ...string) string {
 	return b.String() + "</EventData></Event>\n"
 }
 
-// TestClocksOfLogs compares the clocks of a server and its domain controller by the NTLM logons that both logged, without
-// packets.
+// TestClocksOfLogs compares the clocks of a server and its domain controller by the NTLM logons that both logged,
+// without packets.
 func TestClocksOfLogs(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)

@@ -56,7 +56,7 @@ Message=` + message
 
 const eventXML = `<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing'/><EventID>5145</EventID><TimeCreated SystemTime='2026-03-01T10:00:10.1Z'/><Channel>Security</Channel><Computer>DC1</Computer></System><EventData><Data Name='SubjectUserSid'>S-1-5-7</Data><Data Name='IpAddress'>10.1.2.3</Data><Data Name='ShareName'>\\*\IPC$</Data><Data Name='RelativeTargetName'>samr</Data></EventData></Event>`
 
-// forwarded are the forms in which logs are forwarded, as their programs write them.
+// forwarded returns the forms in which logs are forwarded, as their programs write them.
 func forwarded() map[string]string {
 	quoted := func(s string) string {
 		return strings.ReplaceAll(strings.ReplaceAll(fmt.Sprintf("%q", s), `\x00`, ""), "\n", `\n`)
@@ -180,8 +180,8 @@ func TestEventViewerTable(t *testing.T) {
 	}
 }
 
-// TestDataless counts events whose data are not there as unread, and makes nothing of them: neither a use nor a day on which
-// something would have been seen.
+// TestDataless counts events whose data are not there as unread, and makes nothing of them: neither a use nor a day on
+// which something would have been seen.
 func TestDataless(t *testing.T) {
 	for _, id := range []int{4624, 4625, 5140, 5145} {
 		rows, cov := readLogs(t, Options{},

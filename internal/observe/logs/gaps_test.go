@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// numbered is a log as wevtutil writes XML, with events of these numbers, a minute apart from a time on.
+// numbered returns a log as wevtutil writes XML, with events of these numbers, a minute apart from a time on.
 func numbered(from time.Time, numbers ...int) string {
 	var b strings.Builder
 	for i, n := range numbers {
@@ -18,8 +18,8 @@ func numbered(from time.Time, numbers ...int) string {
 	return b.String()
 }
 
-// shipped is a log as a shipper writes it, with events of these numbers, a minute apart from a time on, among those of another
-// host.
+// shipped returns a log as a shipper writes it, with events of these numbers, a minute apart from a time on, among
+// those of another host.
 func shipped(from time.Time, format string, numbers ...int) string {
 	var b strings.Builder
 	for i, n := range numbers {
@@ -36,7 +36,7 @@ const (
 	tree       = `{"Event":{"System":{"TimeCreated":{"SystemTime":%q},"EventID":8002,"Provider":{"Name":"Microsoft-Windows-NTLM"},"EventRecordID":%d,"Channel":"Microsoft-Windows-NTLM/Operational","Computer":%q},"EventData":{}}}`
 )
 
-// run is the numbers from one to another.
+// run returns the numbers from one to another.
 func run(from, to int) (out []int) {
 	for n := from; n <= to; n++ {
 		out = append(out, n)

@@ -194,7 +194,7 @@ func TestExportedXML(t *testing.T) {
 	}
 }
 
-// otrf is the host log of the Security-Datasets pair.
+// otrf returns the host log of the Security-Datasets pair.
 func otrf(tb testing.TB) []byte {
 	tb.Helper()
 	z, err := zip.OpenReader(filepath.Join(peer.Shared(tb, "evtx"), "otrf_host_empire_getsession_NetSessEnum.zip"))

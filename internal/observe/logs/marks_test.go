@@ -10,7 +10,8 @@ import (
 	"ipcguard/internal/observe"
 )
 
-// TestMarks reads the same log again and again behind its marks, over a day's end and a failure: every event counts once.
+// TestMarks reads the same log again and again behind its marks, over a day's end and a failure: every event counts
+// once.
 func TestMarks(t *testing.T) {
 	dir := t.TempDir()
 	events := 0 // that the log holds

@@ -15,8 +15,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestHostLogAndCapture reads a capture and the log of the server in it, as they were published, in archives: they agree
-// about clients, accounts, connects, pipes and how often. Where they differ, the difference has a name here.
+// TestHostLogAndCapture reads a capture and the log of the server in it, as they were published, in archives: they
+// agree about clients, accounts, connects, pipes and how often. Where they differ, the difference has a name here.
 func TestHostLogAndCapture(t *testing.T) {
 	dir := peer.Shared(t, "evtx")
 	network := readCapture(t, filepath.Join(dir, "otrf_network_empire_getsession_NetSessEnum.zip"))

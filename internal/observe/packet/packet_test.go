@@ -138,7 +138,7 @@ func TestWithoutTCP(t *testing.T) {
 			t.Errorf("%s: %q", name, why)
 		}
 	}
-	// Packets in packets without end cost no more than some.
+	// Endlessly nested packets cost no more than a few.
 	var d Decoder
 	nested := bytes.Repeat([]byte("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x88\x47\x00\x00\x01\x09"), 4000)
 	if _, why := d.Decode(layers.LinkTypeEthernet, nested, len(nested)); why == OK || d.depth > maxDepth+4 {

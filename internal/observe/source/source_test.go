@@ -43,8 +43,8 @@ func zipped(t testing.TB, members int, data func(i int) io.Reader) string {
 	return path
 }
 
-// TestManyMembers opens every member of a large archive twice, which took minutes when each read the list again: its time
-// is bounded by the test's own.
+// TestManyMembers opens every member of a large archive twice, which took minutes when each read the list again: its
+// time is bounded by the test's own.
 func TestManyMembers(t *testing.T) {
 	const n = 60_000
 	path := zipped(t, n, func(i int) io.Reader { return strings.NewReader(fmt.Sprint(i)) })
@@ -101,7 +101,7 @@ func TestMembersTogether(t *testing.T) {
 	}
 }
 
-// zeros is a stream of so many zero bytes.
+// zeros returns a stream of so many zero bytes.
 func zeros(n int64) io.Reader { return io.LimitReader(zeroReader{}, n) }
 
 type zeroReader struct{}

@@ -89,7 +89,8 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// Every operation succeeds once, its answer is what the document says, and what changes something stands in the audit log.
+// Every operation succeeds once, its answer is what the document says, and what changes something stands in the audit
+// log.
 func TestEverything(t *testing.T) {
 	c := newScene(t)
 	c.hosts(3)

@@ -14,8 +14,8 @@ import (
 	"ipcguard/internal/web/view"
 )
 
-// TestMistakes asks every route for what no route has, on both databases: it is the caller's mistake, with a reason, and never the
-// server's.
+// TestMistakes asks every route for what no route has, on both databases: it is the caller's mistake, with a reason,
+// and never the server's.
 func TestMistakes(t *testing.T) {
 	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
 		t.Run(kind, func(t *testing.T) {

@@ -118,7 +118,7 @@ func newSceneOn(t *testing.T, dsn string) *scene {
 	return c
 }
 
-// otherSite is a site without anything.
+// otherSite returns a site without anything.
 func (c *scene) otherSite() store.Site {
 	c.t.Helper()
 	s := store.Site{Name: "elsewhere"}
@@ -243,7 +243,7 @@ func (a answer) into(v any) {
 	}
 }
 
-// id is the number of what was made.
+// id returns the number of what was made.
 func (a answer) id() int64 {
 	a.t.Helper()
 	var v struct {
@@ -370,7 +370,7 @@ func (c *scene) hosts(n int) {
 	}
 }
 
-// lines is how many lines the audit log has.
+// lines returns how many lines the audit log has.
 func (c *scene) lines() int {
 	c.t.Helper()
 	_, n, err := c.st.Acts(c.t.Context(), "", store.Page{Size: 1})

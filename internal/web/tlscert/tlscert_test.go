@@ -118,7 +118,7 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-// openssl is the fingerprint that OpenSSL's client sees.
+// openssl returns the fingerprint that OpenSSL's client sees.
 func openssl(t *testing.T, addr net.Addr) string {
 	t.Helper()
 	peer.Need(t, "openssl")
