@@ -287,7 +287,7 @@ func TestActsOnWork(t *testing.T) {
 	p.says("/exceptions?all=yes", "withdrawn")
 
 	p.says("/events?kind=became-exposed&least=high&site=plant", "became exposed")
-	p.says("/events?least=critical", "No change is like this")
+	p.says("/events?least=critical", "No change matches")
 	p.says("/compare?from="+day(time.Now().AddDate(0, 0, -14))+"&to="+day(time.Now()), "Differences", "closed")
 	for file, want := range map[string]string{
 		"hosts.csv?verdict=exposed": "id,site_id,site,address,name", "hosts.json": `"verdict":"exposed"`,
