@@ -458,11 +458,15 @@ func (v *conversation) data(id smb2.FileID, b []byte) *denial {
 	return why
 }
 
-// packet judges an RPC packet. One in the byte order that no client of today sends is read differently by servers that
-// do not know it.
+// packet judges an RPC packet. Servers that know one byte order read another packet in the other, which no client of
+// today sends; those that read the header of a call at once read more than a shorter packet, such as a cancel.
 func (o *open) packet(p *dcerpc.PDU) *denial {
-	if p.BigEndian() {
+	const shortest = 24 // bytes of a call without parameters
+	switch {
+	case p.BigEndian():
 		return &denial{layer: model.LayerCall, what: "a packet in the byte order of old machines"}
+	case p.FragLength < shortest:
+		return &denial{layer: model.LayerCall, what: "a packet that is shorter than a call: " + p.Type.String()}
 	}
 	switch p.Type {
 	case dcerpc.TypeBind, dcerpc.TypeAlterContext:

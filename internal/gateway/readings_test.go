@@ -67,6 +67,15 @@ func TestReadings(t *testing.T) {
 			st := w.write(id, b)
 			return st, w.read(id, st)
 		}},
+		{"packets shorter than a call", func(w *ipc, id smb2.FileID) (status.NTStatus, []byte) {
+			short := []byte{5, 0, byte(dcerpc.TypeCancel), byte(whole), 0x10, 0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0}
+			// With the second half of a short packet, its header is another packet's to that server.
+			shown := packet(w.t, dcerpc.TypeRequest, 0, &dcerpc.Request{
+				AllocHint: 0x03000005, Opnum: allowed, Stub: call(w.t, other, shortest)[8:],
+			})
+			st := w.write(id, slices.Concat(short, short, shown))
+			return st, w.read(id, st)
+		}},
 	} {
 		t.Run(trick.name, func(t *testing.T) {
 			// carriedOut reports whether a response to the call came.
