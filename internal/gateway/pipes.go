@@ -270,8 +270,8 @@ type denial struct {
 	what  string
 	fault *smb2.IOCTLResponse // a response that RPC clients understand, if possible
 
-	// follows is set if there is no such request once an earlier one is refused. It is not counted where that one is only
-	// counted.
+	// follows is set if there is no such request once an earlier one is refused. It is not counted where that one is
+	// only counted.
 	follows bool
 }
 
@@ -475,6 +475,13 @@ func (o *open) packet(p *dcerpc.PDU) *denial {
 			return &denial{layer: model.LayerBind, what: err.Error()}
 		}
 		for _, x := range b.Contexts {
+			if len(x.Transfer) != 1 { // servers that expect one, as all clients send, find other interfaces behind it
+				return &denial{
+					layer: model.LayerBind,
+					uuid:  x.Abstract.UUID.String(),
+					what:  "several encodings of an interface, or none",
+				}
+			}
 			if had, ok := o.contexts[x.ID]; ok && had != x.Abstract.UUID {
 				return &denial{
 					layer: model.LayerBind,

@@ -52,7 +52,8 @@ func TestReadings(t *testing.T) {
 		}},
 		{"a WRITE with information for a channel", func(w *ipc, id smb2.FileID) (status.NTStatus, []byte) {
 			shown := call(w.t, allowed, shortest)
-			m := w.message(smb2.Write, &smb2.WriteRequest{FileID: id, Data: append(shown, call(w.t, other, shortest)...)}, w.in)
+			both := append(shown, call(w.t, other, shortest)...)
+			m := w.message(smb2.Write, &smb2.WriteRequest{FileID: id, Data: both}, w.in)
 			le.PutUint32(m[smb2.HeaderLen+4:], uint32(len(shown)))
 			le.PutUint16(m[smb2.HeaderLen+40:], uint16(len(shown)))
 			st, _ := w.ask(m)
@@ -108,6 +109,45 @@ func TestReadings(t *testing.T) {
 	}
 }
 
+// TestReadingsOfBind binds an interface that the policy does not allow, where a server looks that takes every interface
+// of a bind for one with one encoding.
+func TestReadingsOfBind(t *testing.T) {
+	peer.Need(t, "impacket")
+	one, two := peer.StartImpacket(t, "127.21.4.4"), peer.StartImpacket(t, "127.21.4.5")
+	_, through := local(t, Options{Log: testLog(t)}, Route{To: two.Addr(), Policy: Policy{Strangers: []Exception{{
+		Allow: somePipes, Pipes: []Pipe{{Pipe: "srvsvc", Interfaces: []Interface{{Interface: "wkssvc"}}}},
+	}}}})
+	const first, interfaceLen = 28, 20 // where the first interface begins, and the length of a name and a version
+	hidden, shown := bindTo(t, dcerpc.TypeBind, "srvsvc"), bindTo(t, dcerpc.TypeBind, "wkssvc")
+	other, encoding := hidden[first+4:][:interfaceLen], hidden[first+4+interfaceLen:][:interfaceLen]
+	b := slices.Concat(shown[:first+2], []byte{3, 0}, shown[first+4:][:interfaceLen], // the first has three encodings:
+		make([]byte, interfaceLen+4), other, encoding, // none that is known, two that overlap the hidden interface,
+		shown[first+4:][:interfaceLen]) // and the rest of the last is the number of the second interface
+	b[first-4] = 2
+	le.PutUint16(b[8:], uint16(len(b)))
+	// The level of NetrServerGetInfo is behind a pointer to an empty name.
+	call := packet(t, dcerpc.TypeRequest, whole, &dcerpc.Request{
+		Opnum: 21, Stub: []byte{1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 101, 0, 0, 0},
+	})
+	for _, address := range []string{one.Addr(), through} {
+		w := &ipc{wire: dialWith(t, new(net.Dialer).DialContext, address)}
+		w.negotiate(smb2.Dialect202)
+		w.connect()
+		_, id := w.open("srvsvc")
+		st := w.write(id, b)
+		if st == status.Success {
+			w.ask(w.message(smb2.Read, &smb2.ReadRequest{FileID: id, Length: 4280}, w.in)) // the bind's response
+			st = w.write(id, call)
+		}
+		switch done := bytes.Contains(w.read(id, st), []byte{5, 0, byte(dcerpc.TypeResponse)}); {
+		case address == through && done:
+			t.Error("through the gateway the call is carried out")
+		case address != through && !done:
+			t.Fatalf("the control failed: directly the call is not carried out: %v", st)
+		}
+	}
+}
+
 // output sends an IOCTL and returns what the server's response carries.
 func (w *ipc) output(m []byte) (status.NTStatus, []byte) {
 	w.t.Helper()
@@ -132,6 +172,9 @@ func (w *ipc) read(id smb2.FileID, st status.NTStatus) (said []byte) {
 			if _, err := r.Unmarshal(msg); err != nil {
 				w.t.Fatal(err)
 			}
+		}
+		if len(r.Data) == 0 {
+			break
 		}
 		said = append(said, r.Data...)
 	}
