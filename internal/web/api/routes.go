@@ -120,7 +120,7 @@ func routes() []route {
 			out: map[string]any{}, do: document,
 		},
 		{
-			method: get, path: "/me", role: look, id: "me", summary: "Who is asking, and what they may do", out: me{},
+			method: get, path: "/me", role: look, id: "me", summary: "The caller, with roles and scope", out: me{},
 			do: whoIsIt,
 		},
 
@@ -135,7 +135,7 @@ func routes() []route {
 		},
 		{
 			method: post, path: "/me/views", role: look, id: "saveView",
-			summary: "Save a view under a name; one's own of that name is replaced", in: acts.ViewChange{},
+			summary: "Save a view under a name; replaces one's own of that name", in: acts.ViewChange{},
 			out: store.SavedView{}, status: created, do: saveView,
 		},
 		{
@@ -163,17 +163,18 @@ func routes() []route {
 		},
 		{
 			method: get, path: "/hosts/{id}/spans", role: look, id: "listSpans",
-			summary: "The host's history: stretches in which nothing changed", query: []view.Param{ofKind},
+			summary: "The host's history: periods without changes", query: []view.Param{ofKind},
 			out: list[store.Span]{}, do: listSpans,
 		},
 		{
 			method: get, path: "/hosts/{id}/results", role: look, id: "listResults",
-			summary: "The host's results, the last first", query: paging, out: list[store.Result]{}, do: listResults,
+			summary: "The host's results, newest first", query: paging, out: list[store.Result]{}, do: listResults,
 		},
 		{
 			method: del, path: "/hosts/{id}/results/{result}", role: admin, id: "removeResult",
-			summary: "Take a result back, such as a wrong one or one of the future: history, counts, findings and " +
-				"trend are as if it had never come", do: removeResult,
+			summary: "Delete a result, such as a wrong one or one with a time in the future: history, counts, " +
+				"findings " +
+				"and trend are then as if it had never been imported", do: removeResult,
 		},
 		{
 			method: get, path: "/hosts/{id}/documents/{kind}", role: look, id: "getDocument",
@@ -183,27 +184,27 @@ func routes() []route {
 		},
 		{
 			method: post, path: "/hosts/{id}/plan", role: operate, id: "makePlan",
-			summary: "Plan how the host is closed, from what is stored of it; nothing is changed on the host",
+			summary: "Make a plan from the host's stored documents; nothing is changed on the host",
 			in:      acts.NewPlan{}, out: model.Plan{}, do: makePlan,
 		},
 		{
 			method: post, path: "/hosts/{id}/retire", role: operate, id: "retireHost",
-			summary: "Take a host out of the fleet: it counts no more, and its targets are switched off; a scan that " +
+			summary: "Retire a host: it no longer counts, and its targets are disabled; a scan that " +
 				"it answers brings it back", do: retireHost,
 		},
 		{
 			method: del, path: "/hosts/{id}", role: operate, id: "removeHost",
-			summary: "Forget a host with its history, and remove the targets that lead to it", do: removeHost,
+			summary: "Delete a host with its history and its targets", do: removeHost,
 		},
 		{
 			method: post, path: "/hosts/{id}/journal", role: operate, id: "importJournal",
-			summary: "Keep what was applied on the host: what history --format json writes there",
+			summary: "Import what was applied on the host: the output of history --format json there",
 			takes:   []string{"application/json"}, limit: maxUpload, do: importJournal,
 		},
 
 		{
 			method: get, path: "/rollouts", role: look, id: "listRollouts",
-			summary: "Plans for many hosts, the last first",
+			summary: "Plans for many hosts, newest first",
 			query:   with(paging, []view.Param{sorts("id", "name", "created", "by", "ended")}),
 			out:     list[store.Rollout]{}, do: listRollouts,
 		},
@@ -215,7 +216,7 @@ func routes() []route {
 		},
 		{
 			method: get, path: "/rollouts/{id}", role: look, id: "getRollout",
-			summary: "A rollout, and how many of its hosts stand where", out: store.Rollout{}, do: getRollout,
+			summary: "A rollout, with its hosts by state", out: store.Rollout{}, do: getRollout,
 		},
 		{
 			method: get, path: "/rollouts/{id}/groups", role: look, id: "listGroups",
@@ -251,16 +252,16 @@ func routes() []route {
 		},
 		{
 			method: post, path: "/rollouts/{id}/plan", role: operate, id: "planAgain",
-			summary: "Plan anew for the hosts of a rollout that are left, as after they were audited",
+			summary: "Plan again for the remaining hosts of a rollout, such as after their audit",
 			out:     store.Rollout{}, do: planAgain,
 		},
 		{
 			method: post, path: "/rollouts/{id}/end", role: operate, id: "endRollout",
-			summary: "End the following of a rollout: its hosts stay as they stand", out: store.Rollout{},
+			summary: "End a rollout: its hosts keep their state", out: store.Rollout{},
 			do: endRollout,
 		},
 		{
-			method: del, path: "/rollouts/{id}", role: operate, id: "deleteRollout", summary: "Forget a rollout",
+			method: del, path: "/rollouts/{id}", role: operate, id: "deleteRollout", summary: "Delete a rollout",
 			do: deleteRollout,
 		},
 
@@ -288,21 +289,22 @@ func routes() []route {
 			do: countSettings,
 		},
 		{
-			method: get, path: "/events", role: look, id: "listEvents", summary: "What changed, the last first",
+			method: get, path: "/events", role: look, id: "listEvents", summary: "What changed, newest first",
 			query: with(view.EventFilter, paging, []view.Param{sorts("id", "at", "severity")}),
 			out:   list[store.Event]{}, do: listEvents,
 		},
 		{
-			method: get, path: "/trend", role: look, id: "trend", summary: "How many hosts had each verdict, day by day",
-			query: view.TrendFilter, out: list[store.TrendPoint]{}, do: getTrend,
+			method: get, path: "/trend", role: look, id: "trend",
+			summary: "How many hosts had each verdict, day by day",
+			query:   view.TrendFilter, out: list[store.TrendPoint]{}, do: getTrend,
 		},
 		{
-			method: get, path: "/compare", role: look, id: "compare", summary: "Hosts that were not the same at two times",
+			method: get, path: "/compare", role: look, id: "compare", summary: "Hosts that differ between two times",
 			query: with(view.HostFilter, paging, view.Between), out: list[store.Difference]{}, do: compare,
 		},
 		{
 			method: get, path: "/exports/{view}", role: look, id: "export",
-			summary: "A view whole, as a file: hosts and findings in every format, the others as CSV and JSON",
+			summary: "A complete view as a file: hosts and findings in every format, the others as CSV and JSON",
 			query:   with(exportFilter(), []view.Param{formats}),
 			gives:   []string{"text/csv", "application/json", "application/sarif+json", "application/jsonl"},
 			stream:  exportView,
@@ -326,7 +328,7 @@ func routes() []route {
 		},
 		{
 			method: get, path: "/workers", role: look, id: "listWorkers",
-			summary: "Who scans, and when they were heard of last", out: list[store.Worker]{}, do: listWorkers,
+			summary: "Workers, and the times of their last heartbeats", out: list[store.Worker]{}, do: listWorkers,
 		},
 
 		{
@@ -336,7 +338,7 @@ func routes() []route {
 		},
 		{
 			method: post, path: "/workers", role: admin, id: "addWorker",
-			summary: "Make a code by which one worker joins a site; it is told here and never again",
+			summary: "Make a code with which one worker joins a site; it is shown only now",
 			in:      acts.NewWorker{}, out: acts.JoinCode{}, status: created, do: addWorker,
 		},
 		{
@@ -345,7 +347,7 @@ func routes() []route {
 		},
 
 		{
-			method: get, path: "/targets", role: look, id: "listTargets", summary: "What is scanned",
+			method: get, path: "/targets", role: look, id: "listTargets", summary: "Targets",
 			query: with(view.TargetFilter, paging,
 				[]view.Param{sorts("spec", "site", "owner", "criticality", "kind", "created", "id")}),
 			out: list[store.Target]{}, do: listTargets,
@@ -366,7 +368,7 @@ func routes() []route {
 		},
 		{
 			method: get, path: "/targets/export.csv", role: look, id: "exportTargets",
-			summary: "All targets as a CSV file, as it is imported", gives: []string{"text/csv"},
+			summary: "All targets as a CSV file that can be imported", gives: []string{"text/csv"},
 			stream: exportTargets,
 		},
 		{
@@ -379,7 +381,7 @@ func routes() []route {
 		},
 		{
 			method: del, path: "/targets/{id}", role: operate, id: "deleteTarget",
-			summary: "Remove a target; what is known of its host stays", do: deleteTarget,
+			summary: "Remove a target; its host's results stay", do: deleteTarget,
 		},
 		{
 			method: get, path: "/tags", role: look, id: "listTags", summary: "Tags in use", out: list[string]{},
@@ -391,20 +393,22 @@ func routes() []route {
 		},
 
 		{
-			method: get, path: "/runs", role: look, id: "listRuns", summary: "Runs, the last first", query: paging,
+			method: get, path: "/runs", role: look, id: "listRuns", summary: "Runs, newest first", query: paging,
 			out: list[store.Run]{}, do: listRuns,
 		},
 		{
-			method: post, path: "/runs", role: operate, id: "startRun", summary: "Start a scan, an audit or a discovery",
-			in: acts.NewRun{}, out: store.Run{}, status: created, do: startRun,
+			method: post, path: "/runs", role: operate, id: "startRun",
+			summary: "Start a scan, an audit or a discovery",
+			in:      acts.NewRun{}, out: store.Run{}, status: created, do: startRun,
 		},
 		{
-			method: get, path: "/runs/{id}", role: look, id: "getRun", summary: "A run and its progress", out: store.Run{},
-			do: getRun,
+			method: get, path: "/runs/{id}", role: look, id: "getRun", summary: "A run and its progress",
+			out: store.Run{},
+			do:  getRun,
 		},
 		{
 			method: get, path: "/runs/{id}/units", role: look, id: "listUnits",
-			summary: "A run's targets, and where each stands",
+			summary: "A run's targets, each with its state",
 			query: with(paging,
 				[]view.Param{{Name: "state", Kind: view.Text, Enum: []string{
 					"waiting", "running", "done", "failed",
@@ -413,7 +417,7 @@ func routes() []route {
 		},
 		{
 			method: get, path: "/runs/{id}/stream", role: look, id: "followRun",
-			summary: "A run's progress as server-sent events: one named run whenever it changed, until it has ended",
+			summary: "A run's progress as server-sent events: an event named run after each change, until its end",
 			gives:   []string{"text/event-stream"}, stream: followRun,
 		},
 		{
@@ -422,7 +426,7 @@ func routes() []route {
 		},
 		{
 			method: post, path: "/results", role: operate, upload: true, id: "importResults",
-			summary: "Take in results that scan, audit or observe made elsewhere",
+			summary: "Import results of scan, audit or observe",
 			query: []view.Param{{
 				Name: "kind", Kind: view.Text, Enum: []string{"scan", "audit", "observe"},
 				Needed: true,
@@ -462,7 +466,7 @@ func routes() []route {
 
 		{
 			method: get, path: "/channels", role: admin, whole: true, id: "listChannels",
-			summary: "Where notifications go", out: list[channelOut]{}, do: listChannels,
+			summary: "Notification channels", out: list[channelOut]{}, do: listChannels,
 		},
 		{
 			method: post, path: "/channels", role: admin, whole: true, id: "addChannel", summary: "Add a channel",
@@ -483,18 +487,19 @@ func routes() []route {
 		},
 		{
 			method: get, path: "/channels/{id}/deliveries", role: admin, whole: true, id: "listDeliveries",
-			summary: "What was sent to a channel, the last first", query: paging, out: list[store.Delivery]{},
+			summary: "What was sent to a channel, newest first", query: paging, out: list[store.Delivery]{},
 			do: listDeliveries,
 		},
 
 		{
 			method: get, path: "/credentials", role: admin, whole: true, id: "listCredentials",
-			summary: "Credentials by name; their secrets are never told", out: list[store.Credential]{},
+			summary: "Credentials by name; their secrets are never returned", out: list[store.Credential]{},
 			do: listCredentials,
 		},
 		{
-			method: post, path: "/credentials", role: admin, whole: true, id: "addCredential", summary: "Add a credential",
-			in: acts.CredentialChange{}, out: store.Credential{}, status: created, do: saveCredential,
+			method: post, path: "/credentials", role: admin, whole: true, id: "addCredential",
+			summary: "Add a credential",
+			in:      acts.CredentialChange{}, out: store.Credential{}, status: created, do: saveCredential,
 		},
 		{
 			method: put, path: "/credentials/{id}", role: admin, whole: true, id: "changeCredential",
@@ -516,7 +521,7 @@ func routes() []route {
 		},
 		{
 			method: put, path: "/users/{id}", role: admin, whole: true, id: "changeUser",
-			summary: "Change an account's role, or keep it out", in: userChange{}, out: store.User{}, do: changeUser,
+			summary: "Change an account's role, or lock it", in: userChange{}, out: store.User{}, do: changeUser,
 		},
 		{
 			method: put, path: "/users/{id}/password", role: admin, whole: true, id: "setPassword",
@@ -540,7 +545,7 @@ func routes() []route {
 		},
 		{
 			method: post, path: "/me/tokens", role: look, id: "addToken",
-			summary: "Make a token; its secret is told here and never again", in: tokenBody{}, out: newToken{},
+			summary: "Make a token; its secret is returned only now", in: tokenBody{}, out: newToken{},
 			status: created, do: addToken,
 		},
 		{
@@ -549,7 +554,7 @@ func routes() []route {
 		},
 		{
 			method: get, path: "/acts", role: admin, whole: true, id: "listActs",
-			summary: "The audit log, the last line first",
+			summary: "The audit log, newest first",
 			query:   with(paging, []view.Param{{Name: "q", Kind: view.Text, About: "part of a line"}}),
 			out:     list[store.Act]{}, do: listActs,
 		},
