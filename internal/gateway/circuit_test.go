@@ -100,7 +100,10 @@ func TestVcNumber(t *testing.T) {
 		extended          bool
 	}{
 		{name: "13 words", body: null1(), want: 1},
-		{name: "12 words", extended: true, change: extended, body: blob1([]byte("NTLMSSP\x00\x01\x00\x00\x00")), want: 1},
+		{
+			name: "12 words", extended: true, change: extended, body: blob1([]byte("NTLMSSP\x00\x01\x00\x00\x00")),
+			want: 1,
+		},
 		{name: "10 words", body: setupWords(smb1.SetupLANMAN, 1, 0, make([]byte, 16)), want: 1},
 		{name: "a second circuit", body: second, want: 2},
 		{name: "signed, before anybody has a key", change: signature("12345678"), body: null1(), want: 1},

@@ -32,7 +32,8 @@ func TestObservedCounts(t *testing.T) {
 		}},
 		{"a made-up user", Policy{}, model.Guest, func(address string) {
 			made := peer.Client{
-				From: l.samba.Machine, User: "nosuchuser", Password: "x", Options: []string{"client signing = disabled"},
+				From: l.samba.Machine, User: "nosuchuser", Password: "x",
+				Options: []string{"client signing = disabled"},
 			}
 			made.Share(t, address, "public", "ls")
 		}},

@@ -245,15 +245,19 @@ func TestPipeTricks(t *testing.T) {
 				w.t.Fatal(err)
 			}
 			lsarpc := interfaceNamed(w.t, "lsarpc")
-			b := packet(w.t, dcerpc.TypeBind, whole, &dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280, Contexts: []dcerpc.Context{
-				{ID: 0, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}},
-				{ID: 1, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{{UUID: features, Major: 1}}},
-			}})
+			b := packet(w.t, dcerpc.TypeBind, whole,
+				&dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280, Contexts: []dcerpc.Context{
+					{ID: 0, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}},
+					{ID: 1, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{{UUID: features, Major: 1}}},
+				}})
 			call := func(context uint16) []byte {
 				return packet(w.t, dcerpc.TypeRequest, whole,
 					&dcerpc.Request{ContextID: context, Opnum: 15, Stub: make([]byte, 8)})
 			}
-			return []status.NTStatus{w.transceive(id, b), w.write(id, call(1)), w.write(id, call(0)), w.write(id, call(2))}
+			return []status.NTStatus{
+				w.transceive(id, b), w.write(id, call(1)), w.write(id, call(0)),
+				w.write(id, call(2)),
+			}
 		}, []status.NTStatus{ok, no, no, no}},
 		{"controls of the pipe", func(w *ipc) (out []status.NTStatus) {
 			_, id := w.open("lsarpc")
@@ -388,10 +392,11 @@ func FuzzPipe(f *testing.F) {
 		v := &conversation{opens: map[smb2.FileID]*open{id: {
 			reading: newReading("lsarpc"), allowed: allowed, contexts: map[uint16]dcerpc.UUID{},
 		}}}
-		reaches(t, func(b []byte) (*waiting, *denial) { return nil, v.data(id, b) }, func(i dcerpc.UUID, call int) bool {
-			of, ok := allowed[i]
-			return ok && (call < 0 || of == nil || of[uint16(call)])
-		}, a, b)
+		reaches(t, func(b []byte) (*waiting, *denial) { return nil, v.data(id, b) },
+			func(i dcerpc.UUID, call int) bool {
+				of, ok := allowed[i]
+				return ok && (call < 0 || of == nil || of[uint16(call)])
+			}, a, b)
 		w := &watch{deny: denied}
 		o := &watched{reading: newReading("lsarpc"), contexts: map[uint16][]dcerpc.UUID{}}
 		reaches(t, func(b []byte) (*waiting, *denial) { return w.data(o, b) }, func(i dcerpc.UUID, call int) bool {

@@ -403,11 +403,15 @@ func TestOtherMessages(t *testing.T) {
 		"alone":    {(&spnego.Init{MechTypes: mechs, MechToken: user}).Append(nil), model.User},
 		"in flags": {(&spnego.Init{MechTypes: mechs, ReqFlags: null, MechToken: user}).Append(nil), model.Unknown},
 		"in a MIC": {
-			(&spnego.Resp{State: spnego.StateAbsent, ResponseToken: user, MechListMIC: null}).Append(nil), model.Unknown,
+			(&spnego.Resp{State: spnego.StateAbsent, ResponseToken: user, MechListMIC: null}).Append(nil),
+			model.Unknown,
 		},
 		"without a message": {(&spnego.Resp{State: spnego.StateAbsent, MechListMIC: null}).Append(nil), model.Unknown},
 		"in a ticket":       {kerberos, model.Unknown},
-		"not there, but Kerberos through the server": {spnego.Frame(spnego.OIDIAKERB, []byte{5, 1, 0x30, 0}), model.User},
+		"not there, but Kerberos through the server": {
+			spnego.Frame(spnego.OIDIAKERB, []byte{5, 1, 0x30, 0}),
+			model.User,
+		},
 	} {
 		l := new(logon)
 		if l.request(c.blob); l.claimed().who != c.who || (l.damaged == "") != (c.who == model.User) {

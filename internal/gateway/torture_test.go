@@ -33,9 +33,12 @@ var refusedTests = map[string]string{
 // same result, except those of refusedTests, which must fail.
 func TestTorture(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces", "smbtorture")
-	l := startLabWith(t, peer.Config{Global: []string{"kernel oplocks = no", "durable handles = yes"}, Shares: []peer.Share{
-		{Name: "torture", Lines: []string{"read only = no", "kernel share modes = no", "posix locking = no"}},
-	}}, Route{}, Limits{Logon: time.Hour}) // some tests keep connections without a user for longer than a minute
+	l := startLabWith(t, peer.Config{
+		Global: []string{"kernel oplocks = no", "durable handles = yes"},
+		Shares: []peer.Share{
+			{Name: "torture", Lines: []string{"read only = no", "kernel share modes = no", "posix locking = no"}},
+		},
+	}, Route{}, Limits{Logon: time.Hour}) // some tests keep connections without a user for longer than a minute
 	suites := quickSuites
 	if os.Getenv("IPCGUARD_LONG") != "" {
 		suites = append(suites, longSuites...)

@@ -83,7 +83,8 @@ func pipesOf(c *catalog.Catalog, others []string) ([]pipe, error) {
 		return nil, fmt.Errorf("scan: %d pipes by name are more than the %d that are opened", len(others), maxOthers)
 	}
 	for _, name := range others {
-		if c.Pipe(name) == nil && !slices.ContainsFunc(out, func(p pipe) bool { return strings.EqualFold(p.name, name) }) {
+		if c.Pipe(name) == nil && !slices.ContainsFunc(out,
+			func(p pipe) bool { return strings.EqualFold(p.name, name) }) {
 			out = append(out, pipe{name: name})
 		}
 	}
@@ -352,7 +353,8 @@ func (j *job) separately(ctx context.Context, talks []*talk) {
 		c := j.begin(ctx, 0, []*talk{t})
 		if err := c.pipe.closed; err != nil {
 			j.lose(err)
-			t.bind = model.Step{Outcome: model.Inconclusive, Detail: "the pipe could not be opened again: " + plain(err)}
+			t.bind = model.Step{Outcome: model.Inconclusive, Detail: "the pipe could not be opened again: " +
+				plain(err)}
 			continue
 		}
 		j.converse(ctx, c)

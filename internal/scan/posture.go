@@ -263,5 +263,6 @@ func (h *host) system() string {
 
 // guid prints the first three fields little-endian, as Windows does.
 func guid(b [16]byte) string {
-	return fmt.Sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%x-%x", b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8:10], b[10:])
+	return fmt.Sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%x-%x", b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6],
+		b[8:10], b[10:])
 }

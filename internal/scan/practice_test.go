@@ -146,9 +146,13 @@ func TestFaults(t *testing.T) {
 		Host:     20 * time.Second,
 		Timeouts: smb.Timeouts{Connect: wait, Negotiate: wait, Session: wait, Tree: wait, Open: wait, Call: wait},
 	}
-	for _, stage := range []smbtest.Stage{smbtest.AtNegotiate, smbtest.AtSession, smbtest.AtTree, smbtest.AtOpen, smbtest.AtPipe} {
+	for _, stage := range []smbtest.Stage{
+		smbtest.AtNegotiate, smbtest.AtSession, smbtest.AtTree, smbtest.AtOpen,
+		smbtest.AtPipe,
+	} {
 		for _, action := range []smbtest.Action{
-			smbtest.Drop, smbtest.Silence, smbtest.Garbage, smbtest.Drip, smbtest.Pending, smbtest.Huge, smbtest.WrongID,
+			smbtest.Drop, smbtest.Silence, smbtest.Garbage, smbtest.Drip, smbtest.Pending, smbtest.Huge,
+			smbtest.WrongID,
 			smbtest.LoopChain, smbtest.Endless, smbtest.BadCount,
 		} {
 			if stage != smbtest.AtPipe && (action == smbtest.Endless || action == smbtest.BadCount) {
@@ -302,12 +306,15 @@ func TestFallsBack(t *testing.T) {
 	for _, o := range []Options{{Quick: true}, {}} {
 		straight := scanPractice(t, old, o)
 		r := scanAddress(t, l.Addr().String(), o)
-		if r.Verdict != straight.Verdict || len(r.Identities) != len(straight.Identities) || r.Server.Signing != straight.Server.Signing {
-			t.Fatalf("%s (%s), %+v; want %s, %+v", r.Verdict, r.Reason, r.Identities, straight.Verdict, straight.Identities)
+		if r.Verdict != straight.Verdict || len(r.Identities) != len(straight.Identities) ||
+			r.Server.Signing != straight.Server.Signing {
+			t.Fatalf("%s (%s), %+v; want %s, %+v", r.Verdict, r.Reason, r.Identities, straight.Verdict,
+				straight.Identities)
 		}
 		for i, want := range straight.Identities {
 			if got := r.Identities[i]; got.Session.Outcome != want.Session.Outcome || len(got.Pipes) != len(want.Pipes) {
-				t.Errorf("%s: %+v with %d pipes; want %+v with %d", got.Identity, got.Session, len(got.Pipes), want.Session, len(want.Pipes))
+				t.Errorf("%s: %+v with %d pipes; want %+v with %d", got.Identity, got.Session, len(got.Pipes),
+					want.Session, len(want.Pipes))
 			}
 		}
 	}

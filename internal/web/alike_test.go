@@ -133,12 +133,14 @@ func deeds() []deed {
 		site("no window", m{"name": "z", "window": "now and then"}, "name", "z", "window", "now and then"),
 		site("hides text", m{"name": hidden}, "name", hidden),
 		{
-			name: "site: change", role: a, page: "/sites/1", form: []string{"name", "default", "rate", "7"}, method: "PUT",
-			path: "/sites/1", body: m{"name": "default", "rate": 7},
+			name: "site: change", role: a, page: "/sites/1", form: []string{"name", "default", "rate", "7"},
+			method: "PUT",
+			path:   "/sites/1", body: m{"name": "default", "rate": 7},
 		},
 		{
-			name: "site: change to a taken name", role: a, page: "/sites/1", form: []string{"name", "lab"}, method: "PUT",
-			path: "/sites/1", body: m{"name": "lab"},
+			name: "site: change to a taken name", role: a, page: "/sites/1", form: []string{"name", "lab"},
+			method: "PUT",
+			path:   "/sites/1", body: m{"name": "lab"},
 		},
 		{
 			name: "site: change nothing", role: a, page: "/sites/99", form: []string{"name", "default"}, method: "PUT",
@@ -227,8 +229,9 @@ func deeds() []deed {
 			method: "POST", path: "/runs", body: m{"kind": "scan", "selector": m{"owner": "nobody"}},
 		},
 		{
-			name: "run: no kind", role: o, page: "/runs", form: []string{"kind", "guess", "tag", hidden}, method: "POST",
-			path: "/runs", body: m{"kind": "guess", "selector": m{"tag": hidden}},
+			name: "run: no kind", role: o, page: "/runs", form: []string{"kind", "guess", "tag", hidden},
+			method: "POST",
+			path:   "/runs", body: m{"kind": "guess", "selector": m{"tag": hidden}},
 		},
 		{
 			name: "run: one host", role: o, page: "/hosts/1/scan", form: []string{"kind", "scan"}, method: "POST",

@@ -115,7 +115,8 @@ func TestFormsKeep(t *testing.T) {
 			secret: []string{"password", formSecret},
 		},
 		{
-			who: admin, form: "/channels syslog", path: "/channels", bad: []string{"kind", "syslog", "address", "nowhere"},
+			who: admin, form: "/channels syslog", path: "/channels",
+			bad: []string{"kind", "syslog", "address", "nowhere"},
 			keep: []string{
 				"name", "siem", "network", "tcp", "format", "json", "facility", "auth", "acts", "only",
 				"address", "nowhere",

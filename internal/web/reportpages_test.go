@@ -68,8 +68,9 @@ func pageScan() *model.Scan {
 					Pipe: "samr", Open: yes,
 					Interfaces: []model.InterfaceResult{{Interface: "samr", Bind: yes, Calls: []model.CallResult{
 						{
-							Call: "SamrEnumerateUsersInDomain", Outcome: model.Allowed, Discloses: model.DisclosesAccounts,
-							Count: 3,
+							Call: "SamrEnumerateUsersInDomain", Outcome: model.Allowed,
+							Discloses: model.DisclosesAccounts,
+							Count:     3,
 						},
 					}}},
 				}},

@@ -29,7 +29,8 @@ func TestPasskey(t *testing.T) {
 	call(p, webauthn.Enable, webauthn.EnableParams{})
 	call(p, webauthn.AddVirtualAuthenticator,
 		webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
-			Protocol: "ctap2", Transport: "internal", HasResidentKey: true, HasUserVerification: true, IsUserVerified: true,
+			Protocol: "ctap2", Transport: "internal", HasResidentKey: true, HasUserVerification: true,
+			IsUserVerified:              true,
 			AutomaticPresenceSimulation: true,
 		}})
 	p.open("/login?to=/account")

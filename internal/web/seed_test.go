@@ -136,7 +136,8 @@ func (k *hostKind) scanOf(name, address string, at time.Time, text func(string) 
 					Interfaces: []model.InterfaceResult{
 						{
 							Interface: text(p.iface), UUID: "12345778-1234-abcd-ef00-0123456789ac", Version: "1.0",
-							Bind: model.Step{Outcome: model.Allowed, Status: "accepted"}, Calls: []model.CallResult{call},
+							Bind:  model.Step{Outcome: model.Allowed, Status: "accepted"},
+							Calls: []model.CallResult{call},
 						},
 					},
 				})

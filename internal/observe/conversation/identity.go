@@ -207,5 +207,8 @@ func netlogonToken(b []byte) (identity, bool) {
 	if computer != "" && !strings.HasSuffix(computer, "$") {
 		computer += "$"
 	}
-	return identity{kind: model.Machine, account: account(domain, computer), basis: "netlogon secure channel inside RPC"}, true
+	return identity{
+		kind: model.Machine, account: account(domain, computer),
+		basis: "netlogon secure channel inside RPC",
+	}, true
 }

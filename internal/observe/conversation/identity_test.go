@@ -35,19 +35,77 @@ func TestClaims(t *testing.T) {
 		basis, made   string
 		wantUndecided bool
 	}{
-		"nothing":           {nil, model.Unknown, "the logon was not seen", "", true},
-		"an empty token":    {[][]byte{{}}, model.Unknown, "the logon could not be read: no token of it says who it is", model.PackageUnknown, true},
-		"an offer alone":    {[][]byte{wrapped(spnego.OIDNTLM, nil)}, model.Unknown, "the logon could not be read: no token of it says who it is", model.PackageUnknown, true},
-		"an unknown one":    {[][]byte{wrapped(unknown, spnego.Frame(unknown, []byte("x")))}, model.Unknown, "the logon could not be read: mechanism 1.3.6.1.4.1.99999.1", model.PackageUnknown, false},
-		"NegoEx":            {[][]byte{wrapped(spnego.OIDNegoEx, []byte("NEGOEXTS\x00\x00\x00\x00"))}, model.Unknown, "the logon could not be read: NegoEx", model.PackageUnknown, false},
-		"NegoEx, then NTLM": {[][]byte{wrapped(spnego.OIDNegoEx, []byte("NEGOEXTS")), authenticate(t, &ntlm.Authenticate{})}, model.Anonymous, "NTLM logon without name and response", model.PackageAnonymous, false},
-		"IAKERB":            {[][]byte{wrapped(spnego.OIDIAKERB, spnego.Frame(spnego.OIDIAKERB, []byte{5, 1, 0x30, 0}))}, model.User, "Kerberos logon; the name is inside the ticket", model.PackageKerberos, false},
-		"Kerberos":          {[][]byte{wrapped(spnego.OIDKerberos, spnego.Frame(spnego.OIDKerberos, []byte{1, 0}))}, model.User, "Kerberos logon; the name is inside the ticket", model.PackageKerberos, false},
-		"damaged":           {[][]byte{{0x60, 0x82}}, model.Unknown, "the logon could not be decoded", model.PackageUnknown, false},
-		"LM":                {[][]byte{authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24)})}, model.User, "NTLM logon by name", model.PackageLM, false},
-		"NTLMv1":            {[][]byte{authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: append(make([]byte, 23), 1)})}, model.User, "NTLM logon by name", model.PackageNTLMv1, false},
-		"NTLMv1 with ESS":   {[][]byte{authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: append([]byte{1}, make([]byte, 23)...), NtChallengeResponse: make([]byte, 24), Flags: ntlm.NegotiateExtendedSecurity})}, model.User, "NTLM logon by name", model.PackageNTLMv1ESS, false},
-		"NTLMv2":            {[][]byte{authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: make([]byte, 80)})}, model.User, "NTLM logon by name", model.PackageNTLMv2, false},
+		"nothing": {nil, model.Unknown, "the logon was not seen", "", true},
+		"an empty token": {
+			[][]byte{{}},
+			model.Unknown, "the logon could not be read: no token of it says who it is",
+			model.PackageUnknown, true,
+		},
+		"an offer alone": {
+			[][]byte{wrapped(spnego.OIDNTLM, nil)},
+			model.Unknown,
+			"the logon could not be read: no token of it says who it is", model.PackageUnknown, true,
+		},
+		"an unknown one": {
+			[][]byte{wrapped(unknown, spnego.Frame(unknown, []byte("x")))},
+			model.Unknown,
+			"the logon could not be read: mechanism 1.3.6.1.4.1.99999.1", model.PackageUnknown, false,
+		},
+		"NegoEx": {
+			[][]byte{wrapped(spnego.OIDNegoEx, []byte("NEGOEXTS\x00\x00\x00\x00"))},
+			model.Unknown,
+			"the logon could not be read: NegoEx", model.PackageUnknown, false,
+		},
+		"NegoEx, then NTLM": {
+			[][]byte{
+				wrapped(spnego.OIDNegoEx, []byte("NEGOEXTS")),
+				authenticate(t, &ntlm.Authenticate{}),
+			},
+			model.Anonymous, "NTLM logon without name and response",
+			model.PackageAnonymous, false,
+		},
+		"IAKERB": {
+			[][]byte{wrapped(spnego.OIDIAKERB, spnego.Frame(spnego.OIDIAKERB,
+				[]byte{5, 1, 0x30, 0}))},
+			model.User, "Kerberos logon; the name is inside the ticket",
+			model.PackageKerberos, false,
+		},
+		"Kerberos": {
+			[][]byte{wrapped(spnego.OIDKerberos, spnego.Frame(spnego.OIDKerberos, []byte{1, 0}))},
+			model.User, "Kerberos logon; the name is inside the ticket", model.PackageKerberos, false,
+		},
+		"damaged": {
+			[][]byte{{0x60, 0x82}},
+			model.Unknown, "the logon could not be decoded",
+			model.PackageUnknown, false,
+		},
+		"LM": {
+			[][]byte{authenticate(t,
+				&ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24)})},
+			model.User,
+			"NTLM logon by name", model.PackageLM, false,
+		},
+		"NTLMv1": {
+			[][]byte{authenticate(t,
+				&ntlm.Authenticate{
+					UserName: name, LmChallengeResponse: make([]byte, 24),
+					NtChallengeResponse: append(make([]byte, 23), 1),
+				})},
+			model.User, "NTLM logon by name", model.PackageNTLMv1,
+			false,
+		},
+		"NTLMv1 with ESS": {
+			[][]byte{authenticate(t,
+				&ntlm.Authenticate{
+					UserName: name, LmChallengeResponse: append([]byte{1}, make([]byte, 23)...),
+					NtChallengeResponse: make([]byte, 24), Flags: ntlm.NegotiateExtendedSecurity,
+				})},
+			model.User,
+			"NTLM logon by name", model.PackageNTLMv1ESS, false,
+		},
+		"NTLMv2": {[][]byte{authenticate(t,
+			&ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: make([]byte,
+				80)})}, model.User, "NTLM logon by name", model.PackageNTLMv2, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			l := new(logon)
@@ -78,7 +136,10 @@ func TestPlainPackages(t *testing.T) {
 		{1, 18, "ann", model.PackagePlaintext},
 		{0, 0, "ann", model.PackageUnknown},
 	} {
-		r := &smb1.SessionSetupRequest{Form: smb1.SetupNT, OEMPassword: make([]byte, c.oem), UnicodePassword: make([]byte, c.unicode), AccountName: c.name}
+		r := &smb1.SessionSetupRequest{
+			Form: smb1.SetupNT, OEMPassword: make([]byte, c.oem),
+			UnicodePassword: make([]byte, c.unicode), AccountName: c.name,
+		}
 		if got := plainPackage(r); got != c.want {
 			t.Errorf("%d and %d bytes of %q: %s, want %s", c.oem, c.unicode, c.name, got, c.want)
 		}
@@ -107,12 +168,21 @@ func TestHiddenNames(t *testing.T) {
 		padata      []byte
 		want        identity
 	}{
-		{"R", "ann", nil, identity{kind: model.User, account: `R\ann`, basis: "Kerberos logon; its ticket was seen being issued"}},
-		{"R", "PC$", nil, identity{kind: model.Machine, account: `R\PC$`, basis: "Kerberos logon; its ticket was seen being issued"}},
-		{"WELLKNOWN:ANONYMOUS", "WELLKNOWN/ANONYMOUS", padata(19, paFXFast), identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden by FAST"}},
+		{"R", "ann", nil, identity{kind: model.User, account: `R\ann`, basis: "Kerberos logon; its ticket was seen " +
+			"being issued"}},
+		{"R", "PC$", nil, identity{kind: model.Machine, account: `R\PC$`, basis: "Kerberos logon; its ticket was " +
+			"seen being issued"}},
+		{
+			"WELLKNOWN:ANONYMOUS", "WELLKNOWN/ANONYMOUS", padata(19, paFXFast),
+			identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden by FAST"},
+		},
 		{"", "", padata(paFXFast), identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden by FAST"}},
-		{"WELLKNOWN:ANONYMOUS", "WELLKNOWN/ANONYMOUS", padata(paPKASRep), identity{kind: model.Anonymous, basis: "Kerberos logon with an anonymous ticket (PKINIT)"}},
-		{"R", "WELLKNOWN/ANONYMOUS", nil, identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden, or the ticket is anonymous"}},
+		{
+			"WELLKNOWN:ANONYMOUS", "WELLKNOWN/ANONYMOUS", padata(paPKASRep),
+			identity{kind: model.Anonymous, basis: "Kerberos logon with an anonymous ticket (PKINIT)"},
+		},
+		{"R", "WELLKNOWN/ANONYMOUS", nil, identity{kind: model.Unknown, basis: "Kerberos logon; the name is hidden, " +
+			"or the ticket is anonymous"}},
 	} {
 		if got := owner(c.realm, c.name, c.padata); got != c.want {
 			t.Errorf("%s %s: %+v, want %+v", c.realm, c.name, got, c.want)
@@ -128,20 +198,43 @@ func TestForgedLogons(t *testing.T) {
 		return r.Append(nil)
 	}
 	says := ntlm.AVPairs{{ID: ntlm.AvFlags, Value: []byte{2, 0, 0, 0}}}
-	whole := authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(says), MIC: [16]byte{1}})
+	whole := authenticate(t, &ntlm.Authenticate{
+		UserName: name, LmChallengeResponse: make([]byte, 24),
+		NtChallengeResponse: v2(says), MIC: [16]byte{1},
+	})
 	for what, c := range map[string]struct {
 		token []byte
 		made  string
 		mic   model.Tristate
 	}{
-		"a code that the flag names":        {whole, model.PackageNTLMv2, model.True},
-		"the flag, and zeros":               {authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(says)}), model.PackageNTLMv2, model.False},
-		"the flag, and no room":             {authenticate(t, &ntlm.Authenticate{HeaderLen: 72, UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(says)}), model.PackageNTLMv2, model.False},
-		"a code that no flag names":         {authenticate(t, &ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(nil), MIC: [16]byte{1}}), model.PackageNTLMv2, model.False},
-		"an NT response of no known length": {authenticate(t, &ntlm.Authenticate{UserName: name, NtChallengeResponse: make([]byte, 9)}), model.PackageUnknown, model.NotKnown},
-		"attributes that end too soon":      {authenticate(t, &ntlm.Authenticate{UserName: name, NtChallengeResponse: append(v2(nil)[:44], 2, 0, 99, 0)}), model.PackageNTLMv2, model.False},
-		"cut":                               {whole[:70], model.PackageUnknown, model.NotKnown},
-		"a length outside the message":      {outside(whole), model.PackageUnknown, model.NotKnown},
+		"a code that the flag names": {whole, model.PackageNTLMv2, model.True},
+		"the flag, and zeros": {
+			authenticate(t,
+				&ntlm.Authenticate{UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(says)}),
+			model.PackageNTLMv2, model.False,
+		},
+		"the flag, and no room": {authenticate(t,
+			&ntlm.Authenticate{
+				HeaderLen: 72, UserName: name, LmChallengeResponse: make([]byte, 24),
+				NtChallengeResponse: v2(says),
+			}), model.PackageNTLMv2, model.False},
+		"a code that no flag names": {authenticate(t,
+			&ntlm.Authenticate{
+				UserName: name, LmChallengeResponse: make([]byte, 24), NtChallengeResponse: v2(nil),
+				MIC: [16]byte{1},
+			}), model.PackageNTLMv2, model.False},
+		"an NT response of no known length": {
+			authenticate(t,
+				&ntlm.Authenticate{UserName: name, NtChallengeResponse: make([]byte, 9)}), model.PackageUnknown,
+			model.NotKnown,
+		},
+		"attributes that end too soon": {
+			authenticate(t,
+				&ntlm.Authenticate{UserName: name, NtChallengeResponse: append(v2(nil)[:44], 2, 0, 99, 0)}),
+			model.PackageNTLMv2, model.False,
+		},
+		"cut":                          {whole[:70], model.PackageUnknown, model.NotKnown},
+		"a length outside the message": {outside(whole), model.PackageUnknown, model.NotKnown},
 	} {
 		t.Run(what, func(t *testing.T) {
 			l := new(logon)

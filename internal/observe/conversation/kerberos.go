@@ -185,7 +185,8 @@ func reply(b []byte) (ticket, bool) {
 	if _, err := asn1.Unmarshal(fields[3], &realm); err != nil {
 		return ticket{}, false
 	}
-	return ticket{keyOf(fields[5]), owner(string(realm.Bytes[:min(len(realm.Bytes), longestName)]), name, fields[2])}, true
+	return ticket{keyOf(fields[5]), owner(string(realm.Bytes[:min(len(realm.Bytes), longestName)]), name, fields[2])},
+		true
 }
 
 // longestName is the maximum kept length of a part of a name: names on Windows have at most 256 characters.

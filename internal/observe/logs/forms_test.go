@@ -171,7 +171,8 @@ func TestEventViewerTable(t *testing.T) {
 	for _, mark := range []string{"", "\xef\xbb\xbf"} {
 		rows, cov := readLogs(t, Options{},
 			mark+head+
-				`Audit Success,3/1/2026 10:00:11 AM,Microsoft-Windows-Security-Auditing,5145,Detailed File Share,"`+message+
+				`Audit Success,3/1/2026 10:00:11 AM,Microsoft-Windows-Security-Auditing,5145,Detailed File Share,"`+
+				message+
 				"\"\r\n")
 		wantRows(t, rows, "10.1.2.3 > anonymous [] open IPC$/samr allowed x1")
 		if cov.From.IsZero() || len(cov.Unreadable) > 0 {
