@@ -64,12 +64,15 @@ func (h *host) dial(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb
 func (h *host) options(m *meter, dialects []smb.Dialect, t smb.Timeouts, dial dialer) smb.Options {
 	return smb.Options{
 		Dialects: dialects,
-		NetBIOS:  h.o.NetBIOS || h.target.Addr.Port() == 139,
+		NetBIOS:  h.netBIOS(),
 		Timeouts: t,
 		Dial:     h.timed(dial),
 		Counters: &m.Counters,
 	}
 }
+
+// netBIOS tells whether connections to the host begin with a NetBIOS session.
+func (h *host) netBIOS() bool { return h.o.NetBIOS || h.target.Addr.Port() == 139 }
 
 // timed notes how long the quickest connection took to make, which is the time of one round trip.
 func (h *host) timed(dial dialer) dialer {

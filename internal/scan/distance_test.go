@@ -59,22 +59,8 @@ func TestRoundTrips(t *testing.T) {
 // What is asked at the same time far away is answered as what is asked one after the other near by, in the same order; also
 // by a server that knows no association groups, where a handle is good on one instance of a pipe alone.
 func TestFarAsNear(t *testing.T) {
-	binds := []byte{5, 0, 11, 3, 0x10, 0, 0, 0}
 	var joins atomic.Int32
-	apart := func(b []byte) {
-		for rest := b; ; { // see [C706] 12.6.4.3
-			i := bytes.Index(rest, binds)
-			if i < 0 || len(rest) < i+24 {
-				return
-			}
-			group := rest[i+20 : i+24]
-			if !bytes.Equal(group, make([]byte, 4)) {
-				joins.Add(1)
-			}
-			clear(group)
-			rest = rest[i+24:]
-		}
-	}
+	apart := withoutGroups(&joins)
 	for _, profile := range []string{"samba", "win2022", "win2003"} {
 		t.Run(profile, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -96,6 +82,25 @@ func TestFarAsNear(t *testing.T) {
 	}
 	if joins.Load() == 0 {
 		t.Error("no instance of a pipe joined a group")
+	}
+}
+
+// withoutGroups takes out of every bind the association group that it joins, and counts those that join one.
+func withoutGroups(joins *atomic.Int32) func([]byte) {
+	binds := []byte{5, 0, 11, 3, 0x10, 0, 0, 0}
+	return func(b []byte) {
+		for rest := b; ; { // see [C706] 12.6.4.3
+			i := bytes.Index(rest, binds)
+			if i < 0 || len(rest) < i+24 {
+				return
+			}
+			group := rest[i+20 : i+24]
+			if !bytes.Equal(group, make([]byte, 4)) {
+				joins.Add(1)
+			}
+			clear(group)
+			rest = rest[i+24:]
+		}
 	}
 }
 
@@ -144,17 +149,34 @@ func said(r *model.Scan) (out []string) {
 // scanAway scans a practice server at a distance. change may change what is sent to it.
 func scanAway(t *testing.T, profile string, o Options, distance time.Duration, change func([]byte)) *model.Scan {
 	t.Helper()
+	return scanOver(t, profile, o, distance, change, nil)
+}
+
+// scanOver is scanAway with the answers changed as well, by what answer makes for each connection. A dialer of the options
+// is asked before each connection and may refuse it.
+func scanOver(t *testing.T, profile string, o Options, distance time.Duration, change func([]byte), answer func() func(int, []byte) ([]byte, error)) *model.Scan {
+	t.Helper()
 	host, err := smbtest.NewHost(profile, "PRACTICE1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+	asked := o.Dial
+	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if err := sleep(ctx, distance); err != nil {
 			return nil, err
 		}
+		if asked != nil {
+			if _, err := asked(ctx, network, address); err != nil {
+				return nil, err
+			}
+		}
 		near, there := net.Pipe()
 		go smbtest.Serve(there, host)
-		return awayFrom(near, distance, change), nil
+		c := awayFrom(near, distance, change)
+		if answer == nil {
+			return c, nil
+		}
+		return &framed{Conn: c, answer: answer()}, nil
 	}
 	s, err := New(o)
 	if err != nil {

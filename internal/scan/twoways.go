@@ -24,7 +24,7 @@ func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	}
 	connected := make(chan struct{})
 	first, second := modern(), smb.AllDialects()
-	if h.o.NoAnonymous || h.options(m, nil, wait, nil).NetBIOS {
+	if h.o.NoAnonymous || h.netBIOS() {
 		first, second = second, first
 	}
 	older := ask(ctx, func(ctx context.Context) (*link, error) {
