@@ -44,10 +44,20 @@ func (h *host) connect(ctx context.Context, m *meter, dialects []smb.Dialect) (*
 }
 
 func (h *host) connectWith(ctx context.Context, o smb.Options) (*link, error) {
-	release, err := h.room.take(ctx)
-	if err != nil {
-		return nil, err
+	release, ok := h.room.free()
+	if !ok {
+		h.crowded.Store(true)
+		h.sendBack() // whoever waits for a place holds none that he does not use yet
+		var err error
+		if release, err = h.room.take(ctx); err != nil {
+			return nil, err
+		}
 	}
+	return h.connectIn(ctx, release, o)
+}
+
+// connectIn opens a connection in a place of the room.
+func (h *host) connectIn(ctx context.Context, release func(), o smb.Options) (*link, error) {
 	c, err := h.dialWith(ctx, o)
 	if err != nil {
 		release()

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb"
@@ -25,6 +26,9 @@ func (h *host) sendAhead(ctx context.Context) {
 	}
 	h.lock.Lock()
 	defer h.lock.Unlock()
+	if h.crowded.Load() {
+		return
+	}
 	h.early = map[model.Identity]*arrival{}
 	for _, one := range []struct {
 		id    model.Identity
@@ -35,7 +39,13 @@ func (h *host) sendAhead(ctx context.Context) {
 		}
 		m := &meter{}
 		h.meters = append(h.meters, m)
-		come := func(ctx context.Context) (*link, error) { return h.connect(ctx, m, h.same()) }
+		come := func(ctx context.Context) (*link, error) {
+			release, ok := h.room.free()
+			if !ok {
+				return nil, errNoRoom
+			}
+			return h.connectIn(ctx, release, h.options(m, h.same(), patient(h.o.Timeouts), h.o.Dial))
+		}
 		h.early[one.id] = &arrival{ask(ctx, come), m}
 	}
 }
@@ -61,10 +71,16 @@ func (h *host) arrived(id model.Identity) *link {
 	return r.link
 }
 
+// errNoRoom says that a connection would have to wait for its place.
+var errNoRoom = errors.New("scan: no room for a connection ahead of time")
+
 // sendBack ends the connections that nobody came for.
 func (h *host) sendBack() {
-	for _, a := range h.early {
+	h.lock.Lock()
+	early := h.early
+	h.early = nil
+	h.lock.Unlock()
+	for _, a := range early {
 		a.leave()
 	}
-	h.early = nil
 }

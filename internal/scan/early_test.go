@@ -1,15 +1,20 @@
 package scan
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
 	"net"
+	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
+	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/smbtest"
 )
 
 // framed is a connection on which the answers of a server can be changed. answer sees each with its header, by its number
@@ -104,4 +109,56 @@ func TestCutIsNoRefusal(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Connections that are made ahead of time keep no place in the room that another would wait for: many hosts at once, each
+// of which wants a further connection, all get theirs.
+func TestNoPlaceIsHeldAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host, err := smbtest.NewHost("samba", "PRACTICE1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		var lock sync.Mutex
+		met, drops := map[string]bool{}, 0
+		s, err := New(Options{Files: reservedFiles + 8, Concurrency: 3, Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+			if err := sleep(ctx, roundTrip); err != nil {
+				return nil, err
+			}
+			near, there := net.Pipe()
+			go smbtest.Serve(there, host)
+			lock.Lock()
+			defer lock.Unlock()
+			if met[address] {
+				return awayFrom(near, roundTrip, nil), nil
+			}
+			met[address] = true // the first connection of a host ends in the middle, when the others are made
+			return &framed{Conn: awayFrom(near, roundTrip, nil), answer: func(_ int, frame []byte) ([]byte, error) {
+				if time.Since(began) > 10*roundTrip {
+					lock.Lock()
+					defer lock.Unlock()
+					drops++
+					return nil, io.EOF
+				}
+				return frame, nil
+			}}, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range s.Concurrency() {
+			wg.Go(func() {
+				r := s.Host(t.Context(), targets.Target{Name: "far", Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 445)})
+				if r.Verdict != model.Exposed || r.Partial || r.DurationMS > 60_000 {
+					t.Errorf("%s, partial %v, after %d ms: %s", r.Verdict, r.Partial, r.DurationMS, r.Reason)
+				}
+			})
+		}
+		wg.Wait()
+		if drops != s.Concurrency() {
+			t.Errorf("%d connections of %d ended in the middle", drops, s.Concurrency())
+		}
+	})
 }

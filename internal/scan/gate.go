@@ -35,11 +35,23 @@ func NewRoom(concurrency, files int) *Room {
 // Hosts is how many may be under way at a time. Who shares a room among scanners sees to it that all together are no more.
 func (r *Room) Hosts() int { return r.hosts }
 
-// take gets a place of the common stock; the caller gives it back.
+// free gets a place of the common stock where one is free at once; the caller gives it back.
+func (r *Room) free() (release func(), ok bool) {
+	select {
+	case r.spare <- struct{}{}:
+		return r.leave, true
+	default:
+		return nil, false
+	}
+}
+
+func (r *Room) leave() { <-r.spare }
+
+// take waits for a place of the common stock; the caller gives it back.
 func (r *Room) take(ctx context.Context) (release func(), err error) {
 	select {
 	case r.spare <- struct{}{}:
-		return func() { <-r.spare }, nil
+		return r.leave, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -176,6 +176,7 @@ type host struct {
 	garbled  bool        // an answer to the negotiate of SMB1 was none
 	apart    atomic.Bool // pipes are opened and bound in two frames
 	strict   atomic.Bool // a handle is good on one instance of a pipe alone
+	crowded  atomic.Bool // there was no room for a connection at once
 	early    map[model.Identity]*arrival
 	distance atomic.Int64 // the shortest time that a connection took to make, in nanoseconds
 
