@@ -1,12 +1,16 @@
 package scan
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +19,7 @@ import (
 	"ipcguard/internal/model"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/smbtest"
+	"ipcguard/internal/status"
 )
 
 // framed is a connection on which the answers of a server can be changed. answer sees each with its header, by its number
@@ -161,4 +166,70 @@ func TestNoPlaceIsHeldAhead(t *testing.T) {
 			t.Errorf("%d connections of %d ended in the middle", drops, s.Concurrency())
 		}
 	})
+}
+
+// A firewall that lets nothing more through after a refused logon, on connections that stand neither, is named from afar
+// too, where the made-up user's connection stands already.
+func TestSilentBanFromAfar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var banned atomic.Bool
+		o := Options{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if !banned.Load() {
+				return nil, nil
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		r := scanOver(t, "win2022", o, roundTrip, nil, func() func(int, []byte) ([]byte, error) {
+			return func(_ int, frame []byte) ([]byte, error) {
+				if banned.Load() {
+					return nil, os.ErrDeadlineExceeded
+				}
+				if s := statusOf(frame[4:]); s == status.LogonFailure || s == status.AccountDisabled {
+					banned.Store(true)
+				}
+				return frame, nil
+			}
+		})
+		unknown := identity(r, model.UnknownUser).Session
+		if !banned.Load() || unknown.Outcome != model.NotTested || !strings.Contains(r.Banned, "--no-unknown-user") {
+			t.Errorf("%s, made-up user %+v, banned %q", r.Verdict, unknown, r.Banned)
+		}
+	})
+}
+
+// A made-up user's logon that the network lost is no ban where the server takes connections as before, and is not sent once
+// more when the host is asked again for another reason.
+func TestLostLogonIsNoBan(t *testing.T) {
+	name := []byte("i\x00p\x00c\x00g\x00u\x00a\x00r\x00d\x00-\x00")
+	for _, again := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var logons, refused, trees atomic.Int32
+			count := func(sent []byte) {
+				if bytes.Contains(sent, name) {
+					logons.Add(1)
+				}
+			}
+			r := scanOver(t, "samba", Options{Retries: 2}, time.Millisecond, count, func() func(int, []byte) ([]byte, error) {
+				return func(_ int, frame []byte) ([]byte, error) {
+					switch m := frame[4:]; {
+					case statusOf(m) == status.LogonFailure && refused.Add(1) == 2:
+						return nil, io.EOF
+					case again && len(m) > 64 && binary.LittleEndian.Uint16(m[12:]) == 3 && trees.Add(1) == 1: // TREE_CONNECT
+						return nil, io.EOF
+					}
+					return frame, nil
+				}
+			})
+			if o := identity(r, model.UnknownUser).Session.Outcome; r.Banned != "" || o != model.Inconclusive || r.Verdict != model.Exposed {
+				t.Errorf("%s, made-up user %s, banned %q", r.Verdict, o, r.Banned)
+			}
+			if logons.Load() != 1 {
+				t.Errorf("the made-up user logged on %d times", logons.Load())
+			}
+			if again && trees.Load() < 2 {
+				t.Error("the host was not asked again")
+			}
+		})
+	}
 }

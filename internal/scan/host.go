@@ -78,6 +78,7 @@ func (h *host) run(ctx context.Context) {
 	if !h.o.Quick && !h.o.NoUnknownUser {
 		h.climb(ctx, nil, h.ladder(model.UnknownUser, h.meter(h.waited()), madeUp))
 		h.comeBack(ctx)
+		h.lookBack(ctx)
 		h.lend(ctx, h.ladders)
 	}
 	h.sendBack()
@@ -151,22 +152,44 @@ func (h *host) known(id model.Identity) *model.IdentityResult {
 	if id == model.UnknownUser {
 		again = append(again, model.Allowed)
 	}
+	if id == model.UnknownUser && h.usedUp {
+		again = append(again, model.Inconclusive)
+	}
 	if r := find(h.before, again...); r != nil {
 		return r
 	}
 	return find(h.o.Earlier, model.Denied)
 }
 
+// usesUp tells whether the made-up user's logon was sent in this try or before.
+func (h *host) usesUp() bool { return h.usedUp || slices.ContainsFunc(h.ladders, (*ladder).spent) }
+
 // comeBack takes up the identities that got no connection, or lost it at their logon, while others were open or just
 // closed: a server that bounds connections from one address closes those beyond. This time each is alone. The made-up
 // user's logon is never sent twice.
 func (h *host) comeBack(ctx context.Context) {
 	for i, l := range h.ladders {
-		if l.unmet == nil || l.sent && l.id == model.UnknownUser || sleep(ctx, settle) != nil {
+		if l.unmet == nil || l.spent() || sleep(ctx, settle) != nil {
 			continue
 		}
 		h.ladders[i] = h.ladder(l.id, l.meter, l.logon)
 		h.ladders[i].climb(ctx, nil)
+	}
+}
+
+// lookBack tells whether there is a connection to be had after the made-up user's logon was cut off. Nobody comes after
+// him, so nothing else would tell a ban from a network that ended one connection.
+func (h *host) lookBack(ctx context.Context) {
+	l := h.ladders[len(h.ladders)-1]
+	if l.unmet == nil || !l.sent {
+		return
+	}
+	conn, err := h.connect(ctx, l.meter, h.same())
+	if err == nil {
+		conn.Close()
+		l.unmet = nil
+	} else if who := h.suspect(err); who != "" {
+		l.banned = banned(who, err)
 	}
 }
 

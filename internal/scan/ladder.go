@@ -31,6 +31,7 @@ type ladder struct {
 	wantsEncryption bool // the server wants this session or its IPC$ encrypted
 	unlisted        bool // there are shares beyond the part of the list that was read
 
+	banned     string // there was no connection after a refused logon
 	unmet      error  // there was no connection, or it was lost at the logon
 	sent       bool   // its logon has begun
 	challenged bool   // and the server answered with a challenge
@@ -132,7 +133,8 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 			l.unmet = err
 			r.Session = model.Step{Outcome: model.Inconclusive, Detail: "no connection for this identity: " + plain(err)}
 			if who := l.host.suspect(err); who != "" {
-				r.Session = model.Step{Outcome: model.NotTested, Detail: banned(who, err)}
+				l.banned = banned(who, err)
+				r.Session = model.Step{Outcome: model.NotTested, Detail: l.banned}
 			}
 			return err
 		}
@@ -145,8 +147,9 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 	}
 	l.conn, l.sent = conn, true
 	var err error
-	if l.session, err = l.logOn(ctx, conn); early && dropped(err) && !l.challenged {
-		// The connection had ended before it was needed; nothing that could be refused was sent on it.
+	if l.session, err = l.logOn(ctx, conn); early && lost(err) && !l.challenged {
+		// The connection had ended before it was needed, or a firewall lets nothing through it any more. Nothing that
+		// could be refused was sent on it, and a new one tells which.
 		conn.Close()
 		l.sent = false
 		return l.enter(ctx, nil)
@@ -335,6 +338,9 @@ func (l *ladder) again(ctx context.Context, jobs []*job) {
 		}
 	}
 }
+
+// spent tells whether the made-up user's logon was sent, which comes once.
+func (l *ladder) spent() bool { return l.id == model.UnknownUser && l.sent }
 
 // reconnect brings the identity back to where it was: at the IPC$ tree.
 func (l *ladder) reconnect(ctx context.Context) error {

@@ -173,6 +173,7 @@ type host struct {
 	logons  int            // that were answered
 	dialect smb.Dialect
 
+	usedUp   bool        // the made-up user's logon was sent in an earlier try
 	garbled  bool        // an answer to the negotiate of SMB1 was none
 	apart    atomic.Bool // pipes are opened and bound in two frames
 	strict   atomic.Bool // a handle is good on one instance of a pipe alone
@@ -206,7 +207,7 @@ func (s *Scanner) once(ctx context.Context, t targets.Target, earlier *host) *ho
 	}
 	h.single = s.o.OneConnection || s.o.Gentle
 	if earlier != nil {
-		h.single, h.before = true, earlier.result
+		h.single, h.before, h.usedUp = true, earlier.result, earlier.usesUp()
 	}
 	if t.Err != nil {
 		h.result.Reason = t.Err.Error()

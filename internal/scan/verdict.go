@@ -32,11 +32,11 @@ func (h *host) judge(ladders []*ladder, ended error) {
 		} else {
 			closedBy = append(closedBy, refusal(l))
 		}
-		h.again = h.again || id.Session.Outcome == model.Inconclusive || id.Tree.Outcome == model.Inconclusive && l.result.ClosedBy == ""
+		h.again = h.again || id.Session.Outcome == model.Inconclusive && !l.spent() || id.Tree.Outcome == model.Inconclusive && l.result.ClosedBy == ""
 	}
-	if i := slices.IndexFunc(ladders, func(l *ladder) bool { return l.unmet != nil }); h.refused != "" && i >= 0 {
+	if i := slices.IndexFunc(ladders, func(l *ladder) bool { return l.banned != "" }); i >= 0 {
 		h.again = false // a ban lasts longer than a retry waits
-		r.Banned = cmp.Or(ladders[i].result.Session.Detail, banned(h.refused, ladders[i].unmet))
+		r.Banned = ladders[i].banned
 	}
 	slices.SortStableFunc(r.Findings, func(a, b model.Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
 	r.Contradictions = h.contradictions()
@@ -129,8 +129,8 @@ func (h *host) stopped(ladders []*ladder) string {
 	for _, l := range ladders {
 		r := l.result
 		switch {
-		case l.unmet != nil && h.refused != "":
-			return r.Session.Detail
+		case l.banned != "":
+			return l.banned
 		case l.unmet != nil && after != "":
 			return fmt.Sprintf("the server stopped answering during the scan, after %s: %s", after, plain(l.unmet))
 		case r.Session.Outcome != model.Inconclusive && r.Session.Outcome != model.NotTested:
