@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 	"ipcguard/internal/scan/targets"
+	"ipcguard/internal/smb"
 	"ipcguard/internal/smbtest"
 	"ipcguard/internal/status"
 )
@@ -198,6 +200,25 @@ func TestSilentBanFromAfar(t *testing.T) {
 	})
 }
 
+// A server that has no room for one more connection speaks what it speaks.
+func TestBusyIsNoDialect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := scanOver(t, "samba", Options{NoGuest: true, NoUnknownUser: true}, time.Millisecond, nil, func() func(int, []byte) ([]byte, error) {
+			return func(_ int, frame []byte) ([]byte, error) {
+				m := frame[4:]
+				if len(m) > 70 && m[0] == 0xFE && binary.LittleEndian.Uint16(m[12:]) == 0 && smb.Dialect(binary.LittleEndian.Uint16(m[68:])) == smb.SMB300 {
+					binary.LittleEndian.PutUint32(m[8:], 0xC0000205)
+					return append([]byte{0, 0, 0, 73}, append(m[:64:64], 9, 0, 0, 0, 0, 0, 0, 0, 0)...), nil
+				}
+				return frame, nil
+			}
+		})
+		if !slices.Equal(r.Server.Undecided, []string{"3.0"}) || slices.Contains(r.Server.Dialects, "3.0") {
+			t.Errorf("dialects %v, undecided %v", r.Server.Dialects, r.Server.Undecided)
+		}
+	})
+}
+
 // A made-up user's logon that the network lost is no ban where the server takes connections as before, and is not sent once
 // more when the host is asked again for another reason.
 func TestLostLogonIsNoBan(t *testing.T) {
@@ -229,6 +250,39 @@ func TestLostLogonIsNoBan(t *testing.T) {
 			}
 			if again && trees.Load() < 2 {
 				t.Error("the host was not asked again")
+			}
+		})
+	}
+}
+
+// A network that ends connections hides no dialect: one over which it ended two is offered once more.
+func TestTwoDropsAreNoDialect(t *testing.T) {
+	for _, d := range []smb.Dialect{smb.SMB1, smb.SMB210} {
+		synctest.Test(t, func(t *testing.T) {
+			drops, broken := 0, false
+			var lock sync.Mutex
+			r := scanOver(t, "win2012r2", Options{NoUnknownUser: true}, time.Millisecond, nil, func() func(int, []byte) ([]byte, error) {
+				return func(n int, frame []byte) ([]byte, error) {
+					lock.Lock()
+					defer lock.Unlock()
+					m := frame[4:]
+					alone := n == 1 && m[0] == 0xFE && len(m) > 70 && smb.Dialect(binary.LittleEndian.Uint16(m[68:])) == d
+					if d == smb.SMB1 {
+						alone = n == 1 && m[0] == 0xFF
+					}
+					if alone && drops < 2 {
+						drops++
+						return nil, io.EOF
+					}
+					if s := statusOf(m); s == status.LogonFailure && !broken { // another is ended as well
+						broken = true
+						return nil, io.EOF
+					}
+					return frame, nil
+				}
+			})
+			if drops != 2 || !slices.Contains(r.Server.Dialects, d.String()) && !slices.Contains(r.Server.Undecided, d.String()) {
+				t.Errorf("%v, dropped %d times: dialects %v, undecided %v", d, drops, r.Server.Dialects, r.Server.Undecided)
 			}
 		})
 	}

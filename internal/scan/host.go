@@ -36,21 +36,12 @@ func (h *host) run(ctx context.Context) {
 	h.dialect = main.Negotiated().Dialect
 	h.greet(main.Negotiated())
 
-	var posture sync.WaitGroup
-	var dropped []smb.Dialect
-	begin := sync.OnceFunc(func() {
-		if h.o.Quick || h.single {
-			return
-		}
-		m := h.meter(h.meters[0].RoundTrips.Load())
-		posture.Go(func() {
-			if dropped = h.posture(ctx, m); len(dropped) == 0 {
-				h.sendAhead(ctx)
-			}
-		})
-	})
-	// Some small servers end when they are offered what they do not speak. So it waits for an anonymous session, unless
-	// the way is long.
+	posture := &survey{host: h, main: h.meters[0]}
+	known, newer := h.toOffer()
+	begin := posture.offer(ctx, known)
+	beginNewer := posture.offer(ctx, newer)
+	// Some small servers end when they are offered a dialect that is newer than theirs. So that waits for an anonymous
+	// session. Where the way is long, what does no harm begins at once.
 	if h.far() {
 		begin()
 	}
@@ -58,21 +49,24 @@ func (h *host) run(ctx context.Context) {
 		anonymous := h.ladder(model.Anonymous, h.meters[0], func() (smb.Authenticator, error) {
 			return ntlm.NewAnonymous(ntlm.Options{}), nil
 		})
-		anonymous.entered = begin
+		anonymous.entered = func() { begin(); beginNewer() }
 		h.climb(ctx, main, anonymous)
 	}
 	main.Close()
-	posture.Wait() // a ban after guest's logon would hide dialects
+	posture.wait() // a ban after guest's logon would hide dialects
 	h.asOfOld(ctx)
 	begin()
-	posture.Wait()
+	beginNewer()
+	dropped := posture.wait()
 	if !h.o.Quick {
 		h.climb(ctx, nil, h.others()...)
 		h.comeBack(ctx)
 		if h.single {
-			dropped = h.posture(ctx, h.meter(h.waited()))
+			dropped = h.posture(ctx, h.meter(h.waited()), slices.Concat(known, newer))
 		}
-		h.alone(ctx, dropped)
+		if !h.noSMB1(dropped) || h.shaky.Load() { // a network that ends connections may have ended those
+			h.alone(ctx, dropped)
+		}
 		h.lend(ctx, h.ladders)
 	}
 	if !h.o.Quick && !h.o.NoUnknownUser {

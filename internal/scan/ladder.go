@@ -157,6 +157,7 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 	r.Session = layerStep(model.LayerSession, err)
 	if dropped(err) {
 		l.unmet = err
+		l.shaky.Store(true)
 	}
 	l.host.met(l.id, r.Session.Outcome, dropped(err))
 	return err
@@ -344,6 +345,7 @@ func (l *ladder) spent() bool { return l.id == model.UnknownUser && l.sent }
 
 // reconnect brings the identity back to where it was: at the IPC$ tree.
 func (l *ladder) reconnect(ctx context.Context) error {
+	l.shaky.Store(true)
 	l.conn.Close() // first: its place may be the one that the next connection gets
 	conn, err := l.connect(ctx, l.meter, l.same())
 	if err != nil {

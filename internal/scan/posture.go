@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ipcguard/internal/model"
@@ -67,16 +68,74 @@ func (h *host) offers(n smb.Negotiated) {
 	}
 }
 
-// posture offers every dialect alone, each on a small connection of its own. It returns those over which the server
-// dropped the connection: it may not speak them, or not like so many connections. SMB1, which most servers refuse like
-// that, comes first, with no other of these beside it: where it is dropped then, and once more, while the others are
-// answered though more connections are open, it is not spoken.
-func (h *host) posture(ctx context.Context, m *meter) (unsure []smb.Dialect) {
+// toOffer lists the dialects to offer alone. Those newer than what a server of SMB2 chose stand by themselves where they are
+// not to be offered at once.
+func (h *host) toOffer() (known, newer []smb.Dialect) {
 	dialects := h.o.Dialects
 	if dialects == nil {
 		dialects = smb.AllDialects()
 	}
-	dialects = slices.DeleteFunc(slices.Clone(dialects), func(d smb.Dialect) bool { return d == h.dialect })
+	apart := h.far() && h.dialect != smb.SMB1 && h.dialect < smb.SMB300
+	for _, d := range dialects {
+		switch {
+		case d == h.dialect:
+		case apart && d > h.dialect:
+			newer = append(newer, d)
+		default:
+			known = append(known, d)
+		}
+	}
+	return known, newer
+}
+
+// survey is the posture beside other questions.
+type survey struct {
+	*host
+	main    *meter
+	parts   sync.WaitGroup
+	left    int // parts that were not asked to the end
+	dropped []smb.Dialect
+}
+
+// offer makes a part of the survey that can be begun, once. After the last one the connections of others are made.
+func (v *survey) offer(ctx context.Context, dialects []smb.Dialect) (begin func()) {
+	if v.o.Quick || v.single || len(dialects) == 0 {
+		return func() {}
+	}
+	v.left++
+	return sync.OnceFunc(func() {
+		m := v.meter(v.main.RoundTrips.Load())
+		v.parts.Go(func() {
+			dropped := v.posture(ctx, m, dialects)
+			v.lock.Lock()
+			v.dropped = append(v.dropped, dropped...)
+			v.left--
+			last := v.left == 0 && (len(v.dropped) == 0 || v.noSMB1(v.dropped))
+			v.lock.Unlock()
+			if last {
+				v.sendAhead(ctx)
+			}
+		})
+	})
+}
+
+// wait returns the dialects over which the server dropped the connection, of the parts that were begun.
+func (v *survey) wait() []smb.Dialect {
+	v.parts.Wait()
+	slices.Sort(v.dropped)
+	return v.dropped
+}
+
+// noSMB1 tells whether all dialects but SMB1 were answered, and that was dropped twice.
+func (h *host) noSMB1(dropped []smb.Dialect) bool {
+	return h.twice && slices.Equal(dropped, []smb.Dialect{smb.SMB1})
+}
+
+// posture offers dialects alone, each on a small connection of its own. It returns those over which the server dropped the
+// connection: it may not speak them, or not like so many connections. SMB1, which most servers refuse like that, comes
+// first, with no other of these beside it: where it is dropped then, and once more, while the others are answered though
+// more connections are open, it is not spoken.
+func (h *host) posture(ctx context.Context, m *meter, dialects []smb.Dialect) (unsure []smb.Dialect) {
 	settled := func(d smb.Dialect) bool {
 		err := h.speaks(ctx, m, d)
 		h.lock.Lock()
@@ -104,8 +163,10 @@ func (h *host) posture(ctx context.Context, m *meter) (unsure []smb.Dialect) {
 		defer func() { <-side }()
 		settled(dialects[i])
 	})
-	if refused && slices.Equal(unsure, []smb.Dialect{smb.SMB1}) {
-		return nil
+	if refused {
+		h.lock.Lock()
+		h.twice = true
+		h.lock.Unlock()
 	}
 	slices.Sort(unsure)
 	return unsure
@@ -118,8 +179,8 @@ const (
 	settle      = 500 * time.Millisecond
 )
 
-// alone offers dialects again while nothing else of ours is open, and twice where more than one was dropped. One over which
-// the server drops the connection each time, while it answers others, is not spoken. One without an answer is undecided.
+// alone offers dialects again while nothing else of ours is open, and once more where they are dropped. One over which the
+// server drops the connection each time, while it answers others, is not spoken. One without an answer is undecided.
 func (h *host) alone(ctx context.Context, dialects []smb.Dialect) {
 	m, wait := h.meter(h.waited()), shortSettle
 	if len(dialects) > 1 || slices.ContainsFunc(h.ladders, func(l *ladder) bool { return l.unmet != nil }) {
@@ -128,7 +189,7 @@ func (h *host) alone(ctx context.Context, dialects []smb.Dialect) {
 	for _, d := range dialects {
 		_ = sleep(ctx, wait) // where the time ends, so does the question
 		err := h.speaks(ctx, m, d)
-		if dropped(err) && wait == settle && sleep(ctx, wait) == nil {
+		if dropped(err) && sleep(ctx, wait) == nil {
 			err = h.speaks(ctx, m, d)
 		}
 		if err != nil && !dropped(err) {
@@ -153,7 +214,7 @@ func (h *host) speaks(ctx context.Context, m *meter, d smb.Dialect) error {
 	c, err := h.connect(ctx, m, []smb.Dialect{d})
 	var nt status.NTStatus
 	switch {
-	case errors.As(err, &nt):
+	case errors.As(err, &nt) && !busy(nt):
 		return nil
 	case err != nil:
 		return err
@@ -167,6 +228,17 @@ func (h *host) speaks(ctx context.Context, m *meter, d smb.Dialect) error {
 		h.callsItself(ctx, c)
 	}
 	return nil
+}
+
+// busy tells that a server has no room for one more client, which says nothing of what it speaks.
+func busy(s status.NTStatus) bool {
+	switch s {
+	case status.InsufficientResources, status.RequestNotAccepted,
+		0xC00000CE, // STATUS_TOO_MANY_SESSIONS
+		0xC0000205: // STATUS_INSUFF_SERVER_RESOURCES
+		return true
+	}
+	return false
 }
 
 // callsItself hears what the server calls itself, which it says to a session over SMB1 alone. A session that is refused

@@ -2,11 +2,12 @@ package scan
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -250,23 +251,25 @@ func TestEveryWayIsAsked(t *testing.T) {
 	}
 }
 
-// A server that agrees on SMB2 and has nothing more of it is asked in SMB1; as anonymous, even one that ends when it is
-// offered a dialect of SMB2 alone, as node-smb-server does.
-func TestFallsBack(t *testing.T) {
-	modern, old := practice(t, "samba"), practice(t, "win2003")
+// forked starts a server that agrees on SMB2 and has nothing more of it, and is another for SMB1. A mortal one ends when it
+// is offered a dialect alone that is newer than its own, 2.1.
+func forked(t *testing.T, modern, old *smbtest.Server, mortal bool) (address string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	var mortal atomic.Bool
+	t.Cleanup(func() { l.Close() })
+	var open sync.Map
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			open.Store(c, nil)
 			go func() {
+				defer open.Delete(c)
 				defer c.Close()
 				first := make([]byte, 5) // the length, and the first byte of an SMB message
 				if _, err := io.ReadFull(c, first); err != nil {
@@ -287,8 +290,10 @@ func TestFallsBack(t *testing.T) {
 					if _, err := io.ReadFull(c, rest); err != nil {
 						return
 					}
-					if mortal.Load() && rest[4+64+2-len(first)] == 1 { // DialectCount, see [MS-SMB2] 2.2.3
+					count, dialect := rest[4+64+2-len(first)], rest[4+64+36-len(first):] // see [MS-SMB2] 2.2.3
+					if mortal && count == 1 && smb.Dialect(binary.LittleEndian.Uint16(dialect)) > smb.SMB210 {
 						l.Close()
+						open.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
 						return
 					}
 					_, _ = s.Write(rest)
@@ -303,9 +308,17 @@ func TestFallsBack(t *testing.T) {
 			}()
 		}
 	}()
+	return l.Addr().String()
+}
+
+// A server that agrees on SMB2 and has nothing more of it is asked in SMB1; as anonymous, even one that ends when it is
+// offered a newer dialect alone, as node-smb-server 0.10.36 does, near by and far away.
+func TestFallsBack(t *testing.T) {
+	modern, old := practice(t, "win2008r2"), practice(t, "win2003") // its best dialect is 2.1
+	address := forked(t, modern, old, false)
 	for _, o := range []Options{{Quick: true}, {}} {
 		straight := scanPractice(t, old, o)
-		r := scanAddress(t, l.Addr().String(), o)
+		r := scanAddress(t, address, o)
 		if r.Verdict != straight.Verdict || len(r.Identities) != len(straight.Identities) ||
 			r.Server.Signing != straight.Server.Signing {
 			t.Fatalf("%s (%s), %+v; want %s, %+v", r.Verdict, r.Reason, r.Identities, straight.Verdict,
@@ -318,8 +331,9 @@ func TestFallsBack(t *testing.T) {
 			}
 		}
 	}
-	mortal.Store(true)
-	if r := scanAddress(t, l.Addr().String(), Options{}); r.Verdict != model.Exposed || !strings.Contains(r.Reason, "refused") {
-		t.Errorf("a server that ends in the middle: %s: %s", r.Verdict, r.Reason)
+	for where, dial := range map[string]dialer{"near": nil, "far": dialFar} {
+		if r := scanAddress(t, forked(t, modern, old, true), Options{Dial: dial}); r.Verdict != model.Exposed || !strings.Contains(r.Reason, "refused") {
+			t.Errorf("%s, a server that ends in the middle: %s: %s", where, r.Verdict, r.Reason)
+		}
 	}
 }

@@ -174,6 +174,8 @@ type host struct {
 	dialect smb.Dialect
 
 	usedUp   bool        // the made-up user's logon was sent in an earlier try
+	twice    bool        // SMB1 was offered alone with no other dialect beside it, and again if it was dropped
+	shaky    atomic.Bool // a connection ended that had no reason to
 	garbled  bool        // an answer to the negotiate of SMB1 was none
 	apart    atomic.Bool // pipes are opened and bound in two frames
 	strict   atomic.Bool // a handle is good on one instance of a pipe alone
