@@ -78,6 +78,14 @@ func (c *Client) Endpoint() string {
 // group. See [C706] 12.6.3.1.
 func (c *Client) Join(group uint32) { c.group = group }
 
+// Number makes the IDs of calls begin after that number. With numbers of their own for each pipe, an answer that a server
+// gives on the wrong one is told by its ID.
+func (c *Client) Number(after uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.callID = after
+}
+
 // Group returns the association group of the bind_ack.
 func (c *Client) Group() uint32 {
 	c.mu.Lock()

@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/status"
@@ -62,8 +63,23 @@ func (t *talk) beside(ctx context.Context, questions ...func(t *talk)) {
 	t.calls = append(t.calls, own...)
 }
 
-// sound tells whether all that was asked on an instance got a good answer.
-func (t *talk) sound() bool { return t.lost == nil && !t.confused && !t.strange }
+// sound tells whether all that was asked on an instance got a good answer. Of Samba and Windows it is known that a handle
+// is good on all instances of a group. Of others anything but success may mean that they do not know the handle, in
+// whatever words.
+func (t *talk) sound() bool {
+	switch {
+	case t.lost != nil, t.confused, t.strange:
+		return false
+	case hasGroups(t.system()):
+		return true
+	}
+	return !slices.ContainsFunc(t.calls, func(c *model.CallResult) bool {
+		return c.Outcome != model.Allowed || c.Discloses == model.DisclosesNothing
+	})
+}
+
+// hasGroups tells whether servers of a kind are known to share handles between the pipes of an association group.
+func hasGroups(system string) bool { return system == "samba" || system == "windows" }
 
 // strange tells whether a server knows the handle no more, or not on this instance of the pipe.
 func strange(err error) bool {

@@ -200,6 +200,39 @@ func TestSilentBanFromAfar(t *testing.T) {
 	})
 }
 
+// A server that shares no handles between instances of a pipe, and says so in words of its own, is told as much from afar
+// as near by.
+func TestHandlesApart(t *testing.T) {
+	mismatch := binary.LittleEndian.AppendUint32(nil, uint32(status.InvalidHandle))
+	for _, other := range []status.NTStatus{status.AccessDenied, status.NoneMapped, status.InvalidParameter} {
+		synctest.Test(t, func(t *testing.T) {
+			o := Options{AllPipes: true, Catalog: unidentified(t), NoGuest: true, NoUnknownUser: true}
+			near := said(scanAway(t, "samba", o, 0, nil))
+			var refused atomic.Int32
+			words := binary.LittleEndian.AppendUint32(nil, uint32(other))
+			var joins atomic.Int32
+			far := said(scanOver(t, "samba", o, roundTrip, withoutGroups(&joins), func() func(int, []byte) ([]byte, error) {
+				return func(_ int, frame []byte) ([]byte, error) {
+					if bytes.Contains(frame, mismatch) {
+						refused.Add(1)
+					}
+					return bytes.ReplaceAll(frame, mismatch, words), nil
+				}
+			}))
+			if refused.Load() == 0 {
+				t.Errorf("no handle was refused, of %d instances", joins.Load())
+			}
+			if !slices.Equal(near, far) {
+				for i := range min(len(near), len(far)) {
+					if near[i] != far[i] {
+						t.Fatalf("%v: %s, near by %s", other, far[i], near[i])
+					}
+				}
+			}
+		})
+	}
+}
+
 // A server that has no room for one more connection speaks what it speaks.
 func TestBusyIsNoDialect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -217,6 +250,47 @@ func TestBusyIsNoDialect(t *testing.T) {
 			t.Errorf("dialects %v, undecided %v", r.Server.Dialects, r.Server.Undecided)
 		}
 	})
+}
+
+// A server that keeps one buffer for the answers of all pipes, and mixes up those of the same moment, makes no answer out of
+// another's.
+func TestMixedAnswers(t *testing.T) {
+	const output = 4 + 64 + 48 // where what the pipe says begins in the answer to an IOCTL, see [MS-SMB2] 2.2.32
+	for _, profile := range []string{"samba", "samba-1", "win2022-dc"} {
+		synctest.Test(t, func(t *testing.T) {
+			o := Options{NoGuest: true, NoUnknownUser: true, Dialects: smb.AllDialects()[1:]}
+			direct := words(scanAway(t, profile, o, 0, nil))
+			var last, file []byte
+			var when time.Time
+			mixed := 0
+			now := words(scanOver(t, profile, o, roundTrip, nil, func() func(int, []byte) ([]byte, error) {
+				return func(_ int, frame []byte) ([]byte, error) {
+					m := frame[4:]
+					if len(frame) < output+24 || m[0] != 0xFE || binary.LittleEndian.Uint16(m[12:]) != 11 || binary.LittleEndian.Uint32(m[20:]) != 0 {
+						return frame, nil
+					}
+					said, of := slices.Clone(frame[output:]), slices.Clone(m[64+8:64+24])
+					out := frame
+					if time.Now().Equal(when) && !bytes.Equal(of, file) {
+						mixed++
+						out = append(frame[:output:output], last...)
+						binary.BigEndian.PutUint32(out, uint32(len(out)-4))
+						binary.LittleEndian.PutUint32(out[4+64+36:], uint32(len(last)))
+					}
+					last, file, when = said, of, time.Now()
+					return out, nil
+				}
+			}))
+			for what, word := range now {
+				if model.Stronger(word, direct[what]) {
+					t.Errorf("%s: %s is %q, and %q where nothing is mixed up", profile, what, word, direct[what])
+				}
+			}
+			if mixed == 0 {
+				t.Error("nothing was mixed up")
+			}
+		})
+	}
 }
 
 // A made-up user's logon that the network lost is no ban where the server takes connections as before, and is not sent once

@@ -175,6 +175,9 @@ type conversation struct {
 	more    []*talk                // those that got no instance of their own
 }
 
+// callsOfPipe is how far apart the numbers of the calls of two instances are: more than a probe makes on one.
+const callsOfPipe = 1 << 16
+
 // begin opens an instance of the pipe and binds talks on it, in an association group that there is, or 0 for a new one.
 func (j *job) begin(ctx context.Context, group uint32, talks []*talk) *conversation {
 	c := &conversation{pipe: &renewing{host: j.host, tree: j.tree, name: j.pipe.name}, talks: talks}
@@ -184,6 +187,7 @@ func (j *job) begin(ctx context.Context, group uint32, talks []*talk) *conversat
 	}
 	c.client = dcerpc.NewClient(c.pipe)
 	c.client.Join(group)
+	c.client.Number(j.numbers.Add(callsOfPipe))
 	syntaxes := make([]dcerpc.SyntaxID, len(talks))
 	for i, t := range talks {
 		t.client = c.client

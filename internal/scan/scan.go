@@ -173,13 +173,14 @@ type host struct {
 	logons  int            // that were answered
 	dialect smb.Dialect
 
-	usedUp   bool        // the made-up user's logon was sent in an earlier try
-	twice    bool        // SMB1 was offered alone with no other dialect beside it, and again if it was dropped
-	shaky    atomic.Bool // a connection ended that had no reason to
-	garbled  bool        // an answer to the negotiate of SMB1 was none
-	apart    atomic.Bool // pipes are opened and bound in two frames
-	strict   atomic.Bool // a handle is good on one instance of a pipe alone
-	crowded  atomic.Bool // there was no room for a connection at once
+	usedUp   bool          // the made-up user's logon was sent in an earlier try
+	twice    bool          // SMB1 was offered alone with no other dialect beside it, and again if it was dropped
+	shaky    atomic.Bool   // a connection ended that had no reason to
+	garbled  bool          // an answer to the negotiate of SMB1 was none
+	apart    atomic.Bool   // pipes are opened and bound in two frames
+	strict   atomic.Bool   // a handle is good on one instance of a pipe alone
+	numbers  atomic.Uint32 // of the calls, by instances of pipes
+	crowded  atomic.Bool   // there was no room for a connection at once
 	early    map[model.Identity]*arrival
 	distance atomic.Int64 // the shortest time that a connection took to make, in nanoseconds
 
