@@ -24,12 +24,12 @@ type link struct {
 
 func (l *link) Close() {
 	l.once.Do(func() {
-		_ = l.Conn.Close() // nothing is lost: nothing was written
+		_ = l.Conn.Close() // unbuffered: nothing was written
 		l.release()
 	})
 }
 
-// meter starts a count of what is begun now.
+// meter starts counting from now.
 func (h *host) meter(offset int64) *meter {
 	m := &meter{offset: offset}
 	h.lock.Lock()
@@ -70,7 +70,7 @@ func (h *host) dial(ctx context.Context, m *meter, dialects []smb.Dialect) (*smb
 	return h.dialWith(ctx, h.options(m, dialects, patient(h.o.Timeouts), h.o.Dial))
 }
 
-// options are those of a connection to the host.
+// options returns the options for a connection to the host.
 func (h *host) options(m *meter, dialects []smb.Dialect, t smb.Timeouts, dial dialer) smb.Options {
 	return smb.Options{
 		Dialects: dialects,
@@ -84,7 +84,7 @@ func (h *host) options(m *meter, dialects []smb.Dialect, t smb.Timeouts, dial di
 // netBIOS tells whether connections to the host begin with a NetBIOS session.
 func (h *host) netBIOS() bool { return h.o.NetBIOS || h.target.Addr.Port() == 139 }
 
-// timed notes how long the quickest connection took to make, which is the time of one round trip.
+// timed records the shortest time that a connection took: one round trip.
 func (h *host) timed(dial dialer) dialer {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
@@ -100,10 +100,10 @@ func (h *host) timed(dial dialer) dialer {
 	}
 }
 
-// farAway is a round trip over which a scan waits for the way and not for the server.
+// farAway is the round trip from which a scan waits for the network and not for the server.
 const farAway = 20 * time.Millisecond
 
-// far tells whether the server is that far away.
+// far reports whether the server is that far away.
 func (h *host) far() bool { return time.Duration(h.distance.Load()) >= farAway }
 
 func (h *host) dialWith(ctx context.Context, o smb.Options) (*smb.Conn, error) {
@@ -117,8 +117,8 @@ func (h *host) dialWith(ctx context.Context, o smb.Options) (*smb.Conn, error) {
 	return c, err
 }
 
-// patient fills in waits for pipes that are longer than the client's own: on a cold Samba server every helper process
-// takes up to 4 s to start, and the pipes of a ladder start several at once.
+// patient sets timeouts for pipes that are longer than the client's defaults: on a cold Samba server every helper
+// process takes up to 4 s to start, and the pipes of an identity start several at once.
 func patient(t smb.Timeouts) smb.Timeouts {
 	const pipes = 20 * time.Second
 	if t.Open == 0 {
@@ -130,7 +130,7 @@ func patient(t smb.Timeouts) smb.Timeouts {
 	return t
 }
 
-// first opens the host's first connection, whose place the worker owns.
+// first opens the host's first connection, whose place belongs to the worker.
 func (h *host) first(ctx context.Context, m *meter, p patience) (*link, error) {
 	if h.o.Dialects == nil && p == inFull {
 		return h.inTwoWays(ctx, m)
@@ -150,16 +150,17 @@ func (h *host) first(ctx context.Context, m *meter, p patience) (*link, error) {
 	return &link{Conn: c, release: func() {}}, nil
 }
 
-// mute tells whether a connection was taken and nothing said on it.
+// mute reports whether a connection was accepted and nothing was received on it.
 func mute(err error) bool {
 	var t *smb.TransportError
 	return errors.As(err, &t) && t.Timeout() && t.Layer == string(model.LayerNegotiate)
 }
 
-// modern is every dialect but SMB1.
+// modern returns every dialect except SMB1.
 func modern() []smb.Dialect { return smb.AllDialects()[1:] }
 
-// same offers what the host's first connection came to: the same dialect family without the detour over SMB1.
+// same offers what the host's first connection agreed on: the same dialect family, without the multi-protocol
+// negotiate.
 func (h *host) same() []smb.Dialect {
 	switch {
 	case h.o.Dialects != nil:
@@ -170,7 +171,7 @@ func (h *host) same() []smb.Dialect {
 	return modern()
 }
 
-// answered tells whether there was a connection, to something that may speak SMB.
+// answered reports whether there was a connection to something that may speak SMB.
 func answered(err error) bool {
 	var t *smb.TransportError
 	if errors.As(err, &t) {
@@ -180,7 +181,7 @@ func answered(err error) bool {
 	return errors.As(err, &nt)
 }
 
-// unreached is the end where no dialect was agreed on.
+// unreached reports that no dialect was agreed on.
 func (h *host) unreached(err error) {
 	r := h.result
 	var t *smb.TransportError
@@ -198,12 +199,14 @@ func (h *host) unreached(err error) {
 	case isTransport && t.NotSMB():
 		r.Verdict, r.Reason = model.Unreachable, fmt.Sprintf("port %d: %s", port, t.Reason)
 	case errors.As(err, &kept):
-		r.Verdict, r.Reason = model.VerdictInconclusive, fmt.Sprintf("port %d: %s; from another address it may be open", port, t.Reason)
+		r.Verdict, r.Reason = model.VerdictInconclusive, fmt.Sprintf("port %d: %s; from another address it may be open",
+			port, t.Reason)
 	case isTransport && t.Dropped():
 		r.Verdict, h.again = model.VerdictInconclusive, true
-		r.Reason = fmt.Sprintf("port %d: the connection is dropped before a dialect is agreed on; a filter by address looks like this", port)
+		r.Reason = fmt.Sprintf("port %d: the connection is dropped before a dialect is agreed on; a filter by "+
+			"address looks like this", port)
 	case isTransport:
-		// Who was asked in two ways and said nothing says nothing to a third either.
+		// A server that did not answer two kinds of question does not answer a third.
 		r.Verdict, h.again = model.VerdictInconclusive, !mute(err) || h.o.Dialects != nil
 		r.Reason = fmt.Sprintf("port %d: %s during negotiate", port, t.Reason)
 	default:
@@ -211,7 +214,7 @@ func (h *host) unreached(err error) {
 	}
 }
 
-// ownFault tells whether this machine, not the target, is the reason.
+// ownFault reports whether the cause is this machine and not the target.
 func ownFault(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) ||
 		errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)

@@ -15,10 +15,10 @@ type arrival struct {
 	meter *meter
 }
 
-// sendAhead makes the connections of those who log on after anonymous, while he still asks, if the way is long. It
-// comes after the posture, so that there are never more connections for it. What speaks nothing newer than SMB2 is old
-// or, unless it is Windows, small, and gets one connection after the other. So does a server whose logons begin without
-// a challenge: where the connection ends, it would not be known whether they have begun.
+// sendAhead opens the connections of the identities after anonymous while anonymous is still asking, if the network is
+// slow. It runs after the posture, so there are never more connections because of it. A server with nothing newer than
+// SMB2 is old or, unless it is Windows, small, and gets one connection after the other. So does a server whose logons
+// begin without a challenge: if the connection ends, it would be unknown whether they have begun.
 func (h *host) sendAhead(ctx context.Context) {
 	if !h.far() || h.dialect < smb.SMB300 && h.small() ||
 		h.dialect == smb.SMB1 && h.hearing.offered.Capabilities&smb1.CapExtendedSecurity == 0 {
@@ -50,7 +50,7 @@ func (h *host) sendAhead(ctx context.Context) {
 	}
 }
 
-// arrived is the connection that was made for an identity, or nil.
+// arrived returns the connection that was made for an identity, or nil.
 func (h *host) arrived(id model.Identity) *link {
 	waited := h.waited()
 	h.lock.Lock()
@@ -67,14 +67,14 @@ func (h *host) arrived(id model.Identity) *link {
 	}
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	a.meter.offset = max(waited-a.meter.RoundTrips.Load(), 0) // it was made beside other waits
+	a.meter.offset = max(waited-a.meter.RoundTrips.Load(), 0) // made while others waited
 	return r.link
 }
 
 // errNoRoom says that a connection would have to wait for its place.
 var errNoRoom = errors.New("scan: no room for a connection ahead of time")
 
-// sendBack ends the connections that nobody came for.
+// sendBack closes the unused connections.
 func (h *host) sendBack() {
 	h.lock.Lock()
 	early := h.early

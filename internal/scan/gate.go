@@ -6,23 +6,23 @@ import (
 )
 
 // reservedFiles is what the process needs besides sockets: standard streams, the output, the resolver's sockets, the
-// poller; 20 are used, the rest is air.
+// poller. They are about 20; the rest is reserve.
 const reservedFiles = 64
 
-// defaultFiles stands where the system names no limit; it bounds memory as well: 16,384 sockets are 1 GiB of kernel
-// buffers at worst.
+// defaultFiles is used if the system has no limit; it also bounds memory: 16,384 sockets are at most 1 GiB of kernel
+// buffers.
 const defaultFiles = 16 << 10
 
-// Room is how many connections may be open at a time, over all hosts together, for one scanner or several that share it.
+// Room bounds the open connections of all hosts together, for one scanner or several that share it.
 //
-// A host's first connection takes a place that its worker owns. Further ones take a place of a common stock, and none
-// of them waits for another while it holds one, so that hosts cannot wait for one another in a ring.
+// A host's first connection takes a place that its worker owns. Further ones take a place from a common pool, and none
+// of them waits for another while it holds one, so that hosts cannot deadlock.
 type Room struct {
 	hosts int
 	spare chan struct{}
 }
 
-// NewRoom divides open files between as many hosts as are wanted at a time, or fewer. 0 files asks the system.
+// NewRoom divides open files between the requested number of hosts, or fewer. 0 files asks the system.
 func NewRoom(concurrency, files int) *Room {
 	if files <= 0 {
 		files = OpenFiles()
@@ -32,7 +32,7 @@ func NewRoom(concurrency, files int) *Room {
 	return &Room{hosts: hosts, spare: make(chan struct{}, usable-hosts)}
 }
 
-// Hosts is how many may be under way at a time. Who shares a room among scanners sees to it that all together are no more.
+// Hosts returns the number of hosts that may be scanned at a time. Scanners that share a room must keep to it together.
 func (r *Room) Hosts() int { return r.hosts }
 
 // free gets a place of the common stock where one is free at once; the caller gives it back.

@@ -13,9 +13,9 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// run asks one host everything, in an order in which nothing that is asked spoils what comes after. Anonymous is finished
-// before anybody else begins: some servers ban or slow down an address after one failed logon, and the logons of guest
-// and of the made-up user are expected to fail. So the made-up user comes last of all, once.
+// run asks one host everything, in an order in which no question spoils a later one. Anonymous is finished before any
+// other identity begins: some servers ban or slow down an address after one failed logon, and the logons of guest and
+// of the made-up user are expected to fail. So the made-up user comes last, and only once.
 func (h *host) run(ctx context.Context) {
 	p, why := inFull, ""
 	if h.target.Ranged {
@@ -87,8 +87,8 @@ func (h *host) run(ctx context.Context) {
 	h.judge(h.ladders, ctx.Err())
 }
 
-// asOfOld asks as anonymous once more, with the negotiate that a server may answer in SMB1, where SMB2 gave no
-// answer to the logon: some small servers agree on SMB2 and have nothing of it but the negotiate.
+// asOfOld asks as anonymous once more, with the negotiate that a server may answer in SMB1, if the logon over SMB2 got
+// no answer: some small servers implement nothing of SMB2 except the negotiate.
 func (h *host) asOfOld(ctx context.Context) {
 	if h.o.Dialects != nil || h.dialect == smb.SMB1 || len(h.ladders) != 1 || ctx.Err() != nil ||
 		h.ladders[0].result.Session.Outcome != model.Inconclusive {
@@ -113,8 +113,8 @@ func (h *host) asOfOld(ctx context.Context) {
 	}
 }
 
-// climb asks as identities, side by side where the server may get several connections. What an earlier try was refused or
-// learned for good is not asked again: a second failed logon tells nothing and may bring a ban.
+// climb asks as identities, in parallel if the server may get several connections. What an earlier try was refused or
+// learned for certain is not asked again: a second failed logon teaches nothing and may cause a ban.
 func (h *host) climb(ctx context.Context, conn *link, list ...*ladder) {
 	h.ladders = append(h.ladders, list...)
 	h.parallel(len(list), func(i int) {
@@ -127,8 +127,8 @@ func (h *host) climb(ctx context.Context, conn *link, list ...*ladder) {
 	})
 }
 
-// known is the answer of an earlier try or scan that need not be asked for again, or nil: a refused logon; and of an
-// earlier try whatever the made-up user was told, because he comes once.
+// known returns the answer of an earlier try or scan that need not be repeated, or nil: a refused logon; and of an
+// earlier try whatever the made-up user was told, because it logs on only once.
 func (h *host) known(id model.Identity) *model.IdentityResult {
 	find := func(s *model.Scan, o ...model.Outcome) *model.IdentityResult {
 		if s == nil || id != model.Guest && id != model.UnknownUser {
@@ -158,8 +158,8 @@ func (h *host) known(id model.Identity) *model.IdentityResult {
 // usesUp tells whether the made-up user's logon was sent in this try or before.
 func (h *host) usesUp() bool { return h.usedUp || slices.ContainsFunc(h.ladders, (*ladder).spent) }
 
-// comeBack takes up the identities that got no connection, or lost it at their logon, while others were open or just
-// closed: a server that bounds connections from one address closes those beyond. This time each is alone. The made-up
+// comeBack repeats the identities that got no connection, or lost it at their logon, while others were open or just
+// closed: a server that limits the connections of one address closes excess ones. This time each is alone. The made-up
 // user's logon is never sent twice.
 func (h *host) comeBack(ctx context.Context) {
 	for i, l := range h.ladders {
@@ -187,10 +187,10 @@ func (h *host) lookBack(ctx context.Context) {
 	}
 }
 
-// parallel runs f for 0 to n-1, side by side or, where the server is asked one thing at a time, one after the other.
+// parallel runs f for 0 to n-1: at the same time or, if the server is asked one thing at a time, one after the other.
 func (h *host) parallel(n int, f func(i int)) { h.atMost(n, n, f) }
 
-// atMost is parallel with no more than a number of them at a time, begun in their order.
+// atMost is parallel with a maximum number at a time, started in order.
 func (h *host) atMost(most, n int, f func(i int)) {
 	if h.single {
 		most = 1
@@ -211,7 +211,7 @@ func (h *host) atMost(most, n int, f func(i int)) {
 	wg.Wait()
 }
 
-// others are the ladders of guest and of the user with credentials.
+// others returns the ladders of guest and of the user with credentials.
 func (h *host) others() (list []*ladder) {
 	waited := h.waited()
 	if !h.o.NoGuest {
@@ -225,8 +225,8 @@ func (h *host) others() (list []*ladder) {
 	return list
 }
 
-// user is a logon with the credentials given, for a server that the user named. In NTLM the server must call itself what
-// it called itself before, to a caller without anything to steal.
+// user makes a logon with the given credentials, for a server that the user named. With NTLM the server's name must be
+// the one that it told a caller without secrets before.
 func (h *host) user() (smb.Authenticator, error) {
 	if h.target.Ranged && !h.o.UserInRanges {
 		return nil, &ntlm.WithheldError{Reason: "the address came out of a range, and nobody named it"}
@@ -253,7 +253,7 @@ func (h *host) waited() int64 {
 	return longest
 }
 
-// madeUp is a logon with a name and a password that nobody has. The name says to whoever reads the log who it was.
+// madeUp makes a logon with a name and a password that nobody has. The name tells whoever reads the log who it was.
 func madeUp() (smb.Authenticator, error) {
 	var b [12]byte
 	if _, err := rand.Read(b[:]); err != nil {

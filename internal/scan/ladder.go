@@ -10,10 +10,10 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// maxReconnects bounds how often one identity comes back after a pipe made the server drop the connection.
+// maxReconnects bounds how often one identity reconnects after a pipe made the server drop the connection.
 const maxReconnects = 3
 
-// ladder is the climb of one identity through the layers.
+// ladder is one identity's way through the layers.
 type ladder struct {
 	*host
 	id     model.Identity
@@ -27,31 +27,34 @@ type ladder struct {
 	tried           map[string]model.Outcome // disk shares, by folded name
 	attempts        []attempt
 	room            int  // for further shares
-	encryptRequired bool // the server wants this session encrypted
-	wantsEncryption bool // the server wants this session or its IPC$ encrypted
-	unlisted        bool // there are shares beyond the part of the list that was read
+	encryptRequired bool // the server requires encryption of this session
+	wantsEncryption bool // the server requires encryption of this session or its IPC$
+	unlisted        bool // there are shares after the part of the list that was read
 
 	banned     string // there was no connection after a refused logon
 	unmet      error  // there was no connection, or it was lost at the logon
 	sent       bool   // its logon has begun
 	challenged bool   // and the server answered with a challenge
-	entered    func() // told when there is a session
+	entered    func() // called when there is a session
 	reconnects int
 	extra      sync.WaitGroup
 	closing    sync.WaitGroup
 }
 
-// later runs f beside the pipes; the ladder ends when it has.
+// later runs f in parallel with the pipes; the ladder ends after it.
 func (l *ladder) later(f func()) { l.extra.Go(f) }
 
 func (h *host) ladder(id model.Identity, m *meter, logon func() (smb.Authenticator, error)) *ladder {
 	untested := model.Step{Outcome: model.NotTested}
-	return &ladder{host: h, id: id, meter: m, logon: logon, room: maxShares, entered: func() {}, result: &model.IdentityResult{
-		Identity: id, Session: untested, Tree: untested, Pipes: []model.PipeResult{},
-	}}
+	return &ladder{
+		host: h, id: id, meter: m, logon: logon, room: maxShares, entered: func() {},
+		result: &model.IdentityResult{
+			Identity: id, Session: untested, Tree: untested, Pipes: []model.PipeResult{},
+		},
+	}
 }
 
-// climb asks layer by layer. A connection of nil means that the identity opens its own.
+// climb asks layer by layer. If the connection is nil, the identity opens its own.
 func (l *ladder) climb(ctx context.Context, conn *link) {
 	r := l.result
 	if err := l.enter(ctx, conn); err != nil {
@@ -60,7 +63,7 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	l.entered()
 	defer l.end()
 	if l.conn.Negotiated().Dialect < smb.SMB300 {
-		// What speaks nothing newer is old or small, and may not stand several clients of one pipe: one identity after
+		// A server with nothing newer is old or small, and may not support several clients of one pipe: one identity after
 		// the other.
 		l.turn.Lock()
 		defer l.turn.Unlock()
@@ -88,7 +91,7 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	l.everything(ctx)
 }
 
-// end closes the connection. Where the way is long, nobody waits for the answers to what was closed before.
+// end closes the connection. On a slow network, nobody waits for the answers to the preceding closes.
 func (l *ladder) end() {
 	if !l.far() {
 		l.closing.Wait()
@@ -97,13 +100,13 @@ func (l *ladder) end() {
 	l.closing.Wait()
 }
 
-// compounds tells whether servers of a kind are known to take an open and the first message on the pipe in one frame. Small
-// servers answer the first request of a frame and drop the rest.
+// compounds reports whether servers of a kind are known to accept an open and the first message on the pipe in one
+// frame. Small servers answer the first request of a frame and drop the rest.
 func compounds(system string) bool {
 	return system == "samba" || system == "windows" || system == "ksmbd"
 }
 
-// beside is what can still be asked where IPC$ is refused: disk shares that were named.
+// beside asks what remains if IPC$ is refused: the named disk shares.
 func (l *ladder) beside(ctx context.Context, err error) {
 	constrained := l.constrained(err)
 	if constrained {
@@ -118,7 +121,7 @@ func (l *ladder) beside(ctx context.Context, err error) {
 	}
 }
 
-// enter connects where need be and logs on.
+// enter connects if needed and logs on.
 func (l *ladder) enter(ctx context.Context, conn *link) error {
 	r := l.result
 	early := false
@@ -131,7 +134,8 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 		}
 		if err != nil {
 			l.unmet = err
-			r.Session = model.Step{Outcome: model.Inconclusive, Detail: "no connection for this identity: " + plain(err)}
+			r.Session = model.Step{Outcome: model.Inconclusive, Detail: "no connection for this identity: " +
+				plain(err)}
 			if who := l.host.suspect(err); who != "" {
 				l.banned = banned(who, err)
 				r.Session = model.Step{Outcome: model.NotTested, Detail: l.banned}
@@ -177,8 +181,8 @@ func (l *ladder) logOn(ctx context.Context, conn *link) (smb.Session, error) {
 	return s, err
 }
 
-// constrained tells whether the server behaves as Windows 8 and Server 2012 on do where no pipe and no share is open
-// to anonymous: it accepts the session, and drops an SMB3 connection at the next request. See [MS-SMB2] 3.3.5.2.9.
+// constrained reports whether the server behaves as Windows 8 and Server 2012 and newer do if no pipe and no share is
+// open to anonymous: it accepts the session, and drops an SMB3 connection at the next request. See [MS-SMB2] 3.3.5.2.9.
 func (l *ladder) constrained(err error) bool {
 	if l.id != model.Anonymous || !dropped(err) || l.conn.Negotiated().Dialect < smb.SMB300 {
 		return false
@@ -212,11 +216,12 @@ func (l *ladder) confirmConstrained(ctx context.Context) {
 	}
 	if _, err = session.TreeConnect(ctx, "IPC$"); dropped(err) {
 		l.result.Tree.Detail = "the connection is dropped at the first request after the anonymous session, twice"
-		l.result.ClosedBy = "the server accepts an anonymous session and drops the connection at the next request, twice: no pipe and no share is open to anonymous"
+		l.result.ClosedBy = "the server accepts an anonymous session and drops the connection at the next request, " +
+			"twice: no pipe and no share is open to anonymous"
 	}
 }
 
-// quick asks who the server thinks the caller is, and nothing else.
+// quick asks only who the server thinks the caller is.
 func (l *ladder) quick(ctx context.Context) {
 	for _, p := range l.pipes {
 		if p.name == firstPipe {
@@ -228,16 +233,16 @@ func (l *ladder) quick(ctx context.Context) {
 	}
 }
 
-// namesAtOnce bounds the names that are only opened, side by side: Samba takes 0.2 s for each that is not there, one
-// after the other, and a wait must not end because of the queue.
+// namesAtOnce bounds the names that are only opened, in parallel: Samba takes 0.2 s for each missing one, one after the
+// other, and a request must not time out because of the queue.
 const namesAtOnce = 16
 
-// fewPipes is how many pipes of a Samba server are open at a time: it starts helper processes for each, of 4 MiB and
-// more. See docs/scanning.md for what a scan costs a server.
+// fewPipes is the number of pipes of a Samba server that are open at a time: it starts helper processes for each, of 4
+// MiB and more. See docs/scanning.md for the cost of a scan to a server.
 const fewPipes = 2
 
-// pipesAtOnce is how many pipes are open at a time. At a distance a scan waits for the way, and the pipes are open for as
-// long as many waits take: fewer at a time would keep the server's helpers no less.
+// pipesAtOnce returns how many pipes are open at a time. On a slow network a scan waits for round trips, and the pipes
+// stay open for as many of them: fewer at a time would keep the server's helpers just as long.
 func (l *ladder) pipesAtOnce() int {
 	if l.small() && !l.far() {
 		return fewPipes
@@ -245,12 +250,13 @@ func (l *ladder) pipesAtOnce() int {
 	return len(l.pipes)
 }
 
-// small tells whether the server may be a small device, such as a NAS: all but Windows are taken for one.
+// small reports whether the server may be a small device, such as a NAS: every server except Windows is assumed to be
+// one.
 func (h *host) small() bool { return h.system() != "windows" }
 
-// everything asks for every pipe, side by side on the one connection. Pipes are opened and bound together, but the
-// first call of all says who the server thinks the caller is, and names behind which nothing is asked come last: a server
-// may be slow with those that it does not know. Either would cost a wait for the way where that is long.
+// everything tries every pipe, in parallel on one connection. Pipes are opened and bound together, but the first call
+// of all asks who the server thinks the caller is, and names without any questions come last: a server may be slow with
+// unknown ones. On a slow network either would cost a round trip.
 func (l *ladder) everything(ctx context.Context) {
 	jobs := make([]*job, len(l.pipes))
 	var asked, named []*job
@@ -278,7 +284,8 @@ func (l *ladder) everything(ctx context.Context) {
 	if elsewhere > 0 {
 		l.limit(model.Limit{
 			Limit: model.LimitPipes, Identity: l.id, Tried: len(jobs) - elsewhere, Left: elsewhere,
-			Why: fmt.Sprintf("%d pipes that a server of this kind (%s) does not have were not opened; --all-pipes does", elsewhere, system),
+			Why: fmt.Sprintf("%d pipes that a server of this kind (%s) does not have were not opened; --all-pipes does",
+				elsewhere, system),
 		})
 	}
 	if l.far() {
@@ -302,12 +309,12 @@ func (l *ladder) everything(ctx context.Context) {
 	}
 }
 
-// maxSlow bounds how many pipes that gave no answer in time are waited for once more in vain.
+// maxSlow bounds how many pipes that timed out are tried once more in vain.
 const maxSlow = 2
 
-// again takes up the pipes whose questions were lost, one at a time: those that went with the connection, so that the one
-// which makes the server drop it takes no other with it, and those that a server did not answer in time or answered with
-// another pipe's words while it had many to see to. The better of two answers is kept.
+// again repeats the pipes whose questions were lost, one at a time: those lost with the connection, so that the one
+// which makes the server drop it affects no other, and those that a busy server did not answer in time or answered with
+// another pipe's data. The better of two answers is kept.
 func (l *ladder) again(ctx context.Context, jobs []*job) {
 	if l.tree == nil {
 		return
@@ -343,10 +350,10 @@ func (l *ladder) again(ctx context.Context, jobs []*job) {
 // spent tells whether the made-up user's logon was sent, which comes once.
 func (l *ladder) spent() bool { return l.id == model.UnknownUser && l.sent }
 
-// reconnect brings the identity back to where it was: at the IPC$ tree.
+// reconnect restores the identity's session and IPC$ tree.
 func (l *ladder) reconnect(ctx context.Context) error {
 	l.shaky.Store(true)
-	l.conn.Close() // first: its place may be the one that the next connection gets
+	l.conn.Close() // first: the next connection may need its place
 	conn, err := l.connect(ctx, l.meter, l.same())
 	if err != nil {
 		return err

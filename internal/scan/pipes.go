@@ -27,25 +27,25 @@ const (
 	probeNever    = "never"
 )
 
-// pipe is a name to open and what to ask behind it.
+// pipe is a name to open and what to ask there.
 type pipe struct {
 	name       string
 	interfaces []iface
 	systems    []string // the kinds of server that have it; empty is every kind
-	calls      bool     // some interface behind it may be called, so that what is not known about the pipe matters
+	calls      bool     // some interface may be called, so an unknown outcome matters
 }
 
 type iface struct {
 	entry  catalog.Interface
 	syntax dcerpc.SyntaxID
-	probe  probe // nil ends at the bind
+	probe  probe // nil ends after the bind
 }
 
-// mgmt is the interface that every RPC server has: it tells the interfaces behind a pipe.
+// mgmt is the interface that every RPC server has: it lists the interfaces of a pipe.
 const mgmt = "mgmt"
 
-// pipesOf reads the catalog: every pipe but those that are never opened, each with its interfaces, and the management
-// interface behind all of them. Others that are named follow, to be opened alone.
+// pipesOf reads the catalog: every pipe except those that are never opened, each with its interfaces, and the
+// management interface on all of them. Other named pipes follow, which are only opened.
 func pipesOf(c *catalog.Catalog, others []string) ([]pipe, error) {
 	interfaces := map[string]catalog.Interface{}
 	for _, i := range c.Interfaces {
@@ -91,11 +91,11 @@ func pipesOf(c *catalog.Catalog, others []string) ([]pipe, error) {
 	return out, nil
 }
 
-// maxOthers bounds the pipes that are opened because somebody named them: one round trip each. The longest list of real
-// servers has some dozens of names.
+// maxOthers bounds the pipes that are opened because somebody named them: one round trip each. The longest list of a
+// real server has a few dozen names.
 const maxOthers = 1024
 
-// elsewhere tells whether only servers of another kind have the pipe. Asking for it costs Samba a process each time, and
+// elsewhere reports whether only other kinds of server have the pipe. Trying it costs Samba a process each time, and
 // the scan a third of a second.
 func (p *pipe) elsewhere(system string) bool {
 	return len(p.systems) > 0 && (system == "samba" || system == "windows") && !slices.Contains(p.systems, system)
@@ -118,10 +118,10 @@ type job struct {
 	open    model.Step
 	talks   []*talk
 	quick   bool   // one call, then stop
-	first   func() // told after the first call is answered, or none will be
+	first   func() // called after the first call, or when there will be none
 	wait    <-chan struct{}
 	dropped atomic.Bool // the connection went with it
-	late    atomic.Bool // there was no answer in time, or one that was no answer to the question
+	late    atomic.Bool // no answer in time, or an answer to something else
 	calm    bool        // one instance of the pipe, and one question at a time
 }
 
@@ -131,11 +131,11 @@ func newJob(l *ladder, p pipe) *job {
 	return &job{ladder: l, pipe: p, first: func() {}, wait: at, open: model.Step{Outcome: model.NotTested}}
 }
 
-// pause is what a gentle scan leaves a server between two pipes.
+// pause is the time between two pipes of a gentle scan.
 const pause = 200 * time.Millisecond
 
-// run opens, binds every interface in one question, and calls. A pipe carries one call at a time, so each interface
-// that is called at length gets an instance of the pipe for itself.
+// run opens the pipe, binds every interface in one request, and calls. A pipe carries one call at a time, so each
+// interface with many calls gets an instance of the pipe for itself.
 func (j *job) run(ctx context.Context) {
 	if j.o.Gentle && sleep(ctx, pause) != nil {
 		j.open = model.Step{Outcome: model.NotTested, Detail: "the time ran out before"}
@@ -150,7 +150,7 @@ func (j *job) run(ctx context.Context) {
 			continue
 		}
 		j.lose(c.pipe.closed)
-		if i > 0 { // no second instance: the first serves for both
+		if i > 0 { // no second instance: both use the first
 			list[0].more = append(list[0].more, c.talks...)
 		}
 	}
@@ -165,24 +165,24 @@ func (j *job) run(ctx context.Context) {
 	})
 }
 
-// conversation is what is said on one instance of a pipe.
+// conversation is what is asked on one instance of a pipe.
 type conversation struct {
 	pipe    *renewing
 	client  *dcerpc.Client
 	talks   []*talk
 	results []dcerpc.ContextResult // of the bind, one for each talk
 	err     error                  // of the bind
-	more    []*talk                // those that got no instance of their own
+	more    []*talk                // those without an instance of their own
 }
 
 // callsOfPipe is how far apart the numbers of the calls of two instances are: more than a probe makes on one.
 const callsOfPipe = 1 << 16
 
-// begin opens an instance of the pipe and binds talks on it, in an association group that there is, or 0 for a new one.
+// begin opens an instance of the pipe and binds talks on it, in an existing association group, or 0 for a new one.
 func (j *job) begin(ctx context.Context, group uint32, talks []*talk) *conversation {
 	c := &conversation{pipe: &renewing{host: j.host, tree: j.tree, name: j.pipe.name}, talks: talks}
 	if len(talks) == 0 {
-		_ = c.pipe.open(ctx) // the pipe keeps why not
+		_ = c.pipe.open(ctx) // the pipe records why not
 		return c
 	}
 	c.client = dcerpc.NewClient(c.pipe)
@@ -202,8 +202,8 @@ func (j *job) begin(ctx context.Context, group uint32, talks []*talk) *conversat
 	return c
 }
 
-// opened judges an open. The Linux kernel's server says STATUS_INVALID_PARAMETER of every name that it has no pipe for,
-// and of no other. [M] ksmbd-6.12
+// opened maps an open. The Linux kernel's server returns STATUS_INVALID_PARAMETER for every name without a pipe, and
+// for no other. [M] ksmbd-6.12
 func (j *job) opened(err error) model.Step {
 	s := layerStep(model.LayerOpen, err)
 	var nt status.NTStatus
@@ -213,8 +213,8 @@ func (j *job) opened(err error) model.Step {
 	return s
 }
 
-// groups makes a talk of every interface and divides them between instances of the pipe: the first takes one interface
-// that is called and all that end at the bind, and the management interface.
+// groups makes a talk for every interface and distributes them over instances of the pipe: the first gets one interface
+// that is called, all that end at the bind, and the management interface.
 func (j *job) groups() [][]*talk {
 	groups := [][]*talk{nil}
 	called := false
@@ -236,11 +236,11 @@ func (j *job) groups() [][]*talk {
 	return groups
 }
 
-// sideBySide tells whether a pipe gets an instance for each interface that is called.
+// sideBySide reports whether each called interface gets an instance of the pipe.
 func (j *job) sideBySide() bool { return !j.single && !j.calm && (!j.small() || j.far()) }
 
-// leave closes a pipe without waiting for the answer: a server has few places for clients of its pipes, and the pipes
-// still to come want them.
+// leave closes a pipe without waiting for the answer: a server has few places for clients of its pipes, and the next
+// pipes need them.
 func (j *job) leave(ctx context.Context, p smb.Pipe) {
 	switch {
 	case j.quick:
@@ -252,8 +252,8 @@ func (j *job) leave(ctx context.Context, p smb.Pipe) {
 	j.closing.Go(func() { _ = p.Close(ctx) }) // a pipe that does not close ends with the connection
 }
 
-// converse calls behind the interfaces that were accepted. A server that refuses the whole bind because of one of several
-// interfaces is asked for each of them alone. It tells whether the pipe is still open.
+// converse calls the interfaces that were accepted. If a server refuses the whole bind because of one of several
+// interfaces, each is bound alone. It reports whether the pipe is still open.
 func (j *job) converse(ctx context.Context, c *conversation) (open bool) {
 	talks := append(c.talks, c.more...)
 	if len(talks) == 0 {
@@ -300,8 +300,8 @@ func (j *job) converse(ctx context.Context, c *conversation) (open bool) {
 	return true
 }
 
-// manage asks the last interface, where it is that of management, on an instance of its own beside the others, if the way
-// is long. What it returns waits for that, and tells whether there was an answer.
+// manage asks the last interface, if it is management, on an instance of its own in parallel with the others, if the
+// network is slow. The returned function waits for that, and reports whether there was an answer.
 func (j *job) manage(ctx context.Context, talks []*talk) (answered func() bool) {
 	last := talks[len(talks)-1]
 	if len(talks) == 1 || last.iface.entry.ID != mgmt || !j.spread() {
@@ -326,7 +326,7 @@ func (j *job) manage(ctx context.Context, talks []*talk) (answered func() bool) 
 	})
 }
 
-// ask asks behind an interface that was accepted.
+// ask asks an interface that was accepted.
 func (t *talk) ask(ctx context.Context) {
 	if t.bind.Outcome == model.Allowed && t.iface.probe != nil && t.lost == nil {
 		t.iface.probe(ctx, t)
@@ -334,8 +334,8 @@ func (t *talk) ask(ctx context.Context) {
 	}
 }
 
-// oneAtATime tells that a server may have refused an interface for no other reason than that it stood beside others in
-// one bind, as Samba does.
+// oneAtATime reports whether a server may have refused an interface only because one bind offered several, as Samba
+// does.
 func oneAtATime(r dcerpc.ContextResult) bool {
 	return !r.Accepted && r.Reason == dcerpc.ReasonTransferNotSupported
 }
@@ -366,7 +366,7 @@ func (j *job) separately(ctx context.Context, talks []*talk) {
 	}
 }
 
-// unasked marks what was not asked any more after the pipe was lost.
+// unasked marks the questions that were not asked after the pipe was lost.
 func (j *job) unasked(talks []*talk) {
 	for _, t := range talks {
 		t.bind = model.Step{Outcome: model.NotTested, Detail: "the pipe was lost before"}
@@ -382,11 +382,11 @@ func (j *job) lose(err error) {
 	}
 }
 
-// lost tells whether the pipe is worth a second question: the connection went, or what could have given something away
-// got no answer.
+// lost reports whether the pipe should be tried again: the connection was lost, or a call that could have disclosed
+// something got no answer.
 func (j *job) lost() bool { return j.dropped.Load() || j.pipe.calls && j.late.Load() }
 
-// doubts counts what got no answer.
+// doubts counts the questions without an answer.
 func (j *job) doubts() (n int) {
 	r := j.result()
 	count := func(o model.Outcome) {
@@ -404,7 +404,7 @@ func (j *job) doubts() (n int) {
 	return n
 }
 
-// remark adds words to whatever got no answer.
+// remark adds a reason to every question without an answer.
 func (j *job) remark(words string) {
 	if j.open.Outcome == model.Inconclusive {
 		j.open.Detail = words

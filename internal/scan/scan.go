@@ -6,14 +6,14 @@
 //	                          │
 //	                          anonymous to the end; then guest and user; a made-up user last
 //
-// The rules of the room:
+// The rules of this package:
 //
 //   - A session, a tree connect, an open and a bind are never an exposure. A call that returned data is.
-//   - What got no answer is inconclusive: never denied, never empty.
+//   - No answer is inconclusive: never denied, never empty.
 //   - Every call reads. What could change the server, or make it log on elsewhere, ends at the bind.
-//   - Names are counted, and kept only when they were asked for.
-//   - Which pipes and interfaces to try, and what a call gives away, is data of the catalog; how to call is Go, one
-//     file an interface family (probe_*.go).
+//   - Names are counted, and kept only if requested.
+//   - The catalog says which pipes and interfaces to try, and what a call discloses; how to call is Go, one file an
+//     interface family (probe_*.go).
 package scan
 
 import (
@@ -32,32 +32,32 @@ import (
 
 // Options says how to scan. The zero value asks everything, as anonymous, guest and a made-up user.
 type Options struct {
-	Dialects      []smb.Dialect // to speak; nil is the best that the server has
-	NetBIOS       bool          // open a NetBIOS session first, on any port; on port 139 it is always opened
-	Quick         bool          // the null-session question alone: session, tree, who am I?
+	Dialects      []smb.Dialect // to negotiate; nil is the newest that the server has
+	NetBIOS       bool          // open a NetBIOS session first, on any port; always on port 139
+	Quick         bool          // only the null-session question: session, tree, who am I?
 	NoAnonymous   bool
 	NoGuest       bool
 	NoUnknownUser bool
 	ShowNames     bool
-	AllPipes      bool // ask for pipes that a server of this kind does not have, too
-	// Shares are disk shares to try beside those that the server lists: it need not list them, and a stranger who may not
-	// list any can open them all the same.
+	AllPipes      bool // also try pipes that a server of this kind does not have
+	// Shares are disk shares to try in addition to those that the server lists: it need not list all, and a stranger who
+	// may not list any may still open them.
 	Shares []string
-	// Pipes are opened beside those of the catalog, and nothing is asked behind them. Those that are never opened stay
-	// shut.
+	// Pipes are opened in addition to the catalog's, and nothing is asked there. Those that are never opened stay
+	// excluded.
 	Pipes []string
-	// Earlier is another scan of the same host in the same run. Whose logon it saw refused is not asked again: a further
-	// refused logon would tell nothing, and may bring a ban.
+	// Earlier is another scan of the same host in the same run. A logon that it saw refused is not repeated: that would
+	// teach nothing, and may cause a ban.
 	Earlier *model.Scan
-	// OneConnection keeps one connection to a server at a time, and one question on it.
+	// OneConnection limits a server to one connection at a time, and one question on it.
 	OneConnection bool
-	// Gentle is OneConnection with a pause between pipes, for servers that have hardly anything to spare.
+	// Gentle is OneConnection with a pause between pipes, for servers with very little capacity.
 	Gentle bool
-	// User makes the authenticator for one logon at this target with the credentials given; nil is none.
+	// User makes the authenticator for one logon at this target with the given credentials; nil is none.
 	User func(targets.Target) (smb.Authenticator, error)
-	// Weak, where it is not nil, probes weak ways in as the user, too.
+	// Weak, if not nil, probes weak ways to log on as the user, too.
 	Weak *WeakLogons
-	// UserInRanges gives the credentials to addresses out of prefixes and ranges too: servers that nobody named.
+	// UserInRanges sends the credentials to addresses of prefixes and ranges too: servers that nobody named.
 	UserInRanges bool
 
 	Timeouts smb.Timeouts
@@ -66,11 +66,10 @@ type Options struct {
 
 	Concurrency int     // hosts at a time; 0 is DefaultConcurrency
 	Rate        float64 // connections a second, all hosts together; 0 is no limit
-	// Pace, where it is not nil, stands in the place of Rate: for several scanners that share a rate, or
-	// one that changes.
+	// Pace, if not nil, replaces Rate: for several scanners that share a rate, or a rate that changes.
 	Pace  *Pace
-	Files int // files this process may have open for connections; 0 asks the system
-	// Room, where it is not nil, stands in the place of Files: for several scanners of a process.
+	Files int // open files of this process for connections; 0 asks the system
+	// Room, if not nil, replaces Files: for several scanners of a process.
 	Room *Room
 
 	Catalog *catalog.Catalog // nil is the embedded one
@@ -80,8 +79,8 @@ type Options struct {
 const (
 	// DefaultConcurrency keeps a small machine and its network busy: most hosts wait most of the time.
 	DefaultConcurrency = 256
-	// DefaultHostTimeout holds a whole ladder at 50 ms each way with first pipes that take 4 s and a failed logon's
-	// 2 s, several times over.
+	// DefaultHostTimeout is enough for all identities at 50 ms each way, with first pipes that take 4 s and a failed
+	// logon's 2 s, several times over.
 	DefaultHostTimeout = 2 * time.Minute
 )
 
@@ -92,12 +91,12 @@ type Scanner struct {
 	room    *Room
 	hosts   int
 	pipes   []pipe
-	matters map[string]bool // the pipes behind which something is asked
+	matters map[string]bool // the pipes with questions
 	tarpits tarpits
 	weak    *oneTurn
 }
 
-// New prepares a scanner.
+// New returns a scanner.
 func New(o Options) (*Scanner, error) {
 	s := &Scanner{o: o, catalog: o.Catalog, weak: newTurn()}
 	if s.catalog == nil {
@@ -129,11 +128,11 @@ func New(o Options) (*Scanner, error) {
 	return s, err
 }
 
-// Concurrency is how many hosts are under way at a time: what was asked for, or less where the system allows fewer
-// open files.
+// Concurrency returns how many hosts are scanned at a time: the requested number, or fewer if the system limits open
+// files.
 func (s *Scanner) Concurrency() int { return s.hosts }
 
-// Run scans every target of the list and hands each result on as it comes; see Schedule.Run.
+// Run scans every target of the list and emits each result when it is ready; see Schedule.Run.
 func (s *Scanner) Run(ctx context.Context, list *targets.List, tally *Tally, emit func(*model.Scan) error) error {
 	return Schedule{Concurrency: s.hosts, Tally: tally}.Run(ctx, list.All(), s.Host, emit)
 }
@@ -164,8 +163,8 @@ type host struct {
 	*Scanner
 	target  targets.Target
 	result  *model.Scan
-	again   bool        // another try may end better
-	shut    bool        // the port that SMB has by itself refused the connection
+	again   bool        // another try may give a better result
+	shut    bool        // port 445 refused the connection
 	single  bool        // one connection and one question at a time
 	before  *model.Scan // of an earlier try
 	ladders []*ladder
@@ -176,31 +175,31 @@ type host struct {
 	usedUp   bool          // the made-up user's logon was sent in an earlier try
 	twice    bool          // SMB1 was offered alone with no other dialect beside it, and again if it was dropped
 	shaky    atomic.Bool   // a connection ended that had no reason to
-	garbled  bool          // an answer to the negotiate of SMB1 was none
+	garbled  bool          // the answer to SMB1's negotiate was invalid
 	apart    atomic.Bool   // pipes are opened and bound in two frames
-	strict   atomic.Bool   // a handle is good on one instance of a pipe alone
+	strict   atomic.Bool   // a handle is valid only on its own instance of a pipe
 	numbers  atomic.Uint32 // of the calls, by instances of pipes
 	crowded  atomic.Bool   // there was no room for a connection at once
 	early    map[model.Identity]*arrival
 	distance atomic.Int64 // the shortest time that a connection took to make, in nanoseconds
 
-	turn      sync.Mutex // held by the identity that is asking, where a server is asked by one at a time
+	turn      sync.Mutex // held by the asking identity, if the server is asked by one at a time
 	lock      sync.Mutex
 	meters    []*meter
 	listed    []shareName     // disk shares that some identity could list
 	heard     map[string]bool // their folded names
 	greetings []greeting
-	names     []string // that challenges gave the server
+	names     []string // from the server's challenges
 	hearing   hearing  // what the server said about itself in any logon
 }
 
-// meter counts what connections cost that were begun after offset waits.
+// meter counts the cost of connections that began after offset round trips.
 type meter struct {
 	smb.Counters
 	offset int64
 }
 
-// once is one try. After one that ended in the middle the server gets one connection at a time.
+// once is one try. After a try that was cut off, the server gets one connection at a time.
 func (s *Scanner) once(ctx context.Context, t targets.Target, earlier *host) *host {
 	h := &host{Scanner: s, target: t, heard: map[string]bool{}}
 	h.result = &model.Scan{
@@ -223,7 +222,8 @@ func (s *Scanner) once(ctx context.Context, t targets.Target, earlier *host) *ho
 	return h
 }
 
-// better is the try that says more. What an earlier one saw was there: a later one that sees less takes nothing back.
+// better returns the try that says more. What an earlier one saw existed: a later one that sees less does not
+// contradict it.
 func better(first, second *host) *host {
 	if first == nil || weight(second.result) > weight(first.result) {
 		return second
@@ -231,7 +231,8 @@ func better(first, second *host) *host {
 	if weight(second.result) < weight(first.result) {
 		r := first.result
 		r.Partial = true
-		r.Reason = strings.TrimPrefix(r.Reason+"; asked again, it was "+string(second.result.Verdict)+": "+second.result.Reason, "; ")
+		r.Reason = strings.TrimPrefix(r.Reason+"; asked again, it was "+string(second.result.Verdict)+": "+
+			second.result.Reason, "; ")
 		return first
 	}
 	if unanswered(second.result) <= unanswered(first.result) {
@@ -240,7 +241,8 @@ func better(first, second *host) *host {
 	return first
 }
 
-// Better is the one of two results of the same host, of different runs, that says more; of equal ones the later.
+// Better returns the one of two results of the same host, from different runs, that says more; the later if they are
+// equal.
 func Better(first, second *model.Scan) *model.Scan {
 	a, b := weight(first), weight(second)
 	switch {

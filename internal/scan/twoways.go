@@ -11,15 +11,15 @@ import (
 // dialer makes a TCP connection, as [net.Dialer.DialContext] does.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// inTwoWays asks for a dialect with a plain SMB2 negotiate, as today's clients do, which saves a request and a wait at all
-// but the oldest servers. What does not like it (a server of SMB1 alone) gets the SMB1 question that opens the door to
-// every dialect: at once where it refused the first question, and beside it where half the wait has brought nothing. Both
-// together take no longer than the wait for one answer. Over NetBIOS, and where no anonymous logon will show whether SMB2
-// is more than a promise (see asOfOld), it is the other way round.
+// inTwoWays negotiates with a plain SMB2 negotiate, as current clients do, which saves a request and a round trip with
+// all but the oldest servers. A server that does not accept it (one with only SMB1) gets the multi-protocol negotiate
+// of SMB1: at once if it refused the first question, and in parallel if half the timeout has passed without an answer.
+// Both together take no longer than one timeout. Over NetBIOS, and if no anonymous logon will show whether SMB2 really
+// works (see asOfOld), the order is reversed.
 func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	wait := patient(h.o.Timeouts).WithDefaults()
 	half := wait.Negotiate / 2
-	if h.single { // not beside it, but behind it
+	if h.single { // not in parallel, but afterwards
 		wait.Negotiate = half
 	}
 	connected := make(chan struct{})
@@ -50,13 +50,13 @@ func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	return faster(older, newer)
 }
 
-// inquiry is a question for a dialect that is under way.
+// inquiry is a negotiation in progress.
 type inquiry struct {
 	answer chan met // gets one
 	cancel func()
 }
 
-// met is what came of a question.
+// met is the outcome of a negotiation.
 type met struct {
 	link *link
 	err  error
@@ -72,8 +72,8 @@ func ask(ctx context.Context, dial func(context.Context) (*link, error)) inquiry
 	return q
 }
 
-// within waits until the question is over, or until nothing has come for a while after the connection, unless it is to
-// be waited for to the end.
+// within waits until the negotiation is over, or until there was no answer for a while after the connection, unless it
+// must be waited for completely.
 func (q inquiry) within(connected <-chan struct{}, d time.Duration, end bool) (r met, over bool) {
 	if end {
 		return <-q.answer, true
@@ -93,7 +93,7 @@ func (q inquiry) within(connected <-chan struct{}, d time.Duration, end bool) (r
 	}
 }
 
-// leave ends a question that nobody waits for any longer.
+// leave ends a negotiation that is no longer needed.
 func (q inquiry) leave() {
 	q.cancel()
 	if r := <-q.answer; r.err == nil {
@@ -101,7 +101,7 @@ func (q inquiry) leave() {
 	}
 }
 
-// faster is the connection of the question that gets the first good answer. Where none does, the older's error counts.
+// faster returns the connection with the first good answer. If there is none, the older one's error counts.
 func faster(older, newer inquiry) (*link, error) {
 	select {
 	case r := <-older.answer:
@@ -123,7 +123,7 @@ func faster(older, newer inquiry) (*link, error) {
 	}
 }
 
-// telling closes a channel when a connection stands.
+// telling closes a channel when a connection is made.
 func telling(dial dialer, connected chan<- struct{}) dialer {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
