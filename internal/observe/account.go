@@ -58,7 +58,7 @@ func (t *Traffic) balance() error {
 	return nil
 }
 
-// notes returns what makes a whole capture doubtful.
+// notes adds to the coverage what makes a whole capture doubtful.
 func (t *Traffic) notes() {
 	f := t.table.Counts()
 	if f.OneSided > 0 {

@@ -109,7 +109,7 @@ func (c counts) of(k string) (n int64) {
 	return n
 }
 
-// any returns the fact with any status.
+// anyStatus returns the fact with any status.
 func anyStatus(k string) string { return k[:strings.LastIndexByte(k, ' ')+1] + "*" }
 
 func isIPCPath(s *string) bool { return s != nil && strings.HasSuffix(strings.ToUpper(*s), `\IPC$`) }

@@ -222,7 +222,7 @@ func (w *wire) drain(t *Traffic) error {
 	}
 }
 
-// drops returns how many packets the kernel had no room for. Asking resets its count.
+// drops counts the packets that the kernel had no room for. Asking resets its count.
 func (w *wire) drops(t *Traffic, now bool) error {
 	if !now && time.Since(w.stats) < time.Second {
 		return nil
@@ -279,7 +279,7 @@ func (r *ring) block(t *Traffic) (bool, error) {
 
 func (r *ring) count() int { return len(r.blocks) / blockSize }
 
-// status returns the owner of the nth block after the next one.
+// status returns the word that says who owns the nth block after the next one.
 func (r *ring) status(n int) *uint32 {
 	return (*uint32)(unsafe.Pointer(&r.blocks[(r.next+n)%r.count()*blockSize+blockStatus]))
 }

@@ -87,7 +87,7 @@ func (s *tarpits) note(a netip.Addr, spoke bool) {
 	}
 }
 
-// left returns the result of an address that was not asked.
+// left sets the result of an address that was not asked.
 func (h *host) left(why string) {
 	h.result.Verdict, h.result.Reason, h.result.Partial = model.VerdictNotTested, why, true
 }

@@ -19,7 +19,7 @@ const (
 	maxUpload = 256 << 20 // a CSV file with a million targets has about 100 MiB
 )
 
-// uploads reports the paths that accept large files, up to maxUpload; all others accept up to maxForm.
+// uploads reports whether a path accepts large files, up to maxUpload; all others accept up to maxForm.
 func uploads(path string) bool {
 	return path == "/targets/import" || path == "/import" || strings.HasPrefix(path, "/hosts/") &&
 		strings.HasSuffix(path, "/journal")

@@ -49,7 +49,7 @@ type cellHead struct {
 	Only  string
 }
 
-// hostColumns returns the columns before what strangers get, and moreHostColumns the other keys by which hosts can be
+// hostColumns returns the columns besides what strangers get, and moreHostColumns the other keys by which hosts can be
 // sorted.
 func hostColumns() []column {
 	return []column{

@@ -52,7 +52,7 @@ var (
 	_ protocol = (*smb2Conn)(nil)
 )
 
-// spoken returns the protocols that the connection has spoken so far.
+// spoken yields the protocols that the connection has spoken so far.
 func (s *state) spoken(yield func(protocol) bool) {
 	if s.smb2 != nil && !yield(s.smb2) {
 		return

@@ -224,7 +224,7 @@ func (f *Follower) forgetKnown() bool {
 	return had
 }
 
-// known returns and removes what was known of a connection.
+// knownOf returns and removes what was known of a connection.
 func (f *Follower) knownOf(conn flow.Conn, at time.Time) *Known {
 	if f.resume.byEnds == nil {
 		return nil

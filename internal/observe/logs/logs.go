@@ -37,7 +37,7 @@ type Reader struct {
 	twins   source.Twins
 }
 
-// NewLogs returns a reader of logs that adds to agg and cov.
+// New returns a reader of logs that adds to agg and cov.
 func New(agg *observe.Aggregator, cov *observe.Coverage, o Options) *Reader {
 	l := &Reader{agg: agg, cov: cov, options: o}
 	l.windows = newWindowsLog(l.add, cov)
