@@ -78,8 +78,8 @@ func (c *Client) Endpoint() string {
 // group. See [C706] 12.6.3.1.
 func (c *Client) Join(group uint32) { c.group = group }
 
-// Number makes the IDs of calls begin after that number. With numbers of their own for each pipe, an answer that a server
-// gives on the wrong one is told by its ID.
+// Number makes the IDs of calls begin after that number. With numbers of their own for each pipe, an answer that a
+// server gives on the wrong one is told by its ID.
 func (c *Client) Number(after uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

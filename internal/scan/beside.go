@@ -63,9 +63,9 @@ func (t *talk) beside(ctx context.Context, questions ...func(t *talk)) {
 	t.calls = append(t.calls, own...)
 }
 
-// sound tells whether all that was asked on an instance got a good answer. Of Samba and Windows it is known that a handle
-// is good on all instances of a group. Of others anything but success may mean that they do not know the handle, in
-// whatever words.
+// sound tells whether all that was asked on an instance got a good answer. Of Samba and Windows it is known that a
+// handle is good on all instances of a group. Of others anything but success may mean that they do not know the handle,
+// in whatever words.
 func (t *talk) sound() bool {
 	switch {
 	case t.lost != nil, t.confused, t.strange:

@@ -56,8 +56,8 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-// What is asked at the same time far away is answered as what is asked one after the other near by, in the same order; also
-// by a server that knows no association groups, where a handle is good on one instance of a pipe alone.
+// What is asked at the same time far away is answered as what is asked one after the other near by, in the same order;
+// also by a server that knows no association groups, where a handle is good on one instance of a pipe alone.
 func TestFarAsNear(t *testing.T) {
 	var joins atomic.Int32
 	apart := withoutGroups(&joins)
@@ -152,9 +152,11 @@ func scanAway(t *testing.T, profile string, o Options, distance time.Duration, c
 	return scanOver(t, profile, o, distance, change, nil)
 }
 
-// scanOver is scanAway with the answers changed as well, by what answer makes for each connection. A dialer of the options
-// is asked before each connection and may refuse it.
-func scanOver(t *testing.T, profile string, o Options, distance time.Duration, change func([]byte), answer func() func(int, []byte) ([]byte, error)) *model.Scan {
+// scanOver is scanAway with the answers changed as well, by what answer makes for each connection. A dialer of the
+// options is asked before each connection and may refuse it.
+func scanOver(t *testing.T, profile string, o Options, distance time.Duration, change func([]byte),
+	answer func() func(int, []byte) ([]byte, error),
+) *model.Scan {
 	t.Helper()
 	host, err := smbtest.NewHost(profile, "PRACTICE1")
 	if err != nil {
@@ -188,7 +190,8 @@ func scanOver(t *testing.T, profile string, o Options, distance time.Duration, c
 // roundTrip is what the way to a host and back takes: 50 ms each.
 const roundTrip = 100 * time.Millisecond
 
-// away is a connection whose bytes take a round trip on their way there and none on the way back, as nobody waits between.
+// away is a connection whose bytes take a round trip on their way there and none on the way back, as nobody waits
+// between.
 type away struct {
 	net.Conn
 	distance time.Duration

@@ -24,8 +24,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// framed is a connection on which the answers of a server can be changed. answer sees each with its header, by its number
-// from 1. What it returns goes on, and an error ends the connection behind that.
+// framed is a connection on which the answers of a server can be changed. answer sees each with its header, by its
+// number from 1. What it returns goes on, and an error ends the connection behind that.
 type framed struct {
 	net.Conn
 	answer func(n int, frame []byte) ([]byte, error)
@@ -67,8 +67,8 @@ func unidentified(t *testing.T) *catalog.Catalog {
 	return &blind
 }
 
-// A network that ends every connection after so many messages or bytes closes no server, though it is as regular as one:
-// also where that is the answer to the first request of an anonymous session, which a closed Windows drops.
+// A network that ends every connection after so many messages or bytes closes no server, though it is as regular as
+// one: also where that is the answer to the first request of an anonymous session, which a closed Windows drops.
 func TestCutIsNoRefusal(t *testing.T) {
 	for _, blind := range []bool{false, true} {
 		for _, profile := range []string{"samba", "win2022-dc"} {
@@ -83,9 +83,11 @@ func TestCutIsNoRefusal(t *testing.T) {
 			cut := 0
 			check := func(r *model.Scan, what string, n int) {
 				if r.Verdict == model.Closed || r.Identities != nil && identity(r, model.Anonymous).ClosedBy != "" {
-					t.Errorf("%s, unidentified %v, ended after %d %s: %s: %s", profile, blind, n, what, r.Verdict, r.Reason)
+					t.Errorf("%s, unidentified %v, ended after %d %s: %s: %s", profile, blind, n, what,
+						r.Verdict, r.Reason)
 				}
-				if id := identity(r, model.Anonymous); id.Session.Outcome == model.Allowed && id.Tree.Outcome == model.Inconclusive {
+				id := identity(r, model.Anonymous)
+				if id.Session.Outcome == model.Allowed && id.Tree.Outcome == model.Inconclusive {
 					cut++
 				}
 			}
@@ -118,8 +120,8 @@ func TestCutIsNoRefusal(t *testing.T) {
 	}
 }
 
-// Connections that are made ahead of time keep no place in the room that another would wait for: many hosts at once, each
-// of which wants a further connection, all get theirs.
+// Connections that are made ahead of time keep no place in the room that another would wait for: many hosts at once,
+// each of which wants a further connection, all get theirs.
 func TestNoPlaceIsHeldAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host, err := smbtest.NewHost("samba", "PRACTICE1")
@@ -129,7 +131,7 @@ func TestNoPlaceIsHeldAhead(t *testing.T) {
 		began := time.Now()
 		var lock sync.Mutex
 		met, drops := map[string]bool{}, 0
-		s, err := New(Options{Files: reservedFiles + 8, Concurrency: 3, Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+		dial := func(ctx context.Context, _, address string) (net.Conn, error) {
 			if err := sleep(ctx, roundTrip); err != nil {
 				return nil, err
 			}
@@ -150,14 +152,16 @@ func TestNoPlaceIsHeldAhead(t *testing.T) {
 				}
 				return frame, nil
 			}}, nil
-		}})
+		}
+		s, err := New(Options{Files: reservedFiles + 8, Concurrency: 3, Dial: dial})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var wg sync.WaitGroup
 		for i := range s.Concurrency() {
 			wg.Go(func() {
-				r := s.Host(t.Context(), targets.Target{Name: "far", Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 445)})
+				address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 445)
+				r := s.Host(t.Context(), targets.Target{Name: "far", Addr: address})
 				if r.Verdict != model.Exposed || r.Partial || r.DurationMS > 60_000 {
 					t.Errorf("%s, partial %v, after %d ms: %s", r.Verdict, r.Partial, r.DurationMS, r.Reason)
 				}
@@ -170,8 +174,8 @@ func TestNoPlaceIsHeldAhead(t *testing.T) {
 	})
 }
 
-// A firewall that lets nothing more through after a refused logon, on connections that stand neither, is named from afar
-// too, where the made-up user's connection stands already.
+// A firewall that lets nothing more through after a refused logon, on connections that stand neither, is named from
+// afar too, where the made-up user's connection stands already.
 func TestSilentBanFromAfar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var banned atomic.Bool
@@ -200,8 +204,8 @@ func TestSilentBanFromAfar(t *testing.T) {
 	})
 }
 
-// A server that shares no handles between instances of a pipe, and says so in words of its own, is told as much from afar
-// as near by.
+// A server that shares no handles between instances of a pipe, and says so in words of its own, is told as much from
+// afar as near by.
 func TestHandlesApart(t *testing.T) {
 	mismatch := binary.LittleEndian.AppendUint32(nil, uint32(status.InvalidHandle))
 	for _, other := range []status.NTStatus{status.AccessDenied, status.NoneMapped, status.InvalidParameter} {
@@ -211,7 +215,8 @@ func TestHandlesApart(t *testing.T) {
 			var refused atomic.Int32
 			words := binary.LittleEndian.AppendUint32(nil, uint32(other))
 			var joins atomic.Int32
-			far := said(scanOver(t, "samba", o, roundTrip, withoutGroups(&joins), func() func(int, []byte) ([]byte, error) {
+			change := withoutGroups(&joins)
+			far := said(scanOver(t, "samba", o, roundTrip, change, func() func(int, []byte) ([]byte, error) {
 				return func(_ int, frame []byte) ([]byte, error) {
 					if bytes.Contains(frame, mismatch) {
 						refused.Add(1)
@@ -236,10 +241,12 @@ func TestHandlesApart(t *testing.T) {
 // A server that has no room for one more connection speaks what it speaks.
 func TestBusyIsNoDialect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := scanOver(t, "samba", Options{NoGuest: true, NoUnknownUser: true}, time.Millisecond, nil, func() func(int, []byte) ([]byte, error) {
+		o := Options{NoGuest: true, NoUnknownUser: true}
+		r := scanOver(t, "samba", o, time.Millisecond, nil, func() func(int, []byte) ([]byte, error) {
 			return func(_ int, frame []byte) ([]byte, error) {
 				m := frame[4:]
-				if len(m) > 70 && m[0] == 0xFE && binary.LittleEndian.Uint16(m[12:]) == 0 && smb.Dialect(binary.LittleEndian.Uint16(m[68:])) == smb.SMB300 {
+				if len(m) > 70 && m[0] == 0xFE && binary.LittleEndian.Uint16(m[12:]) == 0 &&
+					smb.Dialect(binary.LittleEndian.Uint16(m[68:])) == smb.SMB300 {
 					binary.LittleEndian.PutUint32(m[8:], 0xC0000205)
 					return append([]byte{0, 0, 0, 73}, append(m[:64:64], 9, 0, 0, 0, 0, 0, 0, 0, 0)...), nil
 				}
@@ -252,8 +259,8 @@ func TestBusyIsNoDialect(t *testing.T) {
 	})
 }
 
-// A server that keeps one buffer for the answers of all pipes, and mixes up those of the same moment, makes no answer out of
-// another's.
+// A server that keeps one buffer for the answers of all pipes, and mixes up those of the same moment, makes no answer
+// out of another's.
 func TestMixedAnswers(t *testing.T) {
 	const output = 4 + 64 + 48 // where what the pipe says begins in the answer to an IOCTL, see [MS-SMB2] 2.2.32
 	for _, profile := range []string{"samba", "samba-1", "win2022-dc"} {
@@ -266,7 +273,8 @@ func TestMixedAnswers(t *testing.T) {
 			now := words(scanOver(t, profile, o, roundTrip, nil, func() func(int, []byte) ([]byte, error) {
 				return func(_ int, frame []byte) ([]byte, error) {
 					m := frame[4:]
-					if len(frame) < output+24 || m[0] != 0xFE || binary.LittleEndian.Uint16(m[12:]) != 11 || binary.LittleEndian.Uint32(m[20:]) != 0 {
+					if len(frame) < output+24 || m[0] != 0xFE || binary.LittleEndian.Uint16(m[12:]) != 11 ||
+						binary.LittleEndian.Uint32(m[20:]) != 0 {
 						return frame, nil
 					}
 					said, of := slices.Clone(frame[output:]), slices.Clone(m[64+8:64+24])
@@ -293,8 +301,8 @@ func TestMixedAnswers(t *testing.T) {
 	}
 }
 
-// A made-up user's logon that the network lost is no ban where the server takes connections as before, and is not sent once
-// more when the host is asked again for another reason.
+// A made-up user's logon that the network lost is no ban where the server takes connections as before, and is not sent
+// once more when the host is asked again for another reason.
 func TestLostLogonIsNoBan(t *testing.T) {
 	name := []byte("i\x00p\x00c\x00g\x00u\x00a\x00r\x00d\x00-\x00")
 	for _, again := range []bool{false, true} {
@@ -305,19 +313,22 @@ func TestLostLogonIsNoBan(t *testing.T) {
 					logons.Add(1)
 				}
 			}
-			r := scanOver(t, "samba", Options{Retries: 2}, time.Millisecond, count, func() func(int, []byte) ([]byte, error) {
+			o := Options{Retries: 2}
+			r := scanOver(t, "samba", o, time.Millisecond, count, func() func(int, []byte) ([]byte, error) {
 				return func(_ int, frame []byte) ([]byte, error) {
 					switch m := frame[4:]; {
 					case statusOf(m) == status.LogonFailure && refused.Add(1) == 2:
 						return nil, io.EOF
-					case again && len(m) > 64 && binary.LittleEndian.Uint16(m[12:]) == 3 && trees.Add(1) == 1: // TREE_CONNECT
+					case again && len(m) > 64 && binary.LittleEndian.Uint16(m[12:]) == 3 && // TREE_CONNECT
+						trees.Add(1) == 1:
 						return nil, io.EOF
 					}
 					return frame, nil
 				}
 			})
-			if o := identity(r, model.UnknownUser).Session.Outcome; r.Banned != "" || o != model.Inconclusive || r.Verdict != model.Exposed {
-				t.Errorf("%s, made-up user %s, banned %q", r.Verdict, o, r.Banned)
+			got := identity(r, model.UnknownUser).Session.Outcome
+			if r.Banned != "" || got != model.Inconclusive || r.Verdict != model.Exposed {
+				t.Errorf("%s, made-up user %s, banned %q", r.Verdict, got, r.Banned)
 			}
 			if logons.Load() != 1 {
 				t.Errorf("the made-up user logged on %d times", logons.Load())
@@ -335,12 +346,14 @@ func TestTwoDropsAreNoDialect(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			drops, broken := 0, false
 			var lock sync.Mutex
-			r := scanOver(t, "win2012r2", Options{NoUnknownUser: true}, time.Millisecond, nil, func() func(int, []byte) ([]byte, error) {
+			o := Options{NoUnknownUser: true}
+			r := scanOver(t, "win2012r2", o, time.Millisecond, nil, func() func(int, []byte) ([]byte, error) {
 				return func(n int, frame []byte) ([]byte, error) {
 					lock.Lock()
 					defer lock.Unlock()
 					m := frame[4:]
-					alone := n == 1 && m[0] == 0xFE && len(m) > 70 && smb.Dialect(binary.LittleEndian.Uint16(m[68:])) == d
+					alone := n == 1 && m[0] == 0xFE && len(m) > 70 &&
+						smb.Dialect(binary.LittleEndian.Uint16(m[68:])) == d
 					if d == smb.SMB1 {
 						alone = n == 1 && m[0] == 0xFF
 					}
@@ -355,8 +368,10 @@ func TestTwoDropsAreNoDialect(t *testing.T) {
 					return frame, nil
 				}
 			})
-			if drops != 2 || !slices.Contains(r.Server.Dialects, d.String()) && !slices.Contains(r.Server.Undecided, d.String()) {
-				t.Errorf("%v, dropped %d times: dialects %v, undecided %v", d, drops, r.Server.Dialects, r.Server.Undecided)
+			known := slices.Concat(r.Server.Dialects, r.Server.Undecided)
+			if drops != 2 || !slices.Contains(known, d.String()) {
+				t.Errorf("%v, dropped %d times: dialects %v, undecided %v", d, drops, r.Server.Dialects,
+					r.Server.Undecided)
 			}
 		})
 	}

@@ -68,8 +68,8 @@ func (h *host) offers(n smb.Negotiated) {
 	}
 }
 
-// toOffer lists the dialects to offer alone. Those newer than what a server of SMB2 chose stand by themselves where they are
-// not to be offered at once.
+// toOffer lists the dialects to offer alone. Those newer than what a server of SMB2 chose stand by themselves where
+// they are not to be offered at once.
 func (h *host) toOffer() (known, newer []smb.Dialect) {
 	dialects := h.o.Dialects
 	if dialects == nil {
@@ -131,10 +131,10 @@ func (h *host) noSMB1(dropped []smb.Dialect) bool {
 	return h.twice && slices.Equal(dropped, []smb.Dialect{smb.SMB1})
 }
 
-// posture offers dialects alone, each on a small connection of its own. It returns those over which the server dropped the
-// connection: it may not speak them, or not like so many connections. SMB1, which most servers refuse like that, comes
-// first, with no other of these beside it: where it is dropped then, and once more, while the others are answered though
-// more connections are open, it is not spoken.
+// posture offers dialects alone, each on a small connection of its own. It returns those over which the server dropped
+// the connection: it may not speak them, or not like so many connections. SMB1, which most servers refuse like that,
+// comes first, with no other of these beside it: where it is dropped then, and once more, while the others are answered
+// though more connections are open, it is not spoken.
 func (h *host) posture(ctx context.Context, m *meter, dialects []smb.Dialect) (unsure []smb.Dialect) {
 	settled := func(d smb.Dialect) bool {
 		err := h.speaks(ctx, m, d)
@@ -179,8 +179,9 @@ const (
 	settle      = 500 * time.Millisecond
 )
 
-// alone offers dialects again while nothing else of ours is open, and once more where they are dropped. One over which the
-// server drops the connection each time, while it answers others, is not spoken. One without an answer is undecided.
+// alone offers dialects again while nothing else of ours is open, and once more where they are dropped. One over which
+// the server drops the connection each time, while it answers others, is not spoken. One without an answer is
+// undecided.
 func (h *host) alone(ctx context.Context, dialects []smb.Dialect) {
 	m, wait := h.meter(h.waited()), shortSettle
 	if len(dialects) > 1 || slices.ContainsFunc(h.ladders, func(l *ladder) bool { return l.unmet != nil }) {
@@ -198,8 +199,8 @@ func (h *host) alone(ctx context.Context, dialects []smb.Dialect) {
 	}
 }
 
-// undecided keeps a dialect over which nothing was settled. What an answer to SMB1 that is none means is for those to say
-// who know what the server is.
+// undecided keeps a dialect over which nothing was settled. What an answer to SMB1 that is none means is for those to
+// say who know what the server is.
 func (h *host) undecided(d smb.Dialect, err error) {
 	var t *smb.TransportError
 	if d == smb.SMB1 && errors.As(err, &t) && t.NotSMB() {
@@ -279,8 +280,8 @@ func (h *host) serverName() string {
 	return h.hearing.target.NetBIOSComputer
 }
 
-// ownDomain is the name of the server's accounts' domain where it is known before it is asked for: outside of any domain a
-// server names itself in the place of one.
+// ownDomain is the name of the server's accounts' domain where it is known before it is asked for: outside of any
+// domain a server names itself in the place of one.
 func (h *host) ownDomain() string {
 	h.lock.Lock()
 	defer h.lock.Unlock()

@@ -167,8 +167,8 @@ func TestFaults(t *testing.T) {
 				fault := smbtest.Fault{At: stage, Do: action, Wait: 50 * time.Millisecond}
 				r := scanPractice(t, practice(t, "samba", fault), o)
 				if r.Verdict != model.VerdictInconclusive && r.Verdict != model.Unreachable || r.Reason == "" {
-					// A server that drops an SMB3 connection right after the anonymous session, twice, behaves as Windows 2012
-					// and later do when they are closed.
+					// A server that drops an SMB3 connection right after the anonymous session, twice, behaves as
+					// Windows 2012 and later do when they are closed.
 					if !(r.Verdict == model.Closed && stage == smbtest.AtTree && action == smbtest.Drop) {
 						t.Errorf("%s, %q, %v", r.Verdict, r.Reason, findingIDs(r))
 					}
@@ -251,8 +251,8 @@ func TestEveryWayIsAsked(t *testing.T) {
 	}
 }
 
-// forked starts a server that agrees on SMB2 and has nothing more of it, and is another for SMB1. A mortal one ends when it
-// is offered a dialect alone that is newer than its own, 2.1.
+// forked starts a server that agrees on SMB2 and has nothing more of it, and is another for SMB1. A mortal one ends
+// when it is offered a dialect alone that is newer than its own, 2.1.
 func forked(t *testing.T, modern, old *smbtest.Server, mortal bool) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -332,7 +332,8 @@ func TestFallsBack(t *testing.T) {
 		}
 	}
 	for where, dial := range map[string]dialer{"near": nil, "far": dialFar} {
-		if r := scanAddress(t, forked(t, modern, old, true), Options{Dial: dial}); r.Verdict != model.Exposed || !strings.Contains(r.Reason, "refused") {
+		r := scanAddress(t, forked(t, modern, old, true), Options{Dial: dial})
+		if r.Verdict != model.Exposed || !strings.Contains(r.Reason, "refused") {
 			t.Errorf("%s, a server that ends in the middle: %s: %s", where, r.Verdict, r.Reason)
 		}
 	}

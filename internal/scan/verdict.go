@@ -32,7 +32,8 @@ func (h *host) judge(ladders []*ladder, ended error) {
 		} else {
 			closedBy = append(closedBy, refusal(l))
 		}
-		h.again = h.again || id.Session.Outcome == model.Inconclusive && !l.spent() || id.Tree.Outcome == model.Inconclusive && l.result.ClosedBy == ""
+		h.again = h.again || id.Session.Outcome == model.Inconclusive && !l.spent() ||
+			id.Tree.Outcome == model.Inconclusive && l.result.ClosedBy == ""
 	}
 	if i := slices.IndexFunc(ladders, func(l *ladder) bool { return l.banned != "" }); i >= 0 {
 		h.again = false // a ban lasts longer than a retry waits
