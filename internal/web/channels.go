@@ -88,7 +88,7 @@ type channel struct {
 	Zone       string
 }
 
-// channelText are the text fields of each kind, with their names in its settings.
+// channelFields are the text fields of each kind, with their names in its settings.
 var channelFields = map[string][]struct{ name, label, hint string }{
 	notify.KindWebhook: {{"ca", "Authority", "PEM of the authority to trust instead of the system's; empty is the " +
 		"system's"}},

@@ -48,7 +48,7 @@ type frame struct {
 	Data    any
 }
 
-// templates parses the layout with each page into one set a page.
+// parse parses the layout with each page into one set a page.
 func (s *Server) parse() error {
 	base, err := template.New("layout.html").Funcs(s.funcs()).ParseFS(templateFiles, "templates/layout.html",
 		"templates/parts.html")
