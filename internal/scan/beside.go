@@ -9,16 +9,16 @@ import (
 	"ipcguard/internal/status"
 )
 
-// A pipe carries one call at a time. Far away, where each call costs a wait for the way, questions of which none needs
-// another's answer are asked at the same time, each on an instance of the pipe of its own. The instances join one
-// association group, in which handles are good on all of them, and which Samba serves from one process. What gets no
-// good answer like this is asked again on the first instance, one at a time.
+// A pipe carries one call at a time. On a slow network, where each call costs a round trip, questions that do not
+// depend on one another are asked at the same time, each on its own instance of the pipe. The instances share one
+// association group, in which handles are valid on all of them, and which Samba serves from one process. A question
+// without a good answer is asked again on the first instance, one at a time.
 
-// spread tells whether a pipe gets further instances to save waits.
+// spread reports whether a pipe gets further instances to save round trips.
 func (j *job) spread() bool { return j.far() && j.sideBySide() && !j.strict.Load() }
 
-// beside asks questions of which none needs another's answer. The answers are kept in the order of the questions. The
-// last has the first instance, because it may go on for long.
+// beside asks questions that do not depend on one another. The answers are kept in the order of the questions. The last
+// question uses the first instance, because it may take long.
 func (t *talk) beside(ctx context.Context, questions ...func(t *talk)) {
 	if !t.spread() {
 		for _, ask := range questions {
@@ -81,7 +81,7 @@ func (t *talk) sound() bool {
 // hasGroups tells whether servers of a kind are known to share handles between the pipes of an association group.
 func hasGroups(system string) bool { return system == "samba" || system == "windows" }
 
-// strange tells whether a server knows the handle no more, or not on this instance of the pipe.
+// strange reports whether a server no longer knows the handle, or does not know it on this instance of the pipe.
 func strange(err error) bool {
 	var nt status.NTStatus
 	var fault status.Fault
@@ -89,7 +89,7 @@ func strange(err error) bool {
 		errors.As(err, &nt) && nt == status.InvalidHandle
 }
 
-// ahead opens further instances for questions that come later, where the way is long.
+// ahead opens further instances for later questions on a slow network.
 func (t *talk) ahead(ctx context.Context, n int) {
 	if !t.spread() {
 		return
@@ -100,7 +100,7 @@ func (t *talk) ahead(ctx context.Context, n int) {
 	}
 }
 
-// line is a further instance: one that was opened ahead, or a new one. It is nil where there is none to be had.
+// line returns a further instance: one that was opened ahead, or a new one. It is nil if none can be opened.
 func (t *talk) line(ctx context.Context) func() *talk {
 	if t.spared == 0 {
 		return func() *talk { return t.another(ctx) }
@@ -109,7 +109,7 @@ func (t *talk) line(ctx context.Context) func() *talk {
 	return func() *talk { return <-t.spares }
 }
 
-// dismiss closes the instances that were opened ahead in vain.
+// dismiss closes the unused instances that were opened ahead.
 func (t *talk) dismiss(ctx context.Context) {
 	for ; t.spared > 0; t.spared-- {
 		if s := <-t.spares; s != nil {

@@ -16,23 +16,23 @@ import (
 	"ipcguard/internal/status"
 )
 
-// postureSide is how many dialects of one host are tried at a time: a server that counts connections from one address
-// must not take us for an attack.
+// postureSide is the number of dialects of one host that are tried at a time: a server that counts connections from one
+// address must not take the scan for an attack.
 const postureSide = 3
 
-// hearing is what the server told about itself, gathered over all logons.
+// hearing is what the server said about itself in all logons.
 type hearing struct {
 	target       ntlm.Target
 	heard        bool
 	nativeOS     string         // SMB1
 	lanMan       string         // SMB1
-	guestForNull bool           // a null session is a guest's
+	guestForNull bool           // a null session becomes a guest's
 	comment      string         // of NetrServerGetInfo
 	offered      smb.Negotiated // the answer to the first offer
 	role         model.Role
 }
 
-// greet keeps what the server says to everybody.
+// greet records what the server tells every client.
 func (h *host) greet(n smb.Negotiated) {
 	s := &h.result.Server
 	s.Signing = "disabled"
@@ -53,7 +53,7 @@ func (h *host) greet(n smb.Negotiated) {
 	h.offers(n)
 }
 
-// offers keeps what one negotiated dialect shows.
+// offers records what one negotiated dialect shows.
 func (h *host) offers(n smb.Negotiated) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
@@ -152,7 +152,7 @@ func (h *host) posture(ctx context.Context, m *meter, dialects []smb.Dialect) (u
 	refused := false
 	if !h.single && len(dialects) > 1 && dialects[0] == smb.SMB1 {
 		if refused = !settled(smb.SMB1); refused {
-			unsure = nil // it is asked again beside the others
+			unsure = nil // it is tried again together with the others
 		} else {
 			dialects = dialects[1:]
 		}
@@ -172,8 +172,8 @@ func (h *host) posture(ctx context.Context, m *meter, dialects []smb.Dialect) (u
 	return unsure
 }
 
-// A server gets a moment to notice that our connections have ended: a short one as a rule, a longer one where it closed
-// more of them than a dialect that it does not speak explains.
+// A server gets a moment to notice that our connections have ended: usually a short one, a longer one if it closed more
+// of them than one unsupported dialect explains.
 const (
 	shortSettle = 100 * time.Millisecond
 	settle      = 500 * time.Millisecond
@@ -188,7 +188,7 @@ func (h *host) alone(ctx context.Context, dialects []smb.Dialect) {
 		wait = settle
 	}
 	for _, d := range dialects {
-		_ = sleep(ctx, wait) // where the time ends, so does the question
+		_ = sleep(ctx, wait) // when the time ends, so does the question
 		err := h.speaks(ctx, m, d)
 		if dropped(err) && sleep(ctx, wait) == nil {
 			err = h.speaks(ctx, m, d)
@@ -199,8 +199,8 @@ func (h *host) alone(ctx context.Context, dialects []smb.Dialect) {
 	}
 }
 
-// undecided keeps a dialect over which nothing was settled. What an answer to SMB1 that is none means is for those to
-// say who know what the server is.
+// undecided records a dialect without a decision. The meaning of an invalid answer to SMB1 depends on the kind of
+// server.
 func (h *host) undecided(d smb.Dialect, err error) {
 	var t *smb.TransportError
 	if d == smb.SMB1 && errors.As(err, &t) && t.NotSMB() {
@@ -210,7 +210,7 @@ func (h *host) undecided(d smb.Dialect, err error) {
 	h.result.Server.Undecided = append(h.result.Server.Undecided, d.String())
 }
 
-// speaks settles one dialect, or returns why it could not.
+// speaks decides one dialect, or returns why it could not.
 func (h *host) speaks(ctx context.Context, m *meter, d smb.Dialect) error {
 	c, err := h.connect(ctx, m, []smb.Dialect{d})
 	var nt status.NTStatus
@@ -242,8 +242,8 @@ func busy(s status.NTStatus) bool {
 	return false
 }
 
-// callsItself hears what the server calls itself, which it says to a session over SMB1 alone. A session that is refused
-// tells nothing.
+// callsItself asks for the server's own name, which it tells only to a session over SMB1. A refused session tells
+// nothing.
 func (h *host) callsItself(ctx context.Context, c *link) {
 	a := ntlm.NewAnonymous(ntlm.Options{})
 	if s, err := c.SessionSetup(ctx, a); err == nil {
@@ -251,7 +251,7 @@ func (h *host) callsItself(ctx context.Context, c *link) {
 	}
 }
 
-// listen keeps what a logon, successful or not, told about the server, and tells whether there was a challenge.
+// listen records what a logon, successful or not, shows about the server, and reports whether there was a challenge.
 func (h *host) listen(id model.Identity, a smb.Authenticator, info smb.SessionInfo) (challenged bool) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
@@ -273,15 +273,15 @@ func (h *host) listen(id model.Identity, a smb.Authenticator, info smb.SessionIn
 	return true
 }
 
-// serverName is the server's own NetBIOS name, or nothing.
+// serverName returns the server's own NetBIOS name, or nothing.
 func (h *host) serverName() string {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	return h.hearing.target.NetBIOSComputer
 }
 
-// ownDomain is the name of the server's accounts' domain where it is known before it is asked for: outside of any
-// domain a server names itself in the place of one.
+// ownDomain returns the domain of the server's own accounts, if that is known before it is asked for: a server outside
+// any domain uses its own name instead.
 func (h *host) ownDomain() string {
 	h.lock.Lock()
 	defer h.lock.Unlock()
@@ -291,7 +291,7 @@ func (h *host) ownDomain() string {
 	return ""
 }
 
-// describe ends the posture: names, and what the server looks like.
+// describe completes the posture: names, and the kind of server.
 func (h *host) describe() {
 	s, t := &h.result.Server, h.hearing.target
 	if h.hearing.heard {
@@ -321,20 +321,20 @@ func (h *host) describe() {
 	if who.Kind != nil {
 		s.Decoy = who.Kind.Decoy
 	}
-	// Outside of any domain a server names itself in the place of one.
+	// A server outside any domain uses its own name instead.
 	if s.Role = h.hearing.role; s.Role == "" && t.NetBIOSDomain != "" && strings.EqualFold(t.NetBIOSDomain, t.NetBIOSComputer) {
 		s.Role = model.Standalone
 	}
 }
 
-// system is what the server looks like so far.
+// system returns the kind of server, as far as known.
 func (h *host) system() string {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	return systemOf(h.identify())
 }
 
-// guid prints the first three fields little-endian, as Windows does.
+// guid formats the first three fields little-endian, as Windows does.
 func guid(b [16]byte) string {
 	return fmt.Sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%x-%x", b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6],
 		b[8:10], b[10:])

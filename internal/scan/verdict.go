@@ -11,7 +11,7 @@ import (
 	"ipcguard/internal/model"
 )
 
-// judge sums up the host. A user with credentials is asked for comparison and changes nothing.
+// judge decides the verdict. A user with credentials is asked for comparison and does not affect it.
 func (h *host) judge(ladders []*ladder, ended error) {
 	r := h.result
 	r.Findings = append(h.exposures(), h.weaknesses()...)
@@ -36,7 +36,7 @@ func (h *host) judge(ladders []*ladder, ended error) {
 			id.Tree.Outcome == model.Inconclusive && l.result.ClosedBy == ""
 	}
 	if i := slices.IndexFunc(ladders, func(l *ladder) bool { return l.banned != "" }); i >= 0 {
-		h.again = false // a ban lasts longer than a retry waits
+		h.again = false // a ban lasts longer than the wait before a retry
 		r.Banned = ladders[i].banned
 	}
 	slices.SortStableFunc(r.Findings, func(a, b model.Finding) int { return b.Severity.Rank() - a.Severity.Rank() })
@@ -54,14 +54,16 @@ func (h *host) judge(ladders []*ladder, ended error) {
 			r.Reason, r.Partial = fmt.Sprintf("partial: %d of %d questions got no answer", lost, all), true
 		default:
 			if lost, all := h.lostPipes(ladders); 2*lost > all {
-				r.Reason, r.Partial = fmt.Sprintf("partial: of %d pipes to ask, %d gave no answer or broke off", all, lost), true
+				r.Reason, r.Partial = fmt.Sprintf("partial: of %d pipes to ask, %d gave no answer or broke off", all,
+					lost), true
 			}
 		}
 	case ended != nil:
 		r.Verdict, r.Partial = model.VerdictInconclusive, true
 		r.Reason = outOfTime(ended)
 	case len(r.Contradictions) > 0:
-		r.Verdict, r.Reason = model.VerdictInconclusive, "the answers contradict one another: "+strings.Join(r.Contradictions, "; ")
+		r.Verdict, r.Reason = model.VerdictInconclusive, "the answers contradict one another: "+
+			strings.Join(r.Contradictions, "; ")
 	case len(unclear) > 0:
 		r.Verdict, r.Reason = model.VerdictInconclusive, strings.Join(unclear, "; ")
 	case len(entered) > 0:
@@ -81,7 +83,7 @@ func (h *host) judge(ladders []*ladder, ended error) {
 	}
 }
 
-// outOfTime says why a host was not asked to the end.
+// outOfTime returns why a host was not asked completely.
 func outOfTime(ended error) string {
 	if errors.Is(ended, context.Canceled) {
 		return "interrupted: not everything was asked"
@@ -89,13 +91,13 @@ func outOfTime(ended error) string {
 	return "the time for this host ran out"
 }
 
-// Join is one scan of two of the same host that asked different identities.
+// Join joins two scans of the same host that asked different identities.
 func Join(first, second *model.Scan) *model.Scan {
 	out := *first
 	out.Identities = slices.Concat(first.Identities, second.Identities)
 	out.Findings = slices.Clone(first.Findings)
 	for _, f := range second.Findings {
-		if f.Identity != "" { // what the posture shows both have
+		if f.Identity != "" { // both have the posture
 			out.Findings = append(out.Findings, f)
 		}
 	}
@@ -124,7 +126,7 @@ func Join(first, second *model.Scan) *model.Scan {
 	return &out
 }
 
-// stopped says when the server stopped answering in the middle of the scan; empty where it did not.
+// stopped returns when the server stopped answering during the scan; empty if it did not.
 func (h *host) stopped(ladders []*ladder) string {
 	after := ""
 	for _, l := range ladders {
@@ -146,7 +148,7 @@ func (h *host) stopped(ladders []*ladder) string {
 	return ""
 }
 
-// unanswered counts the questions of strangers that got no answer.
+// unanswered counts the strangers' questions without an answer.
 func unanswered(r *model.Scan) (n int) {
 	eachQuestion(r, func(o model.Outcome) {
 		if o == model.Inconclusive {
@@ -156,9 +158,9 @@ func unanswered(r *model.Scan) (n int) {
 	return n
 }
 
-// lostPipes counts the pipes whose calls could give something away to strangers, and those of them that were lost before all
-// was asked. A lost pipe is one question to unanswered, and many that could not be put any more; where a logon or IPC$ was
-// lost, all pipes behind it were.
+// lostPipes counts the pipes whose calls could disclose something to strangers, and those of them that were lost before
+// all was asked. To unanswered a lost pipe is one question, although it stands for many; if a logon or IPC$ was lost,
+// all its pipes were.
 func (h *host) lostPipes(ladders []*ladder) (lost, all int) {
 	matters := map[string]bool{}
 	for _, p := range h.pipes {
@@ -190,7 +192,7 @@ func (h *host) lostPipes(ladders []*ladder) (lost, all int) {
 	return lost, all
 }
 
-// asked counts the questions that strangers asked.
+// asked counts the strangers' questions.
 func asked(r *model.Scan) (n int) {
 	eachQuestion(r, func(o model.Outcome) {
 		if o != model.NotTested {
@@ -219,7 +221,7 @@ func eachQuestion(r *model.Scan, f func(model.Outcome)) {
 	}
 }
 
-// standing tells whether an identity was let in as far as a pipe or a disk share, and what is not known that could
+// standing returns whether an identity was let in as far as a pipe or a disk share, and what is unknown that could
 // change the answer.
 func (h *host) standing(l *ladder) (in bool, doubt string) {
 	r := l.result
@@ -255,7 +257,7 @@ func (h *host) standing(l *ladder) (in bool, doubt string) {
 	switch {
 	case !h.o.Quick || in:
 	case len(r.Pipes) == 1 && r.Pipes[0].Open.Outcome == model.Absent:
-		in = true // it is at IPC$, and there is no lsarpc to say more
+		in = true // it reached IPC$, and there is no lsarpc for more
 	default:
 		doubts = append(doubts, "only one pipe was tried (--quick)")
 	}
@@ -269,7 +271,7 @@ func doubtful(what string, s model.Step) string {
 	return strings.TrimSpace(what + " gave no answer that counts: " + strings.TrimSpace(s.Status+" "+s.Detail))
 }
 
-// pipeDoubt is what is not known about a pipe whose calls could have given something away.
+// pipeDoubt returns what is unknown about a pipe whose calls could have disclosed something.
 func pipeDoubt(p model.PipeResult) string {
 	if d := doubtful("opening "+p.Pipe, p.Open); d != "" {
 		return d
@@ -283,14 +285,15 @@ func pipeDoubt(p model.PipeResult) string {
 		}
 		for _, c := range i.Calls {
 			if c.Outcome == model.Inconclusive {
-				return fmt.Sprintf("%s on %s gave no answer that counts: %s", c.Call, p.Pipe, strings.TrimSpace(c.Status+" "+c.Detail))
+				return fmt.Sprintf("%s on %s gave no answer that counts: %s", c.Call, p.Pipe,
+					strings.TrimSpace(c.Status+" "+c.Detail))
 			}
 		}
 	}
 	return ""
 }
 
-// summary keeps a reason short: the ladder has it all.
+// summary shortens a reason: the ladder has all of it.
 func summary(doubts []string) string {
 	doubts = slices.Compact(doubts)
 	if len(doubts) > 2 {
@@ -299,7 +302,7 @@ func summary(doubts []string) string {
 	return strings.Join(doubts, "; ")
 }
 
-// refusal says where an identity was refused.
+// refusal returns where an identity was refused.
 func refusal(l *ladder) string {
 	r := l.result
 	at := func(layer string, s model.Step) string {
