@@ -240,6 +240,25 @@ func TestQuickWithoutLsarpc(t *testing.T) {
 	}
 }
 
+// TestNoPipes: a Samba server whose samba-dcerpcd does not run has no pipe at all, and refuses none.
+func TestNoPipes(t *testing.T) {
+	profile, err := smbtest.Find("samba")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile.Pipes = nil
+	s, err := smbtest.Start("127.47.7.9:0", &smbtest.Host{Profile: profile, World: smbtest.NewWorld("PRACTICE1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	r := scanAddress(t, s.Address(), Options{})
+	if r.Verdict != model.Closed || !strings.Contains(r.Reason, "anonymous found no pipe: none of the ") ||
+		strings.Contains(r.Reason, "refused at every pipe") {
+		t.Errorf("%s: %s", r.Verdict, r.Reason)
+	}
+}
+
 // Somebody on the way who lowers the dialect or takes the demand for signing away is found out, where what he left says
 // that strangers are refused: no verdict comes of answers that contradict one another.
 func TestContradictions(t *testing.T) {

@@ -316,5 +316,23 @@ func refusal(l *ladder) string {
 	case r.Tree.Outcome != model.Allowed:
 		return at("the IPC$ tree connect", r.Tree)
 	}
+	if n := absent(r.Pipes); n > 0 {
+		return fmt.Sprintf("%s found no pipe: none of the %d that were tried exists", l.id, n)
+	}
 	return fmt.Sprintf("%s is refused at every pipe", l.id)
+}
+
+// absent returns the number of pipes that were tried if the server has none of them, as one has whose services of RPC
+// do not run; 0 otherwise.
+func absent(pipes []model.PipeResult) (n int) {
+	for _, p := range pipes {
+		switch p.Open.Outcome {
+		case model.NotTested:
+		case model.Absent:
+			n++
+		default:
+			return 0
+		}
+	}
+	return n
 }
