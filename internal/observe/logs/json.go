@@ -156,7 +156,7 @@ func (l *Reader) jsonRecord(raw []byte) error {
 	}
 	switch {
 	case sambaAuth(m):
-		l.samba.auth(m, false)
+		l.samba.auth(m, asJSON)
 	case isObject(m, "sessions") && isObject(m, "tcons"):
 		l.samba.status(m)
 	case m["__REALTIME_TIMESTAMP"] != nil:

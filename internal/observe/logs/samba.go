@@ -61,8 +61,8 @@ func sambaTime(s string) time.Time {
 	return time.Time{}
 }
 
-// auth takes one record of the authentication audit, which may have come in words.
-func (s *sambaLog) auth(m map[string]any, inWords bool) {
+// auth takes one record of the authentication audit, in one of its forms.
+func (s *sambaLog) auth(m map[string]any, form int) {
 	kind := jsonText(m["type"])
 	r := object(m, kind)
 	text := func(name string) string { return jsonText(r[name]) }
@@ -72,7 +72,7 @@ func (s *sambaLog) auth(m map[string]any, inWords bool) {
 	key := twiceKey{
 		kind, short("remoteAddress"), short("localAddress"), short("clientAccount") + short("account"), short("status"),
 	}
-	if s.twice.again(key, inWords, t) {
+	if s.twice.again(key, form, t) {
 		s.cov.CountRead("Samba "+kind+" records in words and as JSON, taken once", 1)
 		return
 	}
@@ -177,7 +177,7 @@ func (s *sambaLog) line(l *Reader, line []byte, at time.Time, host string) {
 	switch {
 	case isSambaText(text):
 		if m := sambaText(text); m != nil {
-			s.auth(m, true)
+			s.auth(m, inWords)
 		} else {
 			s.cov.CountUnreadable("lines of Samba's audit in words that are not understood", 1)
 		}
@@ -328,6 +328,9 @@ func (s *sambaLog) close() {
 		if !s.authorized[authorizedKey{u.Server, u.Identity}] {
 			s.add(u)
 		}
+	}
+	if n := s.twice.doubtful; n > 0 {
+		s.cov.Note(fmt.Sprintf("Samba: up to %d logons may be counted twice, in words and as JSON: the two are too far apart in what was read to be matched", n))
 	}
 	if s.authEvents > 0 && len(s.authorized) == 0 {
 		s.cov.Note("Samba: there are no Authorization records, so logons turned into guests are not seen: log level 4 of auth_json_audit adds them")

@@ -201,7 +201,15 @@ func TestSambaBothForms(t *testing.T) {
 		return fmt.Sprintf(`{"timestamp": %q, "type": "Authentication", "Authentication": {"version": {"major": 1, "minor": 2}, "status": "NT_STATUS_OK", "localAddress": "ipv4:192.0.2.1:445", "remoteAddress": "ipv4:192.0.2.9:%d", "serviceDescription": "SMB2", "clientDomain": "W", "clientAccount": "ann", "becameSid": "S-1-5-21-1-2-3-1000", "passwordType": "NTLMv2"}}`+"\n",
 			at.Format("2006-01-02T15:04:05.000000-0700"), port)
 	}
-	soon, later := at.Add(300*time.Microsecond), at.Add(time.Minute)
+	soon, later, last := at.Add(300*time.Microsecond), at.Add(time.Minute), at.Add(time.Hour)
+	far := time.FixedZone("AAT", 4*60*60+45*60)
+	many := func(form func(time.Time, int) string) string {
+		var b strings.Builder
+		for i := range 40_000 {
+			b.WriteString(form(at, i))
+		}
+		return b.String()
+	}
 	for name, c := range map[string]struct {
 		files []string
 		want  int64
@@ -212,6 +220,12 @@ func TestSambaBothForms(t *testing.T) {
 		"words alone":         {[]string{words(at, 1) + words(at, 1)}, 2},
 		"JSON alone":          {[]string{asJSON(at, 1) + asJSON(at, 1)}, 2},
 		"other logons":        {[]string{words(at, 1) + asJSON(later, 1)}, 2},
+		"alike, in two files": {[]string{words(at, 1) + words(later, 1), asJSON(soon, 1) + asJSON(later, 1)}, 2},
+		"alike, in a second":  {[]string{words(at, 1) + words(soon, 1), asJSON(at, 1) + asJSON(soon, 1)}, 2},
+		"JSON before words":   {[]string{asJSON(at, 1) + asJSON(later, 1) + asJSON(last, 1), words(at, 1) + words(later, 1) + words(last, 1)}, 3},
+		"a zone by letters":   {[]string{words(at.In(far), 1) + words(later.In(far), 1), asJSON(at, 1) + asJSON(later, 1)}, 2},
+		"many, in two files":  {[]string{many(words), many(asJSON)}, 40_000},
+		"after many as JSON":  {[]string{many(asJSON) + many(asJSON) + many(asJSON) + many(asJSON) + words(last, 1) + asJSON(last, 1)}, 160_001},
 	} {
 		agg, cov := observe.NewAggregator(0), new(observe.Coverage)
 		l := New(agg, cov, Options{})

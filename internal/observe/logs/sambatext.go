@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"hash/maphash"
 	"regexp"
 	"strings"
 	"time"
@@ -54,38 +55,100 @@ func isSambaText(line string) bool {
 
 // twice remembers the audit's records that may come once more in the other form: a server that has both auth_audit and
 // auth_json_audit in its log level writes each in words and as JSON, one right after the other or in two files.
-type twice map[twiceKey]twiceTold
+//
+// Records of one connection and account may be alike in all but their times, so that how many of a second still wait is
+// counted. When young is full it becomes old, whose records are then no longer known.
+type twice struct {
+	seed       maphash.Seed
+	young, old waiting
+	lost       [2]span // of the records that are no longer known, by form
+	doubtful   int64   // records that may be the other form of one of these
+}
+
+// waiting are records whose other form has not come: how many there are, by the hash of a record, and the times of each form.
+type waiting struct {
+	count map[uint64]uint32
+	times [2]span
+}
+
+// span is the time from the first record to the last.
+type span struct{ first, last time.Time }
+
+func (s *span) take(more span) {
+	if s.first.IsZero() || !more.first.IsZero() && more.first.Before(s.first) {
+		s.first = more.first
+	}
+	if more.last.After(s.last) {
+		s.last = more.last
+	}
+}
 
 type twiceKey struct{ kind, remote, local, account, status string }
 
-type twiceTold struct {
-	inWords bool
-	at      time.Time
+// record is what is the same of a record in both forms.
+type record struct {
+	twiceKey
+	form   int
+	second int64 // of a quarter of an hour
 }
 
+// The forms of a record.
 const (
-	// maxTwice bounds what is remembered, some 5 MB: the records of two files beyond the first are counted twice.
-	maxTwice = 1 << 14
-
-	// sameRecord is how far apart the times of the two may be. They are taken one after the other.
-	sameRecord = 2 * time.Second
+	asJSON = iota
+	inWords
 )
 
-// again tells whether a record is the other form of one that came before, which is then forgotten.
-func (w *twice) again(k twiceKey, inWords bool, at time.Time) bool {
-	had, ok := (*w)[k]
-	switch {
-	case k.remote == "" || at.IsZero():
-		return false
-	case ok && had.inWords != inWords && at.Sub(had.at).Abs() <= sameRecord:
-		delete(*w, k)
-		return true
-	case !ok && len(*w) >= maxTwice:
+const (
+	// maxTwice bounds what is remembered, twice this many: some 9 MB, and the logons of a large site in a week.
+	maxTwice = 1 << 17
+
+	// quarter is what all time zones differ by, in seconds. A record in words names its zone by letters, which may not be known
+	// here, and the same record as JSON by its offset.
+	quarter = 15 * 60
+)
+
+// again tells whether a record is the other form of one that came before, which is then forgotten. The times of the two are
+// taken one after the other.
+func (w *twice) again(k twiceKey, form int, at time.Time) bool {
+	if k.remote == "" || at.IsZero() {
 		return false
 	}
-	if *w == nil {
-		*w = make(twice)
+	if w.young.count == nil {
+		w.seed, w.young.count = maphash.MakeSeed(), make(map[uint64]uint32)
 	}
-	(*w)[k] = twiceTold{inWords, at}
+	other := 1 - form
+	for _, near := range [...]int64{0, -1, 1} {
+		h := w.hash(k, other, at.Unix()+near)
+		if w.young.take(h) || w.old.take(h) {
+			return true
+		}
+	}
+	const day = 24 * time.Hour // more than zones differ by
+	if l := &w.lost[other]; !l.first.IsZero() && at.After(l.first.Add(-day)) && at.Before(l.last.Add(day)) {
+		w.doubtful++
+	}
+	if len(w.young.count) >= maxTwice {
+		for form := range w.lost {
+			w.lost[form].take(w.old.times[form])
+		}
+		w.old, w.young = w.young, waiting{count: make(map[uint64]uint32)}
+	}
+	w.young.count[w.hash(k, form, at.Unix())]++
+	w.young.times[form].take(span{at, at})
 	return false
+}
+
+func (w *twice) hash(k twiceKey, form int, second int64) uint64 {
+	return maphash.Comparable(w.seed, record{k, form, (second%quarter + quarter) % quarter})
+}
+
+// take gives back a record that waits; false where there is none.
+func (w *waiting) take(h uint64) bool {
+	n := w.count[h]
+	if n > 1 {
+		w.count[h] = n - 1
+	} else if n == 1 {
+		delete(w.count, h)
+	}
+	return n > 0
 }
