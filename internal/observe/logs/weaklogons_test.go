@@ -61,6 +61,7 @@ func TestPackagesOfWindows(t *testing.T) {
 		{"null credentials at a domain controller", on(providerNetlogon, "Microsoft-Windows-NTLM/Operational", 8004, "SChannelName", "NAS1$", "User", "(NULL)", "Workstation", "PC7"), []string{"PC7>NAS1 anonymous session allowed anonymous"}},
 		{"24H2 tells the version", ntlm(4023, "Field1", "10.9.9.9", "Field2", "NTLMv1"), []string{"10.9.9.9>FS1 unknown session allowed ntlmv1"}},
 		{"24H2 as a client", ntlm(4020, "Field1", "10.9.9.9", "Field2", "NTLMv2"), []string{"FS1>10.9.9.9 unknown session allowed ntlmv2"}},
+		{"24H2 as a domain controller does not name the server", ntlm(4033, "Field1", "10.9.9.9", "Field2", "NTLMv1"), []string{"10.9.9.9> unknown session allowed ntlmv1"}},
 		{"24H2 that is not understood", ntlm(4023, "Field1", "x"), nil},
 		{"6033 names a refused stranger", on("LsaSrv", "System", 6033, "param1", "PC9"), []string{"PC9>FS1 anonymous call denied STATUS_ACCESS_DENIED"}},
 		{"551", smb("Security", 551, "ClientAddress", "0200C0DE0A000007", "UserName", `CORP\ann`, "Status", "0xc000006d", "SPN", "cifs/fs1"), []string{`10.0.0.7>FS1 user CORP\ann session denied cifs/fs1 STATUS_LOGON_FAILURE`}},

@@ -120,8 +120,11 @@ func (w *windowsLog) enhanced(e winEvent, id int, u *model.Use) {
 		return
 	}
 	u.Basis = fmt.Sprintf("NTLM event %d: version and address by their form; the other fields are not understood", id)
-	if id == 4020 || id == 4021 {
+	switch id {
+	case 4020, 4021:
 		u.Client, u.Server, u.ToldBy = e.Computer(), u.Client, e.Computer()
+	case 4030, 4031, 4032, 4033: // a domain controller's; the server's name is among the fields that are not understood
+		u.Server, u.ToldBy = "", e.Computer()
 	}
 	w.add(*u)
 }
