@@ -198,9 +198,20 @@ func (a *Aggregator) Rows() []model.Use {
 			strings.Compare(x.Offers, y.Offers), strings.Compare(x.Signing, y.Signing), strings.Compare(x.Encryption, y.Encryption),
 			strings.Compare(x.Agent, y.Agent), strings.Compare(x.ToldBy, y.ToldBy),
 			cmp.Compare(x.CanEncrypt, y.CanEncrypt), cmp.Compare(x.Raw, y.Raw), cmp.Compare(x.Binding, y.Binding),
+			compareBool(x.Log, y.Log),
 		)
 	})
 	return rows
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // Days are the uses so far by day and identity, in order.

@@ -48,7 +48,7 @@ func TestAggregatorMergesAndBounds(t *testing.T) {
 func TestAggregatorOrder(t *testing.T) {
 	var uses []model.Use
 	for i := range 60 {
-		uses = append(uses, model.Use{Client: fmt.Sprint(i % 7), Pipe: fmt.Sprint(i % 3), Opnum: i % 2, Layer: []model.Layer{model.LayerCall, model.LayerSession}[i%2], Identity: model.User})
+		uses = append(uses, model.Use{Client: fmt.Sprint(i % 7), Pipe: fmt.Sprint(i % 3), Opnum: i % 2, Layer: []model.Layer{model.LayerCall, model.LayerSession}[i%2], Identity: model.User, Log: i >= 42})
 	}
 	var want []model.Use
 	for range 10 {
