@@ -64,7 +64,8 @@ func (w *work) shareChange(a *Answer, after *catalog.Config, name string, s *cat
 	return nil
 }
 
-// shareUses moves uses of clients that a changed share would refuse from those that go on to those that may stop.
+// shareUses moves uses of clients that a changed share would refuse from those that go on, or whose end is not known,
+// to those that may stop. One whose logon was not seen stays with those that stop if it was a stranger's.
 func (w *work) shareUses(a *Answer, after catalog.Config) {
 	changed := w.changedShares(after)
 	if len(changed) == 0 {
@@ -72,7 +73,7 @@ func (w *work) shareUses(a *Answer, after catalog.Config) {
 	}
 	before, now := w.c.View(w.cfg), w.c.View(after)
 	listed := make(map[caller]bool, len(a.Refused)+len(a.Possible))
-	for _, list := range [][]Replay{a.Refused, a.Possible} {
+	for _, list := range [][]Replay{a.Refused, a.Possible, a.Unjudged} {
 		for i := range list {
 			listed[callerOf(&list[i].Use)] = true
 		}
@@ -96,7 +97,11 @@ func (w *work) shareUses(a *Answer, after catalog.Config) {
 						Use: u, Before: model.Allowed, After: model.OutcomeUnknown,
 						Why: why + "; whether it uses the share was not seen", Looks: []model.Look{lookOf(&u)},
 					})
-				a.Unchanged--
+				known := len(a.NotKnown)
+				a.NotKnown = slices.DeleteFunc(a.NotKnown, func(r Replay) bool { return r.Use == u })
+				if known == len(a.NotKnown) {
+					a.Unchanged--
+				}
 				break
 			}
 		}
