@@ -2,10 +2,14 @@ package conversation
 
 import (
 	"encoding/binary"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"ipcguard/internal/format/xca/xcatest"
 	"ipcguard/internal/model"
@@ -86,6 +90,89 @@ func FuzzConversation(f *testing.F) {
 		n := fo.Counts()
 		if n.Readable < 0 || n.Opaque < 0 || n.Lost < 0 || n.Foreign < 0 {
 			t.Fatalf("%+v", n)
+		}
+	})
+}
+
+// teller takes rows as text, by their client.
+type teller map[string][]string
+
+func (t teller) Add(u model.Use) { t[u.Client] = append(t[u.Client], fmt.Sprintf("%+v", u)) }
+
+func (t teller) Touch(u model.Use) { t[u.Client] = append(t[u.Client], fmt.Sprintf("touch %+v", u)) }
+
+// player feeds a script as play does, step by step.
+type player struct {
+	c      flow.Stream
+	script []byte
+	at     time.Time
+}
+
+func newPlayer(f *Follower, n byte, script []byte, midstream bool) *player {
+	return &player{f.Open(flow.Conn{
+		Client: packet.Endpoint{IP: [16]byte{14: n, 15: 1}, Port: 40000}, Server: packet.Endpoint{IP: [16]byte{14: n, 15: 2}, Port: 445}, Midstream: midstream,
+	}, time.Time{}), script, time.Unix(1e9, 0)}
+}
+
+// step feeds the next part; false when there is none and the connection is closed.
+func (p *player) step() bool {
+	if len(p.script) < 3 {
+		p.c.Close(p.at)
+		return false
+	}
+	d, n := flow.Direction(p.script[0]&1), int(binary.LittleEndian.Uint16(p.script[1:]))
+	gap := p.script[0]&2 != 0
+	p.script, p.at = p.script[3:], p.at.Add(time.Second)
+	if gap {
+		p.c.Gap(d, n+1, p.at)
+		return true
+	}
+	n = min(n, len(p.script))
+	p.c.Data(d, p.script[:n], p.at)
+	p.script = p.script[n:]
+	return true
+}
+
+// FuzzApart wants of connections that one Follower follows, one after the other and side by side, the rows that each has by
+// itself: what they share, such as buffers and tables, must not show.
+func FuzzApart(f *testing.F) {
+	if matches, _ := filepath.Glob("../../../../shared/captures/*"); len(matches) > 0 {
+		var all [][]byte
+		for _, name := range []string{"samba/null-session-rpcclient.pcap", "zeek/smb__smb1_transaction_request.pcap", "suricata-verify/dcerpc__zerologon.pcap", "zeek/smb__smb3.pcap"} {
+			all = append(all, scripts(f, name)...)
+		}
+		for i, script := range all {
+			f.Add(script, all[(i+1)%len(all)], i%2 == 0)
+		}
+	}
+	f.Add([]byte{0, 8, 0, 0, 0, 0, 4, 0xFE, 'S', 'M', 'B', 2, 3, 0}, []byte{1, 8, 0, 0, 0, 0, 4, 0xFF, 'S', 'M', 'B'}, false)
+	f.Fuzz(func(t *testing.T, a, b []byte, midstream bool) {
+		plays := []struct {
+			script    []byte
+			midstream bool
+		}{{a, midstream}, {b, false}, {a, false}, {b, midstream}}
+		var alone, together teller = teller{}, teller{}
+		for i, p := range plays {
+			for s := newPlayer(NewFollower(alone, 1<<20), byte(i), p.script, p.midstream); s.step(); {
+			}
+		}
+		fo := NewFollower(together, 1<<20)
+		for i := 0; i < len(plays); i += 2 {
+			side := []*player{newPlayer(fo, byte(i), plays[i].script, plays[i].midstream), newPlayer(fo, byte(i+1), plays[i+1].script, plays[i+1].midstream)}
+			for len(side) > 0 {
+				side = slices.DeleteFunc(side, func(p *player) bool { return !p.step() })
+			}
+		}
+		if fo.counts.GivenUp[tooMuchState]+fo.counts.GivenUp[tooManyPending] > 0 {
+			return // any entry of a full table goes
+		}
+		for _, rows := range []teller{alone, together} {
+			for _, list := range rows {
+				slices.Sort(list) // requests without an answer are told in any order
+			}
+		}
+		if diff := cmp.Diff(alone, together); diff != "" {
+			t.Fatalf("rows of each (-) and of all together (+):\n%s", diff)
 		}
 	})
 }
