@@ -88,18 +88,17 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 	return out
 }
 
-// signIn lowers an answer if a changed setting ends the way in which the client signed in, and says why. The client did
-// come in, so unknown effects of the present settings did not stop it.
+// signIn sets the answer if a changed setting ends the way in which the client signed in, and says why. The client did
+// come in, so unknown effects of the present settings did not stop it, and no answer of the model that is the same
+// before and after. An answer that the model lowers further stays.
 func signIn(before, after *catalog.View, changed []string, r *Replay) {
 	was, _ := before.SignIn(&r.Use, changed)
 	is, why := after.SignIn(&r.Use, changed)
-	if was == model.Denied || is == model.Allowed {
+	if was == model.Denied || is == model.Allowed ||
+		levelOf(r.After) < levelOf(r.Before) && levelOf(r.After) < levelOf(is) {
 		return
 	}
-	r.Way = true
-	if r.Why = strings.Join(why, "; "); levelOf(is) < levelOf(r.After) {
-		r.After = is
-	}
+	r.Way, r.After, r.Why = true, is, strings.Join(why, "; ")
 }
 
 // lookOf returns the look that a use is.

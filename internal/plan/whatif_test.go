@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"ipcguard/internal/model"
@@ -73,4 +74,48 @@ func TestWhatIfSums(t *testing.T) {
 			rt.Errorf("%v: %d uses told and %d unchanged, of %d", settings, told, a.Unchanged, len(o.Uses))
 		}
 	})
+}
+
+// TestWhatIfWay has settings that end ways to sign in meet uses about which the model has an answer of its own.
+func TestWhatIfWay(t *testing.T) {
+	h := host{
+		system: "samba", product: "samba", role: model.Standalone,
+		settings: map[string]any{"map to guest": "bad user", "server min protocol": "NT1"},
+	}
+	use := func(id model.Identity, u model.Use) model.Use {
+		u.Client, u.Server, u.Identity, u.Outcome, u.Count, u.Opnum = "pc", "fs", id, model.Allowed, 1, -1
+		u.Layer = model.LayerTree
+		if u.Pipe != "" {
+			u.Layer, u.Share = model.LayerOpen, "IPC$"
+		}
+		return u
+	}
+	closed, modern := Setting{"restrict anonymous", "2"}, Setting{"server min protocol", "SMB2"}
+	for _, x := range []struct {
+		what     string
+		use      model.Use
+		settings []Setting
+		fate     string
+		why      string
+	}{
+		// no present release has the pipe
+		{"a pipe that the model denies, by a dialect that was not seen", use(model.User, model.Use{Pipe: "browser"}), []Setting{modern}, "possible", "was not seen"},
+		{"a pipe that the model denies, by SMB1", use(model.User, model.Use{Pipe: "browser", Dialect: "NT LM 0.12", Offers: "NT LM 0.12"}), []Setting{modern}, "refused", "older dialects"},
+		{"a stranger who is refused anyhow", use(model.Anonymous, model.Use{}), []Setting{closed, modern}, "refused", "anonymous is refused"},
+		{"nobody knows who, nor how", use(model.Unknown, model.Use{}), []Setting{closed, modern}, "unjudged", "if it was a stranger"},
+		{"nobody knows who, by SMB1", use(model.Unknown, model.Use{Dialect: "NT LM 0.12", Offers: "NT LM 0.12"}), []Setting{closed, modern}, "refused", "older dialects"},
+		{"a user of whom it is not known how", use(model.User, model.Use{}), []Setting{closed, modern}, "possible", "was not seen"},
+	} {
+		a, err := WhatIf(Evidence{Audit: h.audit(t), Observed: &Observed{Uses: []model.Use{x.use}}}, x.settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := map[string][]Replay{
+			"refused": a.Refused, "possible": a.Possible, "unjudged": a.Unjudged, "not known": a.NotKnown,
+		}[x.fate]
+		if len(list) != 1 || !strings.Contains(list[0].Why, x.why) {
+			t.Errorf("%s: want %s because %q: refused %v, possible %v, if strangers %v, not known %v", x.what, x.fate,
+				x.why, a.Refused, a.Possible, a.Unjudged, a.NotKnown)
+		}
+	}
 }
