@@ -19,13 +19,15 @@ import (
 )
 
 const (
-	// DefaultMaxRows is how many rows an Aggregator holds unless told otherwise: some 60 MB of ordinary names. A network
+	// DefaultMaxRows is how many rows an Aggregator holds unless told otherwise: some 80 MB of ordinary names. A network
 	// with that many different uses needs its own limit.
 	DefaultMaxRows = 100_000
 
-	// rowBytes is what a row takes beside its texts, and maxRowBytes what all rows may take together: names may be made
-	// long by whoever is observed, and the whole of observe is to stay below what it may use.
-	rowBytes    = 600
+	// rowBytes is what a row takes beside its texts, its key and its share of the map among it, wayBytes what a way that no
+	// row before it has takes, and maxRowBytes what all rows may take together: names may be made long by whoever is
+	// observed, and the whole of observe is to stay below what it may use.
+	rowBytes    = 720
+	wayBytes    = 200
 	maxRowBytes = 96 << 20
 
 	// maxText is the longest text a row keeps. Windows' names of hosts, accounts and pipes end at 256; what a hostile log or
@@ -159,6 +161,9 @@ func (a *Aggregator) add(u *model.Use) {
 		key := a.keyOf(u)
 		var ok bool
 		if row, ok = a.rows[key]; !ok {
+			if key.way == 0 {
+				size += wayBytes
+			}
 			if len(a.rows) >= a.max || a.bytes+size > a.most {
 				a.givenUp[u.Identity] += u.Count
 				return

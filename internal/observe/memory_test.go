@@ -1,12 +1,14 @@
 package observe
 
 import (
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"testing"
 
 	"github.com/gopacket/gopacket/layers"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/observe/capture"
 	"ipcguard/internal/observe/observetest"
 )
@@ -77,6 +79,31 @@ func TestFlood(t *testing.T) {
 			}
 			runtime.KeepAlive(tr)
 		})
+	}
+}
+
+// TestRowBytes holds what rows are charged for against what they take, where each came in a way of its own and where all
+// came alike.
+func TestRowBytes(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		const rows = 29_000 // the map has grown not long ago, and is at its largest for what it holds
+		before := heap()
+		a := NewAggregator(0)
+		for i := range rows {
+			u := model.Use{
+				Client: "192.0.2.1", Server: "192.0.2.2", Identity: model.User, Account: fmt.Sprintf("user%d", i),
+				Layer: model.LayerSession,
+			}
+			if own {
+				u.SPN = fmt.Sprintf("cifs/%d", i)
+			}
+			a.Add(u)
+		}
+		used := float64(heap() - before)
+		if charged := float64(a.bytes); charged < 0.9*used || charged > 1.3*used {
+			t.Errorf("ways of their own %t: %.0f bytes a row, charged %.0f", own, used/rows, charged/rows)
+		}
+		runtime.KeepAlive(a)
 	}
 }
 
