@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 func TestVisible(t *testing.T) {
@@ -46,4 +47,13 @@ func FuzzJSONWriter(f *testing.F) {
 			t.Fatalf("%q", b.String())
 		}
 	})
+}
+
+// TestHiddenASCII: the short way is the tables' answer.
+func TestHiddenASCII(t *testing.T) {
+	for r := range rune(0x100) {
+		if want := unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp); Hidden(r) != want {
+			t.Errorf("Hidden(%q) = %t", r, !want)
+		}
+	}
 }
