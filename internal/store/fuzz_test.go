@@ -36,6 +36,9 @@ func FuzzSnapshot(f *testing.F) {
 			t.Fatalf("what was stored cannot be read: %v", err)
 		}
 		second, err := canonicalOf(again)
+		if !s.equal(&again) {
+			t.Fatalf("not equal: %+v and %+v", s, again)
+		}
 		if err != nil || !bytes.Equal(first.plain, second.plain) || first.hash != second.hash {
 			t.Fatalf("%v\n%s\n%s", err, first.plain, second.plain)
 		}

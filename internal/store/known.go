@@ -280,15 +280,25 @@ func (rec *recorder) findResults(ctx context.Context, results []*Result) error {
 	}, `SELECT r.host_id, r.kind, r.at FROM v JOIN results r ON r.host_id = v.host AND r.at = v.at AND r.kind = v.kind`)
 }
 
+// maxRecent is how many snapshots a result's is compared with before its JSON is made, which takes ten times as long as
+// one comparison: many hosts of a network look like one of a few others.
+const maxRecent = 4
+
 func (rec *recorder) findSnapshots(ctx context.Context, results []*Result) error {
 	v := &values{columns: "hash bytea"}
 	seen := map[[16]byte]bool{}
+	var recent []*Result // with different snapshots
 	for _, r := range results {
+		if i := slices.IndexFunc(recent, func(o *Result) bool { return o.Snapshot.equal(&r.Snapshot) }); i >= 0 {
+			rec.canonical[r] = rec.canonical[recent[i]]
+			continue
+		}
 		c, err := canonicalOf(r.Snapshot)
 		if err != nil {
 			return err
 		}
 		rec.canonical[r] = c
+		recent = append(recent[max(0, len(recent)+1-maxRecent):], r)
 		if !seen[c.hash] {
 			seen[c.hash] = true
 			v.add(c.hash[:])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -63,4 +64,27 @@ func packedBy(t *testing.T, id uint32) []byte {
 		t.Fatal(err)
 	}
 	return enc.EncodeAll([]byte("another another another"), nil)
+}
+
+// TestSnapshotEqual changes one field after the other: a field that equal does not know would be lost between two hosts.
+func TestSnapshotEqual(t *testing.T) {
+	fields := reflect.TypeFor[Snapshot]().NumField()
+	for i := range fields {
+		var a, b Snapshot
+		switch f := reflect.ValueOf(&b).Elem().Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString("x")
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Map:
+			f.Set(reflect.ValueOf(map[string]string{"x": "y"}))
+		case reflect.Slice:
+			f.Set(reflect.ValueOf([]string{"x"}))
+		default:
+			t.Fatalf("a field of kind %s", f.Kind())
+		}
+		if c := b; a.equal(&b) || !b.equal(&c) {
+			t.Errorf("equal does not compare %s", reflect.TypeFor[Snapshot]().Field(i).Name)
+		}
+	}
 }

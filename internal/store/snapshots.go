@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +50,13 @@ func (s *shared) read(id int64, body []byte) (Snapshot, error) {
 type canonical struct {
 	hash  [16]byte
 	plain []byte
+}
+
+// equal reports whether the JSON of two snapshots is equal. It may be false if it is.
+func (s *Snapshot) equal(o *Snapshot) bool {
+	return s.Verdict == o.Verdict && s.Cells == o.Cells && s.SMB1 == o.SMB1 && s.Signing == o.Signing &&
+		slices.Equal(s.Findings, o.Findings) && maps.Equal(s.Pipes, o.Pipes) && maps.Equal(s.Calls, o.Calls) &&
+		maps.Equal(s.Settings, o.Settings)
 }
 
 func canonicalOf(s Snapshot) (canonical, error) {
