@@ -26,6 +26,9 @@ const (
 
 	// halfFor is how long one direction stays open after the other has ended. SMB does not use half-open connections.
 	halfFor = 30 * time.Second
+
+	// later is how much later than the deadline of reading that of writing is: the first finds out whether a user has come.
+	later = time.Second
 )
 
 // conn is a client's connection, and the connection to the server that belongs to it.
@@ -49,6 +52,8 @@ type conn struct {
 	idled  bool // it would have ended for that, were refusals enforced
 	timed  bool // users have an idle timeout
 	probed bool // keep-alive probes run on both ends
+
+	writeBy time.Time // what both ends must have taken, as long as there is no user
 }
 
 func newConn(g *Gateway, way *Way, to string, client, server net.Conn) *conn {
@@ -135,6 +140,9 @@ func (c *conn) observing() bool { return c.way.Route().ObserveOnly }
 // ended passes on the end of one direction; the other continues for a while. Any other error ends both.
 func (c *conn) ended(err error, to *side, other net.Conn) {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op != "read" && op.Timeout() {
+			err = refusal{ReasonIdle, "a client without a user read no response within the time"}
+		}
 		c.finish(err)
 		return
 	}
@@ -285,6 +293,10 @@ func (c *conn) patient() error {
 	switch {
 	case c.idled && c.observing():
 		return c.up.deadline(time.Time{})
+	case c.table.known():
+		c.takeBy(time.Time{})
+	}
+	switch {
 	case c.table.known() && c.g.Limits.User > 0 && !c.observing():
 		c.timed, c.noUser = true, time.Time{}
 		return c.up.deadline(time.Now().Add(c.g.Limits.User))
@@ -293,11 +305,31 @@ func (c *conn) patient() error {
 		return c.up.deadline(time.Time{})
 	case c.table.some():
 		c.noUser = time.Time{}
-		return c.up.deadline(time.Now().Add(c.g.Limits.Stranger))
+		by := time.Now().Add(c.g.Limits.Stranger)
+		c.takeBy(by.Add(later))
+		return c.up.deadline(by)
 	case c.noUser.IsZero():
 		c.noUser = time.Now()
 	}
-	return c.up.deadline(c.noUser.Add(c.g.Limits.Logon))
+	by := c.noUser.Add(c.g.Limits.Logon)
+	c.takeBy(by.Add(later))
+	return c.up.deadline(by)
+}
+
+// takeBy sets the time by which both ends must have taken what is written to them; zero is none. Without a user a client
+// that sends requests and reads no response would otherwise keep its connection: its requests are not read any more, and
+// no deadline of reading ends it.
+func (c *conn) takeBy(t time.Time) {
+	if c.observing() {
+		t = time.Time{}
+	}
+	if t.Equal(c.writeBy) {
+		return
+	}
+	c.writeBy = t
+	for _, s := range []*side{&c.toClient, &c.toBack} {
+		_ = s.SetWriteDeadline(t) // fails only if the connection has ended, which shows by itself
+	}
 }
 
 // probe starts TCP's keep-alive probes on both ends, once: from now on there is no idle timeout. Connections of
@@ -329,6 +361,9 @@ func (c *conn) begin() (int, error) {
 			return 0, err
 		}
 		n, err := c.up.frame()
+		if err == nil && c.table.known() { // since the frame was waited for
+			c.takeBy(time.Time{})
+		}
 		switch {
 		// Once a frame has begun, the timeout of every frame applies.
 		case err == nil && (c.observing() || c.timed):
