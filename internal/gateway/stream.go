@@ -26,10 +26,6 @@ const (
 
 	// pieceLen is the size of a piece in bytes, which makes about 9 KiB/s.
 	pieceLen = 1 << 20
-
-	// spliceFrom is the remaining size of a frame from which the kernel splices it, in bytes. Smaller ones go through
-	// the buffer: reading and writing then overlap, which according to the benchmark is faster for a READ of 1 MiB.
-	spliceFrom = 2 << 20
 )
 
 // rooms lends buffers to streams that have more to read than fits their own. A stream that has read everything returns
@@ -182,52 +178,24 @@ func (s *stream) pass(n int) error {
 	n -= s.w - s.r
 	b := s.buf[s.p:s.w]
 	s.p, s.r = s.w, s.w
-	if s.room == nil {
-		s.room = s.rooms.get()
-		defer s.release()
-	}
 	if _, err := s.to.Write(b); err != nil {
 		return err
 	}
 	return s.move(n)
 }
 
-// move forwards n unread bytes, piece by piece, each with its own timeout.
+// move forwards n unread bytes inside the kernel if possible, piece by piece, each with its own timeout. By the benchmark
+// that takes three quarters of the time of a copy through the buffer, for a READ as for a WRITE of 1 MiB.
 func (s *stream) move(n int) error {
-	move := s.copy
-	if n >= spliceFrom {
-		move = s.splice
-	}
 	for n > 0 {
 		piece := min(n, pieceLen)
 		if err := s.deadline(time.Now().Add(stallAfter)); err != nil {
 			return err
 		}
-		if err := move(piece); err != nil {
+		if _, err := io.CopyN(s.to.Conn, s.from, int64(piece)); err != nil {
 			return unexpected(err)
 		}
 		n -= piece
-	}
-	return nil
-}
-
-// splice moves bytes inside the kernel if possible.
-func (s *stream) splice(n int) error {
-	_, err := io.CopyN(s.to.Conn, s.from, int64(n))
-	return err
-}
-
-// copy moves bytes through the buffer and writes all of them.
-func (s *stream) copy(n int) error {
-	for n > 0 {
-		m, err := s.from.Read(s.room[:min(n, roomLen)])
-		if m == 0 && err != nil {
-			return err
-		}
-		if _, err := s.to.Write(s.room[:m]); err != nil {
-			return err
-		}
-		n -= m
 	}
 	return nil
 }
