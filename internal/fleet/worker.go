@@ -41,7 +41,6 @@ func (f *Fleet) work(ctx context.Context, b batch) error {
 	err := f.batch(ctx, b)
 	switch {
 	case err == nil:
-		_ = f.finish(ctx) // a run ends with its last job; if this fails, at the next beat
 		return nil
 	case later(err):
 		return again{awayWait, err.Error()}
