@@ -156,8 +156,8 @@ func (rec *recorder) writeHosts(ctx context.Context) error {
 // maxNames bounds a host's stored names: a host with more is a load balancer or lies. The oldest are deleted.
 const maxNames = 100
 
-// nameAge is how much later a name must be seen again for its time to be written: which names are the oldest does not
-// depend on an hour, and most results report the names of the result before.
+// nameAge is how much later a name must be seen again for its time to be written, unless the result has a new name too:
+// most results report the names of the result before, and only a new one may displace the oldest.
 const nameAge = time.Hour
 
 // namesIn returns the names in a result as they are stored.
@@ -179,14 +179,14 @@ func (rec *recorder) recordNames(ctx context.Context, h *Host, r *Result, isNew 
 			return err
 		}
 	}
-	known, added := rec.names[h.ID], false
-	for _, k := range namesIn(r) {
-		last, seen := known[k]
-		if seen && r.At.Sub(last) < nameAge {
+	known, names := rec.names[h.ID], namesIn(r)
+	added := slices.ContainsFunc(names, func(k hostName) bool { return known[k].IsZero() })
+	for _, k := range names {
+		last := known[k]
+		if age := r.At.Sub(last); !last.IsZero() && (age <= 0 || age < nameAge && !added) {
 			continue
 		}
 		known[k] = r.At
-		added = added || !seen
 		rec.keepName(h.ID, k, r.At)
 	}
 	if isNew || !added {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -270,6 +271,29 @@ func TestNamesSeenAgain(t *testing.T) {
 			if len(names) != 1 || !names[0].FirstSeen.Equal(first) || !names[0].LastSeen.Equal(first.Add(c.want)) {
 				s.Errorf("%s after the first: %+v, want last seen %s after it", c.after, names, c.want)
 			}
+		}
+	})
+}
+
+// TestLastingName checks that new names displace older ones, and none that every result has.
+func TestLastingName(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		r := s.scan(Run{}, Target{}, 1, model.Exposed)
+		first := r.At
+		var h Host
+		for i := range 5 {
+			r.At = first.Add(time.Duration(i) * time.Minute)
+			r.Names = []HostName{{Name: "lasting", Kind: "dns"}}
+			for j := range 25 {
+				r.Names = append(r.Names, HostName{Name: fmt.Sprintf("n%d-%d", i, j), Kind: "dns"})
+			}
+			h = s.record(r)
+		}
+		names, err := s.HostNames(s.ctx, h.ID)
+		s.ok(err)
+		i := slices.IndexFunc(names, func(n HostName) bool { return n.Name == "lasting" })
+		if len(names) != maxNames || i < 0 || !names[i].FirstSeen.Equal(first) || !names[i].LastSeen.Equal(r.At) {
+			s.Errorf("%d names; the lasting one is number %d: %+v", len(names), i, names[max(i, 0)])
 		}
 	})
 }
