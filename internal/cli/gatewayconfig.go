@@ -184,11 +184,8 @@ func toItself(host, port, to string) bool {
 		host != "" && (herr != nil || !anywhere.IsUnspecified()) {
 		return false
 	}
-	own, err := net.InterfaceAddrs()
-	return at.IsLoopback() || at.IsUnspecified() || err == nil && slices.ContainsFunc(own, func(a net.Addr) bool {
-		p, err := netip.ParsePrefix(a.String())
-		return err == nil && p.Addr() == at.Unmap()
-	})
+	local, _ := gateway.IsLocal(at.Unmap())
+	return local || at.IsUnspecified()
 }
 
 // serverPort returns the default port of a server.

@@ -289,14 +289,11 @@ func (c *conn) patience() error {
 func (c *conn) patient() error {
 	if c.table.known() || c.idled {
 		c.probe()
+		c.takeBy(time.Time{})
 	}
 	switch {
 	case c.idled && c.observing():
 		return c.up.deadline(time.Time{})
-	case c.table.known():
-		c.takeBy(time.Time{})
-	}
-	switch {
 	case c.table.known() && c.g.Limits.User > 0 && !c.observing():
 		c.timed, c.noUser = true, time.Time{}
 		return c.up.deadline(time.Now().Add(c.g.Limits.User))

@@ -194,11 +194,17 @@ func isOwn(a netip.AddrPort, listener net.Addr) bool {
 	if !own.IP.IsUnspecified() {
 		return addressOf(own) == a.Addr()
 	}
+	local, err := IsLocal(a.Addr().WithZone(""))
+	return local || err != nil
+}
+
+// IsLocal reports whether an address is one of this machine. After an error it knows of loopback only.
+func IsLocal(a netip.Addr) (bool, error) {
 	all, err := net.InterfaceAddrs()
-	return err != nil || a.Addr().IsLoopback() || slices.ContainsFunc(all, func(n net.Addr) bool {
+	return a.IsLoopback() || slices.ContainsFunc(all, func(n net.Addr) bool {
 		p, err := netip.ParsePrefix(n.String())
-		return err == nil && p.Addr().Unmap() == a.Addr().WithZone("")
-	})
+		return err == nil && p.Addr().Unmap() == a
+	}), err
 }
 
 // reset closes a connection with a TCP reset.

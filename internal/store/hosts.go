@@ -26,8 +26,9 @@ func scanHost(r row, h *Host) error {
 		&h.LastChanged, &h.LastAudit, &h.Logon, &h.Retired)
 }
 
-// hostSorts are the columns by which hosts can be sorted: each has an index, but last_seen on PostgreSQL. Verdict, severity and logon sort by how
-// bad they are, and hosts of one severity by verdict and number of findings, so that "-severity" starts with the worst.
+// hostSorts are the columns by which hosts can be sorted: each has an index, but last_seen on PostgreSQL. Verdict,
+// severity and logon sort by how bad they are, and hosts of one severity by verdict and number of findings, so that
+// "-severity" starts with the worst.
 var hostSorts = map[string]string{
 	"id": "h.id", "name": "h.sort_name", "site": "h.site_id", "verdict": "h.verdict",
 	"severity": "h.severity; h.verdict; h.findings", "findings": "h.findings",
