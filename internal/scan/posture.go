@@ -234,9 +234,8 @@ func (h *host) speaks(ctx context.Context, m *meter, d smb.Dialect) error {
 // busy tells that a server has no room for one more client, which says nothing of what it speaks.
 func busy(s status.NTStatus) bool {
 	switch s {
-	case status.InsufficientResources, status.RequestNotAccepted,
-		0xC00000CE, // STATUS_TOO_MANY_SESSIONS
-		0xC0000205: // STATUS_INSUFF_SERVER_RESOURCES
+	case status.InsufficientResources, status.RequestNotAccepted, status.TooManySessions,
+		status.InsuffServerResources:
 		return true
 	}
 	return false

@@ -150,6 +150,7 @@ const (
 	NetworkAccessDenied       NTStatus = 0xC00000CA
 	BadDeviceType             NTStatus = 0xC00000CB
 	BadNetworkName            NTStatus = 0xC00000CC
+	TooManySessions           NTStatus = 0xC00000CE
 	RequestNotAccepted        NTStatus = 0xC00000D0
 	NoSuchDomain              NTStatus = 0xC00000DF
 	PipeEmpty                 NTStatus = 0xC00000D9
@@ -158,6 +159,7 @@ const (
 	LogonTypeNotGranted       NTStatus = 0xC000015B
 	PipeBroken                NTStatus = 0xC000014B
 	UserSessionDeleted        NTStatus = 0xC0000203
+	InsuffServerResources     NTStatus = 0xC0000205
 	NotFound                  NTStatus = 0xC0000225
 	AccountLockedOut          NTStatus = 0xC0000234
 	ConnectionDisconnected    NTStatus = 0xC000020C
