@@ -75,11 +75,17 @@ func (e *ends) negotiate1(extended bool) {
 // user1 logs a user on.
 func (e *ends) user1(uid uint16) {
 	e.t.Helper()
+	e.comes1(uid, 0)
+}
+
+// comes1 is a logon by name; the server's action may say that it is a guest's.
+func (e *ends) comes1(uid, action uint16) {
+	e.t.Helper()
 	user := null1()
 	user.AccountName, user.OEMPassword, user.UnicodePassword = "anna", make([]byte, 24), make([]byte, 24)
 	e.asks(frame1(e.t, nil, user))
 	e.answers(frame1(e.t, func(h *smb1.Header) { h.Flags, h.UID = smb1.FlagsReply, uid },
-		new(smb1.SessionSetupResponse)))
+		&smb1.SessionSetupResponse{Action: action}))
 }
 
 // frame1 returns a frame of SMB1.

@@ -31,7 +31,13 @@ func (c *conn) request() error {
 	if err != nil {
 		return err
 	}
-	if n == 0 || c.up.unread()[0] != nbss.SessionMessage { // a keep-alive or a session request
+	if c.up.unread()[0] != nbss.SessionMessage { // a keep-alive or a session request
+		return c.up.passRest()
+	}
+	switch done, err := c.rawData(n); {
+	case done:
+		return err
+	case n == 0:
 		return c.up.passRest()
 	}
 	limit := maxFrameNobody
@@ -60,9 +66,6 @@ func (c *conn) request() error {
 		return c.up.passRest()
 	case smb2.KindSMB1:
 		return c.smb1Request(b, n)
-	}
-	if spoken, _ := c.table.state(); spoken == dialectSMB1 && c.table.known() {
-		return c.up.passRest() // the data of a WRITE_RAW, which has no header
 	}
 	return refusal{ReasonProtocol, fmt.Sprintf("a frame that starts with % X", b[:min(4, len(b))])}
 }

@@ -71,6 +71,7 @@ type table struct {
 	came       bool                // there has been a user
 	strangers  int                 // sessions that are judged
 	judging    bool                // the server's answer to a logon has come, and its session is not recorded yet
+	raw        rawWrite            // of SMB1
 }
 
 func newTable() *table {
@@ -105,7 +106,7 @@ func (t *table) wait(id uint64, w waiting) error {
 func (t *table) waits() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.waiting) > 0
+	return len(t.waiting) > 0 || t.raw.asked
 }
 
 // due returns what waits for a response. After an interim response it keeps waiting.

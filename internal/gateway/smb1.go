@@ -64,6 +64,9 @@ func (c *conn) smb1Request(b []byte, n int) error {
 		c.table.left(uint64(h.UID)) // what the client sends behind it may reach the server as another's
 		return c.up.passRest()
 	case s.user(), h.Command == smb1.Echo, c.observing():
+		if h.Command == writeRaw {
+			c.table.asksRaw(h.MID, s)
+		}
 		return c.up.passRest()
 	case h.Command == smb1.NTCancel:
 		return c.up.dropRest()
@@ -71,8 +74,8 @@ func (c *conn) smb1Request(b []byte, n int) error {
 	return c.refuseSMB1(&h, refusal{ReasonSession, h.Command.String() + " in a session that is not here"}, badUID)
 }
 
-// andXChain refuses a logon after another command of the same frame, and reports whether the user logs off there.
-// Servers accept chains that the specification does not allow.
+// andXChain refuses a logon and a WRITE_RAW after another command of the same frame, and reports whether the user logs
+// off there. Servers accept chains that the specification does not allow.
 func (c *conn) andXChain(h *smb1.Header, n int) (logsOff bool, err error) {
 	if !h.Command.AndX() || n < smb1.HeaderLen+2 {
 		return false, nil
@@ -89,7 +92,7 @@ func (c *conn) andXChain(h *smb1.Header, n int) (logsOff bool, err error) {
 	}
 	for _, b := range m.Blocks[1:] {
 		switch b.Command {
-		case smb1.SessionSetupAndX, securityPackage, smb1.Negotiate:
+		case smb1.SessionSetupAndX, securityPackage, smb1.Negotiate, writeRaw:
 			return false, refusal{ReasonCompound, b.Command.String() + " behind another command"}
 		case smb1.LogoffAndX:
 			logsOff = true
@@ -264,7 +267,8 @@ func (c *conn) smb1Response(b []byte, n int) error {
 	if err != nil {
 		return refusal{ReasonMalformed, "the server: " + err.Error()}
 	}
-	if !h.Reply() { // an oplock break
+	c.table.answersRaw(&h) // Samba's is not marked as an answer
+	if !h.Reply() {        // an oplock break
 		return c.down.passRest()
 	}
 	id := uint64(h.MID)

@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"fmt"
+
+	"ipcguard/internal/smb/smb1"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/status"
+)
+
+// A client of SMB1 may write in raw mode: it sends WRITE_RAW, and if the server answers that it waits for the data, the
+// client's next frame is the data, without a header, and whatever it looks like. The client sends nothing else before
+// that answer. See [MS-CIFS] 3.2.4.15.1 and 3.3.5.26.
+
+// writeRaw is SMB_COM_WRITE_RAW. The server answers with the same command if it waits for the data, and with another if
+// it does not. See [MS-CIFS] 2.2.4.25.
+const writeRaw smb1.Command = 0x1D
+
+// maxRaw is the most data in bytes: a longer frame is shorter to servers that read 17 bits of the length, and what
+// follows is another frame. See [MS-CIFS] 2.2.4.25.
+const maxRaw = 1<<16 - 1
+
+// rawWrite is the state of a connection's write in raw mode; the zero value is none.
+type rawWrite struct {
+	asked bool   // the server has not answered the WRITE_RAW
+	due   bool   // the server waits for the data
+	mid   uint16 // of the WRITE_RAW
+	user  bool   // a user writes, who is no stranger with an exception
+}
+
+// asksRaw records a WRITE_RAW of a session, which is nil if the connection has none.
+func (t *table) asksRaw(mid uint16, s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.raw = rawWrite{asked: true, mid: mid, user: s.user() && !s.stranger()}
+}
+
+// answersRaw records the server's answer to a WRITE_RAW, if it is one. It must do so before the client has the answer.
+func (t *table) answersRaw(h *smb1.Header) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.raw.asked && h.MID == t.raw.mid {
+		t.raw.asked = false
+		t.raw.due = h.Command == writeRaw && h.NTStatus() == status.Success
+	}
+}
+
+// takesRaw returns the state at the client's next frame, which ends it: this frame is the data, if any is.
+func (t *table) takesRaw() rawWrite {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := t.raw
+	t.raw = rawWrite{}
+	return r
+}
+
+// rawData forwards the client's next frame of n bytes if it is data in raw mode, and reports whether it is done. What
+// a stranger writes must also be allowed as the command that it looks like.
+func (c *conn) rawData(n int) (done bool, err error) {
+	switch r := c.table.takesRaw(); {
+	case r.asked:
+		return true, refusal{ReasonMalformed, "a frame before the answer to a WRITE_RAW"}
+	case !r.due:
+		return false, nil
+	case n > maxRaw:
+		return true, refusal{ReasonTooMuch, fmt.Sprintf("%d bytes in raw mode, where %d may come", n, maxRaw)}
+	case r.user, n == 0:
+		return true, c.up.passRest()
+	}
+	kind, _, err := kindOf(&c.up, n)
+	if err != nil || kind != smb2.KindUnknown {
+		return err != nil, err
+	}
+	return true, c.up.passRest()
+}

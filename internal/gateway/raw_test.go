@@ -1,0 +1,222 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/peer"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb1"
+	"ipcguard/internal/status"
+)
+
+// rawRequest is a WRITE_RAW of so many bytes, none of which come with it.
+func rawRequest(fid uint16, count int) *smb1.Generic {
+	w := make([]byte, 24)
+	binary.LittleEndian.PutUint16(w, fid)
+	binary.LittleEndian.PutUint16(w[2:], uint16(count))
+	w[14] = 1    // WritethroughMode: there is a final response
+	w[22] = 0x3B // DataOffset, of none
+	return &smb1.Generic{Code: writeRaw, Words: w}
+}
+
+// rawAnswer is a server's answer to a WRITE_RAW: with the same command it is the interim one.
+func rawAnswer(t testing.TB, command smb1.Command, st status.NTStatus, mid uint16) []byte {
+	return frame1(t, func(h *smb1.Header) {
+		h.Flags, h.UID, h.MID = smb1.FlagsReply, 100, mid
+		h.SetStatus(st)
+	}, &smb1.Generic{Code: command, Words: []byte{0xFF, 0xFF}})
+}
+
+// rawFrame is data in raw mode.
+func rawFrame(data []byte) []byte {
+	b := append(make([]byte, nbss.HeaderLen), data...)
+	nbss.PutHeader(b)
+	return b
+}
+
+// rawData are things that a user may write.
+func rawData(t testing.TB) map[string][]byte {
+	null := frame1(t, nil, null1())[nbss.HeaderLen:]
+	answer := bytes.Clone(null)
+	answer[9] |= smb1.FlagsReply
+	return map[string][]byte{
+		"text":                     []byte("a text of a user"),
+		"nothing":                  nil,
+		"three bytes":              {0xFF, 'S', 'M'},
+		"the start of SMB1":        []byte("\xFFSMB"),
+		"a null session of SMB1":   null,
+		"an answer of SMB1":        answer,
+		"a header of SMB2":         append([]byte("\xFESMB"), make([]byte, 60)...),
+		"an encrypted frame":       append([]byte("\xFDSMB"), make([]byte, 60)...),
+		"the most that is allowed": append([]byte("\xFFSMB"), make([]byte, maxRaw-4)...),
+	}
+}
+
+// TestWriteRaw is client and server of a user's writes in raw mode: the data pass whatever they look like, and only
+// what the server takes for data.
+func TestWriteRaw(t *testing.T) {
+	user := func(t *testing.T, p Policy) *ends {
+		e := between(t, New(Options{Log: testLog(t)}), Route{To: "192.0.2.20:445", Policy: p})
+		e.negotiate1(false)
+		e.user1(100)
+		return e
+	}
+	ask := func(t *testing.T, e *ends) {
+		if e.asks(frame1(t, func(h *smb1.Header) { h.UID = 100 }, rawRequest(1, 1000))) == nil {
+			t.Fatal("the WRITE_RAW does not pass")
+		}
+	}
+	null := frame1(t, nil, null1())
+	for name, data := range rawData(t) {
+		t.Run(name, func(t *testing.T) {
+			e := user(t, Policy{})
+			for range 2 {
+				ask(t, e)
+				e.answers(rawAnswer(t, writeRaw, status.Success, 7))
+				keepAlive := []byte{nbss.KeepAlive, 0, 0, 0}
+				if got := e.asks(keepAlive); !bytes.Equal(got, keepAlive) {
+					t.Fatalf("the server gets % X for a keep-alive", got)
+				}
+				if got := e.asks(rawFrame(data)); !bytes.Equal(got, rawFrame(data)) {
+					t.Fatalf("the server gets %d bytes, the user wrote %d", len(got), len(data))
+				}
+				e.answers(rawAnswer(t, 0x20, status.Success, 7))
+			}
+			if got := e.asks(null); got != nil {
+				t.Errorf("a null session behind the data passes: % X", got)
+			}
+		})
+	}
+	for _, c := range []struct {
+		name string
+		play func(t *testing.T, e *ends)
+	}{
+		{"without an answer", func(*testing.T, *ends) {}},
+		{"the server fails it", func(t *testing.T, e *ends) { e.answers(rawAnswer(t, 0x20, status.AccessDenied, 7)) }},
+		{"all of it came with the request", func(t *testing.T, e *ends) { e.answers(rawAnswer(t, 0x20, 0, 7)) }},
+		{"an interim answer with an error", func(t *testing.T, e *ends) {
+			e.answers(rawAnswer(t, writeRaw, status.AccessDenied, 7))
+		}},
+		{"the answer to another request", func(t *testing.T, e *ends) { e.answers(rawAnswer(t, writeRaw, 0, 8)) }},
+		{"the data came before", func(t *testing.T, e *ends) {
+			e.answers(rawAnswer(t, writeRaw, 0, 7))
+			e.asks(rawFrame([]byte("data")))
+		}},
+		{"no data came", func(t *testing.T, e *ends) {
+			e.answers(rawAnswer(t, writeRaw, 0, 7))
+			e.asks(rawFrame(nil))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := user(t, Policy{})
+			ask(t, e)
+			c.play(t, e)
+			if got := e.asks(null); got != nil {
+				t.Errorf("a null session passes for data: % X", got)
+			}
+		})
+	}
+	t.Run("too much", func(t *testing.T) {
+		e := user(t, Policy{})
+		ask(t, e)
+		e.answers(rawAnswer(t, writeRaw, 0, 7))
+		if got := e.asks(rawFrame(make([]byte, maxRaw+1))); got != nil {
+			t.Errorf("%d bytes pass", len(got))
+		}
+	})
+	t.Run("behind another command", func(t *testing.T) {
+		e := user(t, Policy{})
+		echo := func(h *smb1.Header) { h.UID = 100 }
+		if got := e.asks(frame1(t, echo, ipc1(), rawRequest(1, 1000))); got != nil {
+			t.Errorf("it passes: % X", got)
+		}
+	})
+	t.Run("a stranger who may do everything", func(t *testing.T) {
+		guests := Policy{Strangers: []Exception{{As: []model.Identity{model.Guest}, Allow: everything}}}
+		for name, data := range rawData(t) {
+			e := between(t, New(Options{Log: testLog(t)}), Route{To: "192.0.2.20:445", Policy: guests})
+			e.negotiate1(false)
+			e.comes1(100, smb1.SetupGuest)
+			ask(t, e)
+			e.answers(rawAnswer(t, writeRaw, 0, 7))
+			got := e.asks(rawFrame(data))
+			if passes := name == "text" || name == "nothing" || name == "three bytes"; passes != (got != nil) {
+				t.Errorf("%s: it passes: %v", name, got != nil)
+			}
+		}
+	})
+}
+
+// TestWriteRawToSamba writes data that look like a command of SMB to a file of a real server, directly and through the
+// gateway.
+func TestWriteRawToSamba(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces")
+	l := startLab(t, peer.Config{Global: []string{
+		"server min protocol = NT1", "ntlm auth = yes", "server signing = disabled",
+	}, Shares: []peer.Share{{Name: "drop", Lines: []string{"read only = no"}}}}, Route{})
+	for name, data := range rawData(t) {
+		t.Run(name, func(t *testing.T) {
+			for _, address := range []string{l.direct, l.through} {
+				w := &wire1{wire: dialWith(t, l.samba.Dial, address)}
+				w.users = true
+				if st, _ := w.ask1(extended, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}); st != 0 {
+					t.Fatalf("NEGOTIATE: %v", st)
+				}
+				w.logon1(ntlm.NewUser("labadmin", "", peer.Password, ntlm.Options{}), nil)
+				file := filepath.Join(l.samba.Dir, "share-drop", "raw")
+				if err := os.WriteFile(file, nil, 0o666); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Chmod(file, 0o666); err != nil { // the umask took some of it
+					t.Fatal(err)
+				}
+				tid, fid := w.open1(t, `\\server\drop`, `\raw`)
+				in := func(h *smb1.Header) { h.TID = tid }
+				if st, m := w.ask1(in, rawRequest(fid, len(data))); st != 0 || m == nil || m.Command != writeRaw {
+					t.Fatalf("%s: WRITE_RAW: %v", address, st)
+				}
+				w.raw(rawFrame(data))
+				typ, msg, err := byte(nbss.KeepAlive), []byte(nil), error(nil)
+				for typ == nbss.KeepAlive && err == nil { // which Samba sends to have its answer on the way
+					typ, msg, err = nbss.ReadFrame(w.nc, nil, nbss.MaxLen)
+				}
+				if err != nil {
+					t.Fatalf("%s: %v", address, err)
+				}
+				if m, err := smb1.Parse(msg); err != nil || m.NTStatus() != 0 {
+					t.Fatalf("%s: the final response: %v: %v", address, m, err)
+				}
+				if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, data) {
+					t.Errorf("%s: %d bytes were written, %d are in the file: %v", address, len(data), len(got), err)
+				}
+			}
+		})
+	}
+}
+
+// open1 opens a file for reading and writing.
+func (w *wire1) open1(t testing.TB, share, name string) (tid, fid uint16) {
+	t.Helper()
+	tree := ipc1()
+	tree.Path = share
+	st, m := w.ask1(nil, tree)
+	if st != 0 {
+		t.Fatalf("TREE_CONNECT: %v", st)
+	}
+	tid = m.TID
+	const readWrite, open = 0x3, 1
+	st, m = w.ask1(func(h *smb1.Header) { h.TID = tid }, &smb1.NTCreateRequest{
+		DesiredAccess: readWrite, CreateDisposition: open, ShareAccess: 7, Name: name, Terminated: true,
+	})
+	r, ok := must(m.Decode(0)).(*smb1.NTCreateResponse)
+	if st != 0 || !ok {
+		t.Fatalf("NT_CREATE: %v", st)
+	}
+	return tid, r.FID
+}
