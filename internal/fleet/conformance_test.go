@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,6 +52,10 @@ func TestJobs(t *testing.T) {
 		t.Run("two servers do nothing twice", func(t *testing.T) {
 			dsn := peer.Postgres(t)
 			testTwoServers(t, func() *store.Store { return reopen(t, dsn) })
+		})
+		t.Run("a newer program takes the database", func(t *testing.T) {
+			dsn := peer.Postgres(t)
+			testOvertaken(t, func() *store.Store { return reopen(t, dsn) })
 		})
 		t.Run("workers of two sites", func(t *testing.T) {
 			dsn := peer.Postgres(t)
@@ -289,6 +294,45 @@ func testNewer(t *testing.T, open func() *store.Store) {
 	newer.awake(t)
 	serve(t, newer.Serve)
 	once(t, st, runDone(t, st, run.ID), 5)
+}
+
+// testOvertaken upgrades the database under a server that works: it ends and says why, blames no host for it, and the
+// newer program finishes the run.
+func testOvertaken(t *testing.T, open func() *store.Store) {
+	w := newWorld(t, "samba-2")
+	f := fleetOf(t, open(), nil)
+	const n = 200
+	addTargets(t, f, addresses(n, "127.44.2.1", w.Port())...)
+	change := func(statements ...string) {
+		t.Helper()
+		for _, s := range statements {
+			if _, err := f.st.Pool().Exec(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	ended := make(chan error, 1)
+	run := start(t, f, store.Selector{})
+	w.after(20, func() {
+		change(`BEGIN; ALTER TABLE results RENAME COLUMN reason TO why;
+			INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true); COMMIT`)
+	})
+	go func() { ended <- f.Serve(t.Context()) }()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, store.ErrNewer) || strings.Count(err.Error(), "\n") > 0 {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(never):
+		t.Fatal("it does not end")
+	}
+	now, err := f.st.Run(t.Context(), run.ID)
+	if err != nil || now.Failed > 0 || now.Done == n {
+		t.Errorf("%+v %v", now, err)
+	}
+	change(`ALTER TABLE results RENAME COLUMN why TO reason`, `DELETE FROM goose_db_version WHERE version_id = 99`)
+	serve(t, fleetOf(t, open(), nil).Serve)
+	once(t, f.st, runDone(t, f.st, run.ID), n)
 }
 
 func testWindow(t *testing.T, open func() *store.Store) {

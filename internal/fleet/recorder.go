@@ -141,8 +141,11 @@ func (r *recorder) write(ctx context.Context, group []entry) {
 		return
 	}
 	if err != nil {
+		if newer := r.st.Guard(ctx); errors.Is(newer, store.ErrNewer) { // it is no fault of the result
+			err = newer
+		}
 		r.log.Error("a result is not written", "err", err)
-		if ctx.Err() == nil && len(group) == 1 { // its unit would be retried for ever
+		if ctx.Err() == nil && len(group) == 1 && !errors.Is(err, store.ErrNewer) { // its unit would be retried for ever
 			e := group[0].own
 			err = r.st.FailUnit(ctx, e.RunID, e.TargetID, "the result cannot be stored: "+shown(err.Error()))
 		}
@@ -152,9 +155,9 @@ func (r *recorder) write(ctx context.Context, group []entry) {
 	}
 }
 
-// later reports whether the database may accept it later.
+// later reports whether the database may accept it later from this process.
 func later(err error) bool {
-	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrFull)
+	return !errors.Is(err, store.ErrNewer) && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrFull))
 }
 
 // record writes the plain entries together, and the few others one after the other. If it fails, it does not write

@@ -16,7 +16,8 @@ const stopTime = 20 * time.Second
 
 // Serve runs the jobs of this process's site, runs schedules, takes over from dead workers, ends exceptions, prunes,
 // and runs Options.Beside, until ctx ends. Then it gives back what it has not done. Two servers on one PostgreSQL share
-// the work and do nothing twice.
+// the work and do nothing twice. If a newer program upgrades the database meanwhile, it ends with [store.ErrNewer]: what
+// it has in hand is left to the newer one.
 func (f *Fleet) Serve(ctx context.Context) error {
 	f.lock.Lock()
 	if f.busy {
@@ -37,6 +38,8 @@ func (f *Fleet) Serve(ctx context.Context) error {
 		}
 		return err
 	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	writing, endWriting := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWriting()
 	var writer, loops sync.WaitGroup
@@ -51,7 +54,16 @@ func (f *Fleet) Serve(ctx context.Context) error {
 		return err
 	}
 	f.o.Log.Info("at work", "site", site.Name, "worker", f.o.Name)
-	loops.Go(func() { f.every(ctx, f.o.Heartbeat, "heartbeat", f.heartbeat) })
+	loops.Go(func() {
+		f.every(ctx, f.o.Heartbeat, "heartbeat", func(ctx context.Context) error {
+			if err := f.st.Guard(ctx); errors.Is(err, store.ErrNewer) {
+				end(err)
+			} else if err != nil {
+				return err
+			}
+			return f.heartbeat(ctx)
+		})
+	})
 	loops.Go(func() { f.supervise(ctx) })
 	loops.Go(func() { f.every(ctx, beat, "planning", f.PlanRollouts) })
 	for _, beside := range f.o.Beside {
@@ -59,7 +71,11 @@ func (f *Fleet) Serve(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	loops.Wait()
-	return f.leave(ctx, endWriting, &writer)
+	err = f.leave(ctx, endWriting, &writer)
+	if newer := context.Cause(ctx); errors.Is(newer, store.ErrNewer) { // nothing could be given back
+		return newer
+	}
+	return err
 }
 
 // atOnce returns the number of concurrent jobs: enough that the last hosts of one do not leave places empty.

@@ -56,6 +56,9 @@ func (q *Queries) atomic(ctx context.Context, f func(q *Queries) error) error {
 func (q *Queries) inTx() bool { return q.pgtx != nil || q.sqtx != nil }
 
 func (q *Queries) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if q.st.newer.Load() {
+		return 0, errOvertaken
+	}
 	args, err := encodeAll(args)
 	if err != nil {
 		return 0, err
@@ -76,6 +79,9 @@ func (q *Queries) must(ctx context.Context, query string, args ...any) error {
 // insert runs INSERT … ON CONFLICT DO NOTHING RETURNING id: no row is a conflict. The statement must not fail, since
 // that would abort a transaction of PostgreSQL.
 func (q *Queries) insert(ctx context.Context, id *int64, query string, args ...any) error {
+	if q.st.newer.Load() {
+		return errOvertaken
+	}
 	args, err := encodeAll(args)
 	if err != nil {
 		return err

@@ -29,6 +29,11 @@ var (
 	ErrOlder       = errors.New("store: the database was made by an older ipcguard and is not migrated yet")
 )
 
+// errOvertaken is what every write returns after a newer program has upgraded the database. A newer server may take what
+// is sent again.
+var errOvertaken = fmt.Errorf("%w, which has upgraded it: stop this program and start the newer one (%w)", ErrNewer,
+	ErrUnavailable)
+
 var errTooLarge = errors.New("store: a document of more than 64 MB")
 
 // errAgain marks errors after which an immediate retry of the transaction may succeed.

@@ -58,6 +58,58 @@ func TestSchema(t *testing.T) {
 	})
 }
 
+// TestGuard upgrades the database under a program that has it open: from then on it writes nothing.
+func TestGuard(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		s.ok(s.Guard(s.ctx))
+		s.ok(s.SaveSite(s.ctx, &Site{Name: "before"}))
+		_, err := s.exec(s.ctx, `INSERT INTO goose_db_version (version_id, is_applied) SELECT 99, is_applied
+			FROM goose_db_version WHERE version_id = 1`)
+		s.ok(err)
+		s.fails(s.Guard(s.ctx), ErrNewer)
+		s.fails(s.SaveSite(s.ctx, &Site{Name: "after"}), ErrNewer)
+		s.fails(s.SetMeta(s.ctx, "after", "x"), ErrNewer)
+		s.fails(s.InTx(s.ctx, func(*Tx) error { t.Error("a transaction began"); return nil }), ErrNewer)
+		_, err = s.RecordResult(s.ctx, s.scan(Run{}, Target{}, 1, model.Exposed))
+		s.fails(err, ErrNewer)
+		s.fails(err, ErrUnavailable) // to callers who may send it again, to the newer one
+		if sites, err := s.Sites(s.ctx); err != nil || len(sites) != 2 {
+			t.Errorf("%+v %v", sites, err)
+		}
+	})
+}
+
+// TestUpgradeUnderServer checks that no upgrade changes the tables of a server that works, and that one which was killed
+// keeps nobody out.
+func TestUpgradeUnderServer(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t, KindPostgres)
+	last := s.number(`SELECT max(version_id) FROM goose_db_version`)
+	_, err := s.exec(s.ctx, `DELETE FROM goose_db_version WHERE version_id = $1`, last)
+	s.ok(err)
+	beat := func() { s.ok(s.Heartbeat(s.ctx, Worker{Name: "older", Version: "1.1"})) }
+	beat()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Migrate(s.ctx) }()
+	for err := error(nil); err == nil; {
+		select {
+		case err = <-ended:
+			s.fails(err, ErrBusy)
+			if !strings.Contains(err.Error(), "older (version 1.1)") {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Millisecond):
+			s.advance(time.Millisecond)
+			beat()
+		}
+	}
+	s.fails(s.CheckSchema(s.ctx), ErrOlder)
+	s.advance(aliveFor + time.Second) // it was killed
+	if err := s.Migrate(s.ctx); errors.Is(err, ErrBusy) {
+		t.Errorf("a dead server keeps it: %v", err)
+	}
+}
+
 // TestFull lets the database grow to a bound: what does not fit fails as a whole, existing data stays, and with more
 // room it continues.
 func TestFull(t *testing.T) {

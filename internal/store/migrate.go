@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -16,10 +17,14 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Migrate upgrades the database to this program's schema. A newer database fails with [ErrNewer] and stays unchanged.
+// Migrate upgrades the database to this program's schema. A newer database fails with [ErrNewer], and one that an older
+// server works on with [ErrBusy]; both stay unchanged.
 func (s *Store) Migrate(ctx context.Context) error {
 	err := s.withGoose(func(p *goose.Provider) error {
 		if err := tooNew(ctx, p); err != nil {
+			return err
+		}
+		if err := s.alone(ctx, p); err != nil {
 			return err
 		}
 		if _, err := p.Up(ctx); err != nil {
@@ -31,6 +36,51 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return err
 	}
 	return s.readLogons(ctx)
+}
+
+// aliveFor is how long a server that works gives no sign of life: three heartbeats.
+const aliveFor = 15 * time.Second
+
+// alone returns [ErrBusy] if an upgrade would change the tables of a server that works: one that gives a sign of life
+// within a while. One that was killed gives none. On SQLite the lock file has made sure of that.
+func (s *Store) alone(ctx context.Context, p *goose.Provider) error {
+	if s.pool == nil {
+		return nil
+	}
+	var seen map[string]time.Time
+	for end := time.Now().Add(aliveFor); ; {
+		if pending, err := p.HasPending(ctx); err != nil || !pending { // nothing to do, or another has just done it
+			return classify(err)
+		}
+		var tables int
+		if err := s.one(ctx, []any{&tables},
+			`SELECT count(*) FROM pg_class WHERE oid = to_regclass('workers')`); err != nil || tables == 0 {
+			return err
+		}
+		all, err := s.Workers(ctx)
+		if err != nil {
+			return err
+		}
+		first, now := seen == nil, map[string]time.Time{}
+		for _, w := range all {
+			if s.now().Sub(w.Seen) > aliveFor {
+				continue
+			}
+			if before, known := seen[w.Name]; !first && (!known || w.Seen.After(before)) {
+				return fmt.Errorf("%w: %s (version %s) works on the database; stop every older server before the upgrade",
+					ErrBusy, w.Name, w.Version)
+			}
+			now[w.Name] = w.Seen
+		}
+		if seen = now; len(seen) == 0 || time.Now().After(end) {
+			return nil
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // CheckSchema returns [ErrNewer] or [ErrOlder] if the database's schema is not this program's.
@@ -45,6 +95,31 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		}
 		return classify(err)
 	})
+}
+
+// Guard returns [ErrNewer] if a newer program has upgraded the database while this one has it open. From then on every
+// write through this store fails with it: the tables may have come to mean something else.
+func (s *Store) Guard(ctx context.Context) error {
+	if s.newer.Load() {
+		return errOvertaken
+	}
+	files, err := fs.ReadDir(migrations, "migrations/"+s.Kind())
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	known, err := goose.NumericComponent(files[len(files)-1].Name()) // sorted by name
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	var now int64
+	if err := s.one(ctx, []any{&now}, `SELECT max(version_id) FROM goose_db_version`); err != nil {
+		return fmt.Errorf("store: asking for the schema's version: %w", err)
+	}
+	if now > known {
+		s.newer.Store(true)
+		return errOvertaken
+	}
+	return nil
 }
 
 func tooNew(ctx context.Context, p *goose.Provider) error {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,6 +36,7 @@ type Store struct {
 	pool   *pgxpool.Pool
 	lock   *fileLock
 	packer *packer
+	newer  atomic.Bool // see Guard
 
 	prepared *prepared // of writer
 }
@@ -161,6 +163,9 @@ func (s *Store) InTx(ctx context.Context, f func(tx *Tx) error) error {
 }
 
 func (s *Store) try(ctx context.Context, f func(tx *Tx) error) error {
+	if s.newer.Load() {
+		return errOvertaken
+	}
 	if s.pool != nil {
 		return s.tryPostgres(ctx, f)
 	}
