@@ -90,7 +90,7 @@ func TestVcNumber(t *testing.T) {
 	signature := func(s string) func(*smb1.Header) {
 		return func(h *smb1.Header) { copy(h.Signature[:], s) }
 	}
-	const at = nbss.HeaderLen + vcNumber
+	const at = nbss.HeaderLen + smb1.HeaderLen + 1 + vcNumber
 	for _, c := range []struct {
 		name              string
 		used, transparent bool
@@ -127,6 +127,53 @@ func TestVcNumber(t *testing.T) {
 				t.Errorf("VcNumber %d, want %d", vc, c.want)
 			}
 			copy(got[at:], sent[at:at+2])
+			if !bytes.Equal(got, sent) {
+				t.Errorf("other bytes changed:\n% X\n% X", sent, got)
+			}
+		})
+	}
+}
+
+// TestVcNumberObserved: a gateway that only observes forwards what it would refuse, and changes every VcNumber 0 there,
+// too: of a logon behind another command, behind another logon, and in a frame that is marked as an answer.
+func TestVcNumberObserved(t *testing.T) {
+	const words = 1 + vcNumber // from the WordCount of a logon
+	for _, c := range []struct {
+		name        string
+		transparent bool
+		change      func(*smb1.Header)
+		bodies      []smb1.Body
+	}{
+		{name: "behind another command", bodies: []smb1.Body{ipc1(), null1()}},
+		{name: "behind two others", bodies: []smb1.Body{ipc1(), ipc1(), null1()}},
+		{name: "behind a logon", bodies: []smb1.Body{null1(), null1()}},
+		{name: "behind a logon and another command", bodies: []smb1.Body{null1(), ipc1(), null1()}},
+		{
+			name: "marked as an answer", change: func(h *smb1.Header) { h.Flags |= smb1.FlagsReply },
+			bodies: []smb1.Body{null1(), ipc1()},
+		},
+		{name: "transparent", transparent: true, bodies: []smb1.Body{ipc1(), null1()}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := between(t, New(Options{Log: testLog(t)}), Route{
+				To: "server:445", Transparent: c.transparent, ObserveOnly: true,
+			})
+			e.negotiate1(false)
+			sent := frame1(t, c.change, c.bodies...)
+			got := e.asks(sent)
+			m, err := smb1.Parse(sent[nbss.HeaderLen:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range m.Blocks {
+				at := nbss.HeaderLen + b.Offset + words
+				if b.Command == smb1.SessionSetupAndX && !c.transparent {
+					if vc := binary.LittleEndian.Uint16(got[at:]); vc != 1 {
+						t.Errorf("VcNumber %d at %d", vc, at)
+					}
+					copy(got[at:], sent[at:at+2])
+				}
+			}
 			if !bytes.Equal(got, sent) {
 				t.Errorf("other bytes changed:\n% X\n% X", sent, got)
 			}

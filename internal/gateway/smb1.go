@@ -30,6 +30,9 @@ func (c *conn) smb1Request(b []byte, n int) error {
 	if err != nil {
 		return refusal{ReasonMalformed, err.Error()}
 	}
+	if err := c.keepCircuits(&h, n); err != nil {
+		return err
+	}
 	spoken, negotiated := c.table.state()
 	switch {
 	case h.Reply():
@@ -44,9 +47,6 @@ func (c *conn) smb1Request(b []byte, n int) error {
 	case h.Command == smb1.Negotiate:
 		return refusal{ReasonMalformed, "a second NEGOTIATE"}
 	case h.Command == smb1.SessionSetupAndX:
-		if err := c.keepCircuits(&h, n); err != nil {
-			return err
-		}
 		return c.sessionSetupAndX(&h, n)
 	case h.Command == securityPackage:
 		return c.refuseSMB1(&h, refusal{ReasonUnreadable, "a logon by SECURITY_PACKAGE_ANDX"}, status.AccessDenied)
@@ -77,14 +77,8 @@ func (c *conn) smb1Request(b []byte, n int) error {
 // andXChain refuses a logon and a WRITE_RAW after another command of the same frame, and reports whether the user logs
 // off there. Servers accept chains that the specification does not allow.
 func (c *conn) andXChain(h *smb1.Header, n int) (logsOff bool, err error) {
-	if !h.Command.AndX() || n < smb1.HeaderLen+2 {
-		return false, nil
-	}
-	if err := c.up.fill(nbss.HeaderLen + smb1.HeaderLen + 2); err != nil {
-		return false, unexpected(err)
-	}
-	if smb1.Command(c.up.unread()[nbss.HeaderLen+smb1.HeaderLen+1]) == smb1.NoAndX {
-		return false, nil
+	if chained, err := c.chained(h, n); !chained {
+		return false, err
 	}
 	m, err := c.wholeSMB1(n)
 	if err != nil {
@@ -99,6 +93,17 @@ func (c *conn) andXChain(h *smb1.Header, n int) (logsOff bool, err error) {
 		}
 	}
 	return logsOff, nil
+}
+
+// chained reports whether another command follows the first one of a frame.
+func (c *conn) chained(h *smb1.Header, n int) (bool, error) {
+	if !h.Command.AndX() || n < smb1.HeaderLen+2 {
+		return false, nil
+	}
+	if err := c.up.fill(nbss.HeaderLen + smb1.HeaderLen + 2); err != nil {
+		return false, unexpected(err)
+	}
+	return smb1.Command(c.up.unread()[nbss.HeaderLen+smb1.HeaderLen+1]) != smb1.NoAndX, nil
 }
 
 // behindLogon refuses a chain of more than a logon and a tree connect, which is all that clients send. The server carries
@@ -125,25 +130,50 @@ func (c *conn) wholeSMB1(n int) (*smb1.Message, error) {
 	return m, nil
 }
 
-// vcNumber is the offset of VcNumber in a SESSION_SETUP_ANDX of any form. See [MS-CIFS] 2.2.4.53.1.
-const vcNumber = smb1.HeaderLen + 1 + 8
+// vcNumber is the offset of VcNumber in the words of a SESSION_SETUP_ANDX of any form. See [MS-CIFS] 2.2.4.53.1.
+const vcNumber = 8
 
-// keepCircuits writes 1 to the VcNumber of a logon if it is 0, by which a client says that its other connections are
-// lost. Servers that act on it end all connections from the client's address: behind a gateway with an address of its
-// own those are the connections of all clients, which even a stranger could end. See [MS-CIFS] 2.1.3 and 3.3.5.43. It
-// changes no signed bytes, and nothing if the server sees the client's own address.
+// keepCircuits writes 1 to the VcNumber of every logon in a frame if it is 0, by which a client says that its other
+// connections are lost. Servers that act on it end all connections from the client's address: behind a gateway with an
+// address of its own those are the connections of all clients, which even a stranger could end. See [MS-CIFS] 2.1.3 and
+// 3.3.5.43. It changes no signed bytes, and nothing if the server sees the client's own address.
+//
+// Frames that are refused are changed, too: a gateway that only observes forwards them.
 func (c *conn) keepCircuits(h *smb1.Header, n int) error {
-	if c.way.Route().Transparent || c.table.used() && mayBeSigned(h) || n < vcNumber+2 {
+	if c.way.Route().Transparent || c.table.used() && mayBeSigned(h) {
 		return nil
 	}
-	if err := c.up.fill(nbss.HeaderLen + vcNumber + 2); err != nil {
+	const words = smb1.HeaderLen + 1
+	if h.Command == smb1.SessionSetupAndX && n >= words+2*smb1.SetupLANMAN { // the rest may not decode
+		if err := c.up.fill(nbss.HeaderLen + words + 2*smb1.SetupLANMAN); err != nil {
+			return unexpected(err)
+		}
+		msg := c.up.unread()[nbss.HeaderLen:]
+		keepCircuit(msg[words:][:2*min(int(msg[smb1.HeaderLen]), smb1.SetupLANMAN)])
+	}
+	if chained, err := c.chained(h, n); !chained || n+nbss.HeaderLen > roomLen {
+		return err
+	}
+	if err := c.up.fill(nbss.HeaderLen + n); err != nil {
 		return unexpected(err)
 	}
-	msg := c.up.unread()[nbss.HeaderLen:]
-	if words := msg[smb1.HeaderLen]; words >= smb1.SetupLANMAN && le.Uint16(msg[vcNumber:]) == 0 {
-		le.PutUint16(msg[vcNumber:], 1)
+	m, err := smb1.Parse(c.up.unread()[nbss.HeaderLen:][:n])
+	if err != nil {
+		return nil // it is judged later
+	}
+	for _, b := range m.Blocks[1:] {
+		if b.Command == smb1.SessionSetupAndX {
+			keepCircuit(b.Words)
+		}
 	}
 	return nil
+}
+
+// keepCircuit does so in the words of one logon.
+func keepCircuit(words []byte) {
+	if len(words) >= 2*smb1.SetupLANMAN && le.Uint16(words[vcNumber:]) == 0 {
+		le.PutUint16(words[vcNumber:], 1)
+	}
 }
 
 // mayBeSigned reports whether a request may be signed once a user has logged on, before which there is no key: clients
