@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 )
@@ -57,5 +58,22 @@ func TestNouns(t *testing.T) {
 	}
 	if got := Disclosure("new-kind").Noun(); got != "new-kind" {
 		t.Errorf("a kind from a newer program: %q", got)
+	}
+}
+
+// TestNoticeSetting reads a notice with its setting, and one of an older file, in which the text alone names it.
+func TestNoticeSetting(t *testing.T) {
+	const old = `{"id":"samba-weak-netlogon","client":"NAS2$","evidence":"","count":1,` +
+		`"what":"its Netlogon would be refused without 'server schannel require seal:NAS2$ = no'"`
+	for text, want := range map[string]string{
+		old + `}`: "server schannel require seal",
+		old + `,"setting":"server require schannel"}`:                           "server require schannel",
+		`{"id":"other","what":"'a:b'","evidence":"","count":1}`:                 "",
+		`{"id":"samba-weak-netlogon","what":"nothing","evidence":"","count":1}`: "",
+	} {
+		var n Notice
+		if err := json.Unmarshal([]byte(text), &n); err != nil || n.Setting != want {
+			t.Errorf("%s: %v: setting %q, want %q", text, err, n.Setting, want)
+		}
 	}
 }

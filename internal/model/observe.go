@@ -1,6 +1,10 @@
 package model
 
-import "time"
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
 
 // SchemaObserve is the schema of an Observation.
 const SchemaObserve = "ipcguard.observe/1"
@@ -107,8 +111,25 @@ type Notice struct {
 	Time     time.Time `json:"time,omitzero"`
 	Host     string    `json:"host,omitempty"`
 	Client   string    `json:"client,omitempty"`
+	Setting  string    `json:"setting,omitempty"` // that it is about, as the host writes its name
 	What     string    `json:"what"`
 	Evidence string    `json:"evidence"`
 	Source   string    `json:"source,omitempty"`
 	Count    int64     `json:"count"`
+}
+
+// UnmarshalJSON also reads notices from before they had a setting: what a notice of weak Netlogon says quotes the
+// setting's line for the account.
+func (n *Notice) UnmarshalJSON(b []byte) error {
+	type plain Notice
+	if err := json.Unmarshal(b, (*plain)(n)); err != nil {
+		return err
+	}
+	if n.ID == NoticeSchannel && n.Setting == "" {
+		_, line, _ := strings.Cut(n.What, "'")
+		if option, _, ok := strings.Cut(line, ":"); ok {
+			n.Setting = option
+		}
+	}
+	return nil
 }

@@ -190,7 +190,7 @@ func (s *sambaLog) line(l *Reader, line []byte, at time.Time, host string) {
 
 // schannelText is what Samba's controllers say of an account whose Netlogon has no secure channel (CVE-2020-1472) or is not
 // encrypted on it (CVE-2022-38023), with the line that lets it go on. [S] librpc/rpc/server/netlogon/schannel_util.c
-var schannelText = regexp.MustCompile(`^\s*CVE-20(?:22-38023|20-1472\(ZeroLogon\)): (Check if option|Please use|Option) '(server (?:require schannel|schannel require seal):([^' ]{1,64})) = no' (might be needed|for|still needed)\b`)
+var schannelText = regexp.MustCompile(`^\s*CVE-20(?:22-38023|20-1472\(ZeroLogon\)): (Check if option|Please use|Option) '((server (?:require schannel|schannel require seal)):([^' ]{1,64})) = no' (might be needed|for|still needed)\b`)
 
 // schannel takes a line of a domain controller about Netlogon that is too weak.
 func (s *sambaLog) schannel(line string, at time.Time, host string) {
@@ -198,9 +198,12 @@ func (s *sambaLog) schannel(line string, at time.Time, host string) {
 	if m == nil {
 		return
 	}
-	option, account := strings.Clone(m[2]), strings.Clone(m[3])
-	n := model.Notice{ID: model.NoticeSchannel, Time: at, Host: observe.Clip(cmp.Or(s.server, host)), Client: account, Source: s.source, Evidence: "Samba's log: " + strings.TrimSpace(line)}
-	switch m[4] {
+	option, account := m[2], strings.Clone(m[4])
+	n := model.Notice{
+		ID: model.NoticeSchannel, Time: at, Host: observe.Clip(cmp.Or(s.server, host)), Client: account,
+		Setting: strings.Clone(m[3]), Source: s.source, Evidence: "Samba's log: " + strings.TrimSpace(line),
+	}
+	switch m[5] {
 	case "still needed":
 		n.What = "its Netlogon goes on by the exception '" + option + " = no' alone"
 	case "for":

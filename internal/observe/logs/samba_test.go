@@ -151,6 +151,9 @@ func TestSambaWeakNetlogon(t *testing.T) {
 	var got []string
 	for _, n := range cov.Notices {
 		got = append(got, n.ID+" "+n.Client+": "+n.What)
+		if setting, _, _ := strings.Cut(n.What[strings.Index(n.What, "'")+1:], ":"); n.Setting != setting {
+			t.Errorf("the setting of %s is %q, want %q", n.Client, n.Setting, setting)
+		}
 	}
 	want := []string{
 		"samba-weak-netlogon NAS1$: its Netlogon is refused; 'server schannel require seal:NAS1$ = no' would let it go on",
