@@ -269,8 +269,7 @@ func (j *judging) serviceOn(pipe string) *model.Service {
 	for i := range j.services {
 		s := &j.services[i]
 		c := j.Catalog.Service(s.ID)
-		if c == nil || s.Running == "disabled" || c.Anonymous == "none" || c.Anonymous == "unknown" ||
-			c.Anonymous == "dc" {
+		if c == nil || s.Running == "disabled" || c.Anonymous != "legacy" {
 			continue
 		}
 		if slices.ContainsFunc(c.Pipes, func(n string) bool { return catalog.PipeName(n) == pipe }) {

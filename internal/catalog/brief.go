@@ -174,12 +174,6 @@ func (b *briefing) wanted(w Wanted) string {
 }
 
 func (b *briefing) service(s *Service) []string {
-	needs := map[string]string{
-		"none":    "It signs in: restricting strangers leaves it alone.",
-		"legacy":  "Old clients came without credentials.",
-		"dc":      "A domain controller offers it to strangers by design.",
-		"unknown": "Whether it needs strangers let in is not known.",
-	}[s.Anonymous]
 	var stops []string
 	for _, x := range [][2]string{{"anonymous restricted", s.Breaks.Restrict}, {"IPC$ blocked", s.Breaks.Block}} {
 		if x[1] != "" {
@@ -194,7 +188,7 @@ func (b *briefing) service(s *Service) []string {
 	if len(pipes) > 0 {
 		last += " Pipes: " + strings.Join(pipes, ", ") + "."
 	}
-	return []string{b.head(s.ID, s.Title, "service"), strings.TrimSpace(s.Needs + " " + needs), last}
+	return []string{b.head(s.ID, s.Title, "service"), strings.TrimSpace(s.Needs + " " + b.c.NeedOf(s).Brief), last}
 }
 
 func (b *briefing) pipe(p *Pipe) []string {

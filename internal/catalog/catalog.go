@@ -28,6 +28,7 @@ type Catalog struct {
 	PipeTables []PipeTable  `json:"pipe_tables"`
 	Interfaces []Interface  `json:"interfaces"`
 	Services   []Service    `json:"services"`
+	Needs      []Need       `json:"needs"`
 	Benchmarks []Benchmark  `json:"benchmarks"`
 	CCI        []CCI        `json:"cci"`
 	Controls   []ControlRow `json:"controls"`
@@ -218,9 +219,17 @@ type End struct {
 	Domain        bool     `json:"domain,omitempty"`         // at every server of the domain, not only at this host
 	While         []Cover  `json:"while,omitempty"`          // only while these settings have one of these values
 	Maybe         string   `json:"maybe,omitempty"`          // why it is not certain
+	Logged        []Doubt  `json:"logged,omitempty"`         // where a log has such logons that may be none
 	WrongPassword bool     `json:"wrong_password,omitempty"` // the refusal is that of a wrong password
 	Why           string   `json:"why"`
 	Sources       []string `json:"sources"`
+}
+
+// Doubt says on which hosts a log writes a logon of one kind although it may have been of another kind.
+type Doubt struct {
+	Scope
+	Why     string   `json:"why"`
+	Sources []string `json:"sources"`
 }
 
 // Governs links a setting to what it controls.
@@ -300,13 +309,23 @@ type Service struct {
 	Pipes      []string     `json:"pipes,omitempty"`
 	Names      []string     `json:"names,omitempty"` // pipe names with a variable part, <instance> style
 	Interfaces []string     `json:"interfaces,omitempty"`
-	Anonymous  string       `json:"anonymous"` // none, legacy, dc or unknown: who needs anonymous access
+	Anonymous  string       `json:"anonymous"` // who needs anonymous access: the ID of a Need
 	Detect     Detect       `json:"detect,omitzero"`
 	Breaks     ServiceBreak `json:"breaks,omitzero"`
 	Needs      string       `json:"needs"` // what it needs, in one sentence
 	Unknown    []string     `json:"unknown,omitempty"`
 	Applies    Scope        `json:"applies,omitzero"`
 	Sources    []string     `json:"sources"`
+}
+
+// Need says who needs a service's pipes without credentials.
+type Need struct {
+	ID          string   `json:"id"`                    // none, legacy, dc or unknown
+	Means       string   `json:"means"`                 // a phrase beside the service
+	Brief       string   `json:"brief"`                 // a sentence of its own
+	On          *Scope   `json:"on,omitempty"`          // on these hosts; nil: on none because of its release
+	Controllers bool     `json:"controllers,omitempty"` // on domain controllers of every release
+	Sources     []string `json:"sources,omitempty"`
 }
 
 // Detect says how to recognize a service.

@@ -1352,7 +1352,9 @@ var generated = Catalog{
 		}, Breaks: []Breakage{
 			{Value: 2, Who: "servers that know NTLM alone", What: "this machine cannot reach them: printers, old storage, names that have no Kerberos name", Certainty: "documented", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
 		}, Ends: []End{
-			{Values: []interface{}{2}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Except: "ClientAllowedNTLMServers", Why: "this machine sends no NTLM", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
+			{Values: []interface{}{2}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Except: "ClientAllowedNTLMServers", Logged: []Doubt{
+				{Scope: Scope{Since: "win11-24H2"}, Why: "the log says that NTLM was considered there, which this release of Windows writes for Kerberos, too", Sources: []string{"3 ntlm-analyzer"}},
+			}, Why: "this machine sends no NTLM", Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"}},
 		}, Audits: []Listen{
 			{Setting: "RestrictSendingNTLMTraffic", Value: 1, Tells: "event 8001 names each server that this machine would not reach with NTLM"},
 		}, Side: "client", Reach: "everyone", Notes: []string{"Benchmarks ask for 1 or more."}, Related: []string{"AuditReceivingNTLMTraffic", "LanmanWorkstation.BlockNTLM", "ClientAllowedNTLMServers"}, Sources: []string{"D SPS network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers", "M HK"}},
@@ -1364,7 +1366,9 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "unknown", How: "not documented"},
 		}, Ends: []End{
-			{Values: []interface{}{1}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Except: "LanmanWorkstation.BlockNTLMServerExceptionList", Why: "the SMB client sends no NTLM", Sources: []string{"D policy-csp lanmanworkstation"}},
+			{Values: []interface{}{1}, Packages: []string{"lm", "ntlmv1", "ntlmv1-ess", "ntlmv2"}, Except: "LanmanWorkstation.BlockNTLMServerExceptionList", Logged: []Doubt{
+				{Scope: Scope{Since: "win11-24H2"}, Why: "the log says that NTLM was considered there, which this release of Windows writes for Kerberos, too", Sources: []string{"3 ntlm-analyzer"}},
+			}, Why: "the SMB client sends no NTLM", Sources: []string{"D policy-csp lanmanworkstation"}},
 		}, Side: "client", Reach: "everyone", Related: []string{"RestrictSendingNTLMTraffic", "LanmanWorkstation.BlockNTLMServerExceptionList"}, Sources: []string{"D policy-csp lanmanworkstation"}},
 		{ID: "AllowedPaths", Title: "Registry paths and subpaths open from afar", System: "windows", Where: "HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecurePipeServers\\winreg\\AllowedPaths\\Machine", Policy: "Network access: Remotely accessible registry paths and sub-paths", Type: "REG_MULTI_SZ", Applies: Scope{Since: "winxp"}, Summary: "Paths, with everything below them, that the winreg pipe gives out without regard to the permissions of the winreg key.", Defaults: []Default{
 			{Value: []interface{}{"System\\CurrentControlSet\\Control\\Print\\Printers", "System\\CurrentControlSet\\Services\\Eventlog", "Software\\Microsoft\\OLAP Server", "Software\\Microsoft\\Windows NT\\CurrentVersion\\Print", "Software\\Microsoft\\Windows NT\\CurrentVersion\\Windows", "System\\CurrentControlSet\\Control\\ContentIndex", "System\\CurrentControlSet\\Control\\Terminal Server", "System\\CurrentControlSet\\Control\\Terminal Server\\UserConfig", "System\\CurrentControlSet\\Control\\Terminal Server\\DefaultUserConfiguration", "Software\\Microsoft\\Windows NT\\CurrentVersion\\Perflib", "System\\CurrentControlSet\\Services\\SysmonLog"}, Sources: []string{"D SPS network-access-remotely-accessible-registry-paths-and-subpaths"}},
@@ -1824,6 +1828,12 @@ var generated = Catalog{
 		{ID: "ris_wds", Title: "Windows deployment", Aliases: []string{"ris", "wds"}, Anonymous: "none", Detect: Detect{Services: []string{"WDSServer"}}, Needs: "TFTP, DHCP and shares.", Unknown: []string{"No document was read."}, Sources: []string{"U ours"}},
 		{ID: "localsystem_services_generic", Title: "Services without an account of their own", Aliases: []string{"localsystem services"}, Names: []string{"<any>"}, Anonymous: "legacy", Breaks: ServiceBreak{Restrict: "services that run as LocalSystem on NT 4.0 and reach this host without credentials"}, Needs: "List the exact pipe or share, or give the service an account.", Unknown: []string{"That members since Windows 2000 use the machine account instead is common knowledge; no document was read."}, Sources: []string{"D Q132679", "D Q124184", "D Q122702", "D Q126645"}},
 		{ID: "lmhosts_include", Title: "lmhosts #INCLUDE at start-up", Aliases: []string{"lmhosts"}, Anonymous: "legacy", Breaks: ServiceBreak{Restrict: "the included file's share has to be on NullSessionShares"}, Needs: "A share, not a pipe.", Sources: []string{"D Q124184"}},
+	},
+	Needs: []Need{
+		{ID: "none", Means: "not needed: it authenticates", Brief: "It signs in: restricting strangers leaves it alone."},
+		{ID: "legacy", Means: "old clients needed it", Brief: "Old clients came without credentials.", On: &Scope{Until: "win2003r2"}, Sources: []string{"I MS-SRVS 3.1.3"}},
+		{ID: "dc", Means: "a domain controller offers it by design", Brief: "A domain controller offers it to strangers by design.", On: &Scope{Until: "win2003r2"}, Controllers: true, Sources: []string{"I MS-SRVS 3.1.3"}},
+		{ID: "unknown", Means: "not known", Brief: "Whether it needs strangers let in is not known."},
 	},
 	Benchmarks: []Benchmark{
 		{ID: "cis-2016", Title: "CIS Microsoft Windows Server 2016", Version: "3.0.0", Products: []string{"win2016"}, Family: "cis", Source: "HK"},
@@ -2634,6 +2644,7 @@ var generated = Catalog{
 		{ID: "smallvoid", Title: "smallvoid.com Windows service notes"},
 		{ID: "virusinfo", Title: "virusinfo.info forum report"},
 		{ID: "sophos-11459", Title: "Sophos article 11459"},
+		{ID: "ntlm-analyzer", Title: "NTLM-Analyzer 2.2", Where: "https://github.com/Nobrac/NTLM-Analyzer"},
 		{ID: "coercer", Title: "Coercer", Where: "https://github.com/p0dalirius/Coercer"},
 		{ID: "mysql", Title: "MySQL reference manual", Where: "https://dev.mysql.com/doc/"},
 		{ID: "oracle", Title: "Oracle 11g listener.ora reference"},

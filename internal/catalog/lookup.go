@@ -148,6 +148,12 @@ func (c *Catalog) Interface(name string) *Interface {
 // Service returns a service by ID or other name, or nil.
 func (c *Catalog) Service(name string) *Service { return c.services[fold(name)] }
 
+// NeedOf returns who needs a service's pipes without credentials.
+func (c *Catalog) NeedOf(s *Service) *Need {
+	i := slices.IndexFunc(c.Needs, func(n Need) bool { return n.ID == s.Anonymous })
+	return &c.Needs[i]
+}
+
 // Finding returns a finding by ID, or nil.
 func (c *Catalog) Finding(id string) *Finding { return c.findings[fold(id)] }
 

@@ -54,6 +54,9 @@ func TestSources(t *testing.T) {
 		}
 		for _, e := range s.Ends {
 			check("end of "+s.ID, e.Sources)
+			for _, d := range e.Logged {
+				check("doubt of the log of "+s.ID, d.Sources)
+			}
 			if list := c.Setting(e.Except); e.Except != "" &&
 				(list == nil || list.Type != "REG_MULTI_SZ" || list.System != s.System) {
 				t.Errorf("end of %s: its exceptions %q are no list of this system", s.ID, e.Except)
@@ -89,6 +92,11 @@ func TestSources(t *testing.T) {
 	}
 	for _, s := range c.Services {
 		check("service "+s.ID, s.Sources)
+	}
+	for _, n := range c.Needs {
+		if n.On != nil || n.Controllers {
+			check("need "+n.ID, n.Sources)
+		}
 	}
 	for _, x := range c.Clients {
 		check("client "+x.Says, x.Sources)
@@ -260,6 +268,11 @@ func (ref *references) settings() {
 				e.When), w,
 				e.When)
 		}
+		for _, e := range s.Ends {
+			for _, d := range e.Logged {
+				ref.scope(w, d.Scope)
+			}
+		}
 		for _, b := range s.Breaks {
 			ref.scope(w, b.Scope)
 			ref.need(b.Certainty == "documented" || b.Certainty == "possible", w, b.Certainty)
@@ -338,10 +351,16 @@ func (ref *references) interfaces() {
 }
 
 func (ref *references) services() {
+	for _, n := range ref.c.Needs {
+		ref.need(n.Means != "" && n.Brief != "", "need "+n.ID, "no words")
+		if n.On != nil {
+			ref.scope("need "+n.ID, *n.On)
+		}
+	}
 	for _, s := range ref.c.Services {
 		w := "service " + s.ID
 		ref.scope(w, s.Applies)
-		ref.need(slices.Contains([]string{"none", "legacy", "dc", "unknown"}, s.Anonymous), w, s.Anonymous)
+		ref.need(slices.ContainsFunc(ref.c.Needs, func(n Need) bool { return n.ID == s.Anonymous }), w, s.Anonymous)
 		for _, p := range s.Pipes {
 			ref.need(ref.c.Pipe(p) != nil, w, p)
 		}

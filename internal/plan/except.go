@@ -26,9 +26,8 @@ func (w *work) exceptions(found []chosen) (out []chosen) {
 			}
 			seen, doubtful := w.toExcept(ch, s)
 			if len(doubtful) > 0 {
-				w.reject(id, fmt.Sprintf("%s: the log says that NTLM was considered there, which this release of "+
-					"Windows writes for Kerberos, too; whether %s refuses anything is not known", names(doubtful),
-					ch.edit.setting.ID))
+				w.reject(id, fmt.Sprintf("%s: %s; whether %s refuses anything is not known", names(doubtful),
+					w.doubt(ch, s), ch.edit.setting.ID))
 			}
 			if len(seen) == 0 {
 				continue
@@ -86,7 +85,7 @@ func (w *work) toExcept(ch chosen, list *catalog.Setting) (seen, doubtful []stri
 		after.Settings[list.ID] = model.Value{Present: true, Type: list.Type, Data: []string{}}
 	}
 	r := replay(w.c, w.cfg, after, w.uses(), nil)
-	_, chatty := w.c.Fit(catalog.Scope{Since: "win11-24H2"}, w.platform)
+	chatty := w.doubt(ch, list) != ""
 	for _, x := range slices.Concat(r.Refused, r.Possible) {
 		name := x.Use.Server
 		if _, err := netip.ParseAddr(name); err == nil || name == "" || !x.Way {
@@ -103,6 +102,22 @@ func (w *work) toExcept(ch chosen, list *catalog.Setting) (seen, doubtful []stri
 	slices.Sort(seen)
 	slices.Sort(doubtful)
 	return seen, slices.DeleteFunc(doubtful, func(n string) bool { return named(seen, n) })
+}
+
+// doubt says why this host's log of what a change would end, at servers that the list does not except, may tell of
+// other logons; it is empty if there is no doubt.
+func (w *work) doubt(ch chosen, list *catalog.Setting) string {
+	for _, e := range ch.edit.setting.Ends {
+		if e.Except != list.ID {
+			continue
+		}
+		for _, d := range e.Logged {
+			if _, possible := w.c.Fit(d.Scope, w.platform); possible {
+				return d.Why
+			}
+		}
+	}
+	return ""
 }
 
 func named(list []string, name string) bool {
@@ -257,7 +272,7 @@ func (w *work) eachWeak(line *catalog.Setting, lines []model.AccountLine, each f
 	kind, _, _ := strings.Cut(line.ID, ":")
 	for i := range w.e.Observed.Notices {
 		n := &w.e.Observed.Notices[i]
-		if n.ID != model.NoticeSchannel || !strings.Contains(n.What, "'"+kind+":") {
+		if n.ID != model.NoticeSchannel || n.Setting != kind {
 			continue
 		}
 		if !slices.ContainsFunc(lines, func(l model.AccountLine) bool { return line.Excepts(&l, n.Client) }) {

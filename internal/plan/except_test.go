@@ -128,13 +128,13 @@ func TestWeakNetlogonTold(t *testing.T) {
 	o := month()
 	o.Notices = []model.Notice{
 		{
-			ID: model.NoticeSchannel, Client: "NAS2$",
-			What:     "its Netlogon would be refused without 'server schannel require seal:NAS2$ = no'",
+			ID: model.NoticeSchannel, Client: "NAS2$", Setting: "server schannel require seal",
+			What:     "its Netlogon would be refused",
 			Evidence: "Samba's log",
 		},
 		{
-			ID: model.NoticeSchannel, Client: "NAS9$",
-			What: "its Netlogon would be refused without 'server require schannel:NAS9$ = no'", Evidence: "Samba's log",
+			ID: model.NoticeSchannel, Client: "NAS9$", Setting: "server require schannel",
+			What: "its Netlogon would be refused", Evidence: "Samba's log",
 		},
 		{ID: "other", Client: "NAS9$"},
 	}
@@ -183,8 +183,8 @@ func TestWeakNetlogonExcepted(t *testing.T) {
 	const seal = "server schannel require seal"
 	notice := func(account, option, what string) model.Notice {
 		return model.Notice{
-			ID: model.NoticeSchannel, Client: account, What: fmt.Sprintf(what, option+":"+account),
-			Evidence: "Samba's log",
+			ID: model.NoticeSchannel, Client: account, Setting: option,
+			What: fmt.Sprintf(what, option+":"+account), Evidence: "Samba's log",
 		}
 	}
 	const without, alone = "its Netlogon would be refused without '%s = no'",

@@ -93,15 +93,11 @@ func (w *work) readNeeds() error {
 
 // needAnonymous adds the pipes that a service needs without credentials on this host, or the reason why it needs none.
 func (w *work) needAnonymous(s *catalog.Service, how string) {
-	dc := w.platform.Role == model.DomainController
-	_, old := w.c.Fit(catalog.Scope{Until: "win2003r2"}, w.platform)
-	old = old && w.platform.System == "windows"
-	needed := false
-	switch s.Anonymous {
-	case "dc":
-		needed = dc || old || w.classic()
-	case "legacy":
-		needed = old || w.documented(s)
+	need := w.c.NeedOf(s)
+	needed := need.Controllers && (w.platform.Role == model.DomainController || w.classic()) || w.documented(s)
+	if need.On != nil && w.platform.System != "" {
+		_, possible := w.c.Fit(*need.On, w.platform)
+		needed = needed || possible
 	}
 	for _, p := range s.Pipes {
 		if needed {

@@ -279,11 +279,7 @@ func (e *explanation) service(s *catalog.Service) {
 	e.b.WriteString("\n")
 	e.field("pipes", strings.Join(append(slices.Clone(s.Pipes), s.Names...), ", "))
 	e.field("interfaces", strings.Join(s.Interfaces, ", "))
-	e.field("anonymous", map[string]string{
-		"none": "not needed: it authenticates", "legacy": "old clients needed it",
-		"dc":      "a domain controller offers it by design",
-		"unknown": "not known",
-	}[s.Anonymous])
+	e.field("anonymous", e.c.NeedOf(s).Means)
 	e.field("applies to", e.c.ScopeText(s.Applies))
 	e.field("seen by", strings.Join(s.Detect.Services, ", "))
 	b := s.Breaks
