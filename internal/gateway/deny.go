@@ -360,7 +360,10 @@ func (v *watch) data(o *watched, b []byte) (*waiting, *denial) {
 // A server may process two concurrent requests in either order. So the pieces of a packet are sent only after the
 // previous ones were answered: in another order they would form another packet.
 func (v *watch) packets(o *watched, b []byte) *denial {
-	judge := func(p *dcerpc.PDU) *denial { return v.packet(o, p) }
+	judge := judge{
+		bind: func(x dcerpc.Context) *denial { return v.bind(o, x) },
+		call: func(q dcerpc.Request) *denial { return v.call(o, q) },
+	}.packet
 	later := o.requests.Partial()
 	if later {
 		message := newReading(o.name)
@@ -382,41 +385,25 @@ func (v *watch) packets(o *watched, b []byte) *denial {
 	return nil
 }
 
-func (v *watch) packet(o *watched, p *dcerpc.PDU) *denial {
-	switch p.Type {
-	case dcerpc.TypeBind, dcerpc.TypeAlterContext:
-		b, err := p.Bind()
-		if err != nil {
-			return &denial{layer: model.LayerBind, what: err.Error()}
-		}
-		for _, x := range b.Contexts {
-			id := x.Abstract.UUID
-			if may, ok := v.deny.interfaces[id]; ok && may == nil {
-				return &denial{
-					layer: model.LayerBind,
-					uuid:  id.String(),
-					what:  "interface " + nameOf(x.Abstract) + " is denied to users",
-				}
-			}
-			if had := o.contexts[x.ID]; len(o.contexts) >= maxWatched || len(had) >= maxContexts {
-				return &denial{layer: model.LayerBind, what: "too many interfaces"}
-			} else if !slices.Contains(had, id) {
-				o.contexts[x.ID] = append(had, id)
-			}
-		}
-	case dcerpc.TypeRequest:
-		q, err := p.Request()
-		if err != nil {
-			return &denial{layer: model.LayerCall, what: err.Error()}
-		}
-		for _, id := range o.contexts[q.ContextID] {
-			if v.deny.interfaces[id][q.Opnum] {
-				return &denial{
-					layer: model.LayerCall,
-					uuid:  id.String(),
-					what:  fmt.Sprintf("call %d is denied to users", q.Opnum),
-				}
-			}
+// bind denies the interfaces of the policy.
+func (v *watch) bind(o *watched, x dcerpc.Context) *denial {
+	id := x.Abstract.UUID
+	if may, ok := v.deny.interfaces[id]; ok && may == nil {
+		return deniedBind(x, "interface "+nameOf(x.Abstract)+" is denied to users")
+	}
+	if had := o.contexts[x.ID]; len(o.contexts) >= maxWatched || len(had) >= maxContexts {
+		return deniedBind(x, "too many interfaces")
+	} else if !slices.Contains(had, id) {
+		o.contexts[x.ID] = append(had, id)
+	}
+	return nil
+}
+
+// call denies the calls of the policy.
+func (v *watch) call(o *watched, q dcerpc.Request) *denial {
+	for _, id := range o.contexts[q.ContextID] {
+		if v.deny.interfaces[id][q.Opnum] {
+			return deniedCall(id, fmt.Sprintf("call %d is denied to users", q.Opnum))
 		}
 	}
 	return nil

@@ -176,15 +176,7 @@ func TestDeniedTricks(t *testing.T) {
 			run := func(address string) status.NTStatus {
 				w := &ipc{wire: dialWith(t, l.samba.Dial, address)}
 				w.negotiate(smb2.Dialect210)
-				if st := w.user(); st != status.Success {
-					t.Fatalf("the user: %v", st)
-				}
-				st, msg := w.ask(w.treeConnect())
-				var h smb2.Header
-				if err := h.Unmarshal(msg); st != status.Success || err != nil {
-					t.Fatalf("IPC$: %v %v", st, err)
-				}
-				w.tid = h.TreeID
+				w.connectUser()
 				return play(w)
 			}
 			if st := run(l.direct); st == closedInstead {

@@ -444,7 +444,7 @@ func (v *conversation) data(id smb2.FileID, b []byte) *denial {
 	const whole = dcerpc.FlagFirst | dcerpc.FlagLast
 	alone := true
 	why := o.take(b, func(p *dcerpc.PDU) *denial {
-		why := o.packet(p)
+		why := judge{o.bind, o.call}.packet(p)
 		if why != nil && alone && p.Type == dcerpc.TypeRequest && p.Flags&whole == whole && o.requests.Idle() {
 			why.fault = faultOf(p)
 		}
@@ -458,61 +458,26 @@ func (v *conversation) data(id smb2.FileID, b []byte) *denial {
 	return why
 }
 
-// packet judges an RPC packet. Servers that know one byte order read another packet in the other, which no client of
-// today sends; those that read the header of a call at once read more than a shorter packet, such as a cancel.
-func (o *open) packet(p *dcerpc.PDU) *denial {
-	const shortest = 24 // bytes of a call without parameters
-	switch {
-	case p.BigEndian():
-		return &denial{layer: model.LayerCall, what: "a packet in the byte order of old machines"}
-	case p.FragLength < shortest:
-		return &denial{layer: model.LayerCall, what: "a packet that is shorter than a call: " + p.Type.String()}
+// bind allows the interfaces of the policy.
+func (o *open) bind(x dcerpc.Context) *denial {
+	id := x.Abstract.UUID
+	if had, ok := o.contexts[x.ID]; ok && had != id {
+		return deniedBind(x, "a number that another interface has already")
 	}
-	switch p.Type {
-	case dcerpc.TypeBind, dcerpc.TypeAlterContext:
-		b, err := p.Bind()
-		if err != nil {
-			return &denial{layer: model.LayerBind, what: err.Error()}
-		}
-		for _, x := range b.Contexts {
-			if len(x.Transfer) != 1 { // servers that expect one, as all clients send, find other interfaces behind it
-				return &denial{
-					layer: model.LayerBind,
-					uuid:  x.Abstract.UUID.String(),
-					what:  "several encodings of an interface, or none",
-				}
-			}
-			if had, ok := o.contexts[x.ID]; ok && had != x.Abstract.UUID {
-				return &denial{
-					layer: model.LayerBind,
-					uuid:  x.Abstract.UUID.String(),
-					what:  "a number that another interface has already",
-				}
-			}
-			if _, ok := o.allowed[x.Abstract.UUID]; !ok || len(o.contexts) >= maxContexts {
-				return &denial{
-					layer: model.LayerBind,
-					uuid:  x.Abstract.UUID.String(),
-					what:  "interface " + nameOf(x.Abstract),
-				}
-			}
-			o.contexts[x.ID] = x.Abstract.UUID
-		}
-		return nil
-	case dcerpc.TypeRequest:
-		q, err := p.Request()
-		if err != nil {
-			return &denial{layer: model.LayerCall, what: err.Error()}
-		}
-		id, ok := o.contexts[q.ContextID]
-		if may := o.allowed[id]; !ok || may != nil && !may[q.Opnum] {
-			return &denial{layer: model.LayerCall, uuid: id.String(), what: fmt.Sprintf("call %d", q.Opnum)}
-		}
-		return nil
-	case dcerpc.TypeAuth3, dcerpc.TypeCancel, dcerpc.TypeOrphaned:
-		return nil
+	if _, ok := o.allowed[id]; !ok || len(o.contexts) >= maxContexts {
+		return deniedBind(x, "interface "+nameOf(x.Abstract))
 	}
-	return &denial{layer: model.LayerCall, what: "a packet of type " + p.Type.String()}
+	o.contexts[x.ID] = id
+	return nil
+}
+
+// call allows the calls of the policy.
+func (o *open) call(q dcerpc.Request) *denial {
+	id, ok := o.contexts[q.ContextID]
+	if may := o.allowed[id]; !ok || may != nil && !may[q.Opnum] {
+		return deniedCall(id, fmt.Sprintf("call %d", q.Opnum))
+	}
+	return nil
 }
 
 // faultOf returns the response of a server that refuses a call. See [MS-RPCE] 3.3.1.5.2.

@@ -77,6 +77,20 @@ func (w *ipc) connect() {
 	if st := w.null(wrapped, nil); st != status.Success {
 		w.t.Fatalf("the null session: %v", st)
 	}
+	w.connectTree()
+}
+
+// connectUser is connect as a user of the server.
+func (w *ipc) connectUser() {
+	w.t.Helper()
+	if st := w.user(); st != status.Success {
+		w.t.Fatalf("the user: %v", st)
+	}
+	w.connectTree()
+}
+
+func (w *ipc) connectTree() {
+	w.t.Helper()
 	st, msg := w.ask(w.treeConnect())
 	var h smb2.Header
 	if err := h.Unmarshal(msg); st != status.Success || err != nil {

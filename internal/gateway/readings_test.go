@@ -23,6 +23,7 @@ func TestReadings(t *testing.T) {
 		As: []model.Identity{model.Anonymous}, Allow: somePipes,
 		Pipes: []Pipe{{Pipe: "srvsvc", Interfaces: []Interface{{"srvsvc", Calls{"16"}}}}},
 	}}}
+	users := Policy{Users: []Refusal{{Deny: []Denied{{Interface: "srvsvc", Calls: Calls{"21"}}}}}}
 	const shortest = 24
 	call := func(t testing.TB, opnum uint16, stub int) []byte {
 		b := make([]byte, stub)
@@ -94,29 +95,34 @@ func TestReadings(t *testing.T) {
 				st, said := trick.play(w, id)
 				return bytes.Contains(said, []byte{5, 0, byte(dcerpc.TypeResponse)}), st
 			}
-			null := func(w *ipc) { w.connect() }
-			// Each serves one pipe at a time.
-			one, two := peer.StartImpacket(t, "127.21.4.4"), peer.StartImpacket(t, "127.21.4.5")
-			if done, st := carriedOut(one.Addr(), null); !done {
-				t.Fatalf("the control failed: directly the call is not carried out: %v", st)
-			}
-			_, through := local(t, Options{Log: testLog(t)}, Route{To: two.Addr(), Policy: strangers})
 			refused := []status.NTStatus{status.AccessDenied, closedInstead}
-			if done, st := carriedOut(through, null); done || !slices.Contains(refused, st) {
-				t.Errorf("through the gateway: carried out %v, %v", done, st)
+			for name, who := range map[string]struct {
+				logOn  func(*ipc)
+				policy Policy
+				users  []string
+			}{
+				"a stranger": {(*ipc).connect, strangers, nil},
+				"a user":     {(*ipc).connectUser, users, []string{"labadmin"}},
+			} {
+				// Each serves one pipe at a time.
+				one := peer.StartImpacket(t, "127.21.4.4", who.users...)
+				two := peer.StartImpacket(t, "127.21.4.5", who.users...)
+				if done, st := carriedOut(one.Addr(), who.logOn); !done {
+					t.Fatalf("the control failed: directly the call of %s is not carried out: %v", name, st)
+				}
+				_, through := local(t, Options{Log: testLog(t)}, Route{To: two.Addr(), Policy: who.policy})
+				if done, st := carriedOut(through, who.logOn); done || !slices.Contains(refused, st) {
+					t.Errorf("through the gateway: the call of %s is carried out: %v, %v", name, done, st)
+				}
 			}
 		})
 	}
 }
 
-// TestReadingsOfBind binds an interface that the policy does not allow, where a server looks that takes every interface
-// of a bind for one with one encoding.
+// TestReadingsOfBind binds an interface that the policy does not allow, or denies to users, where a server looks that
+// takes every interface of a bind for one with one encoding.
 func TestReadingsOfBind(t *testing.T) {
 	peer.Need(t, "impacket")
-	one, two := peer.StartImpacket(t, "127.21.4.4"), peer.StartImpacket(t, "127.21.4.5")
-	_, through := local(t, Options{Log: testLog(t)}, Route{To: two.Addr(), Policy: Policy{Strangers: []Exception{{
-		Allow: somePipes, Pipes: []Pipe{{Pipe: "srvsvc", Interfaces: []Interface{{Interface: "wkssvc"}}}},
-	}}}})
 	const first, interfaceLen = 28, 20 // where the first interface begins, and the length of a name and a version
 	hidden, shown := bindTo(t, dcerpc.TypeBind, "srvsvc"), bindTo(t, dcerpc.TypeBind, "wkssvc")
 	other, encoding := hidden[first+4:][:interfaceLen], hidden[first+4+interfaceLen:][:interfaceLen]
@@ -129,21 +135,87 @@ func TestReadingsOfBind(t *testing.T) {
 	call := packet(t, dcerpc.TypeRequest, whole, &dcerpc.Request{
 		Opnum: 21, Stub: []byte{1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 101, 0, 0, 0},
 	})
-	for _, address := range []string{one.Addr(), through} {
-		w := &ipc{wire: dialWith(t, new(net.Dialer).DialContext, address)}
-		w.negotiate(smb2.Dialect202)
-		w.connect()
-		_, id := w.open("srvsvc")
-		st := w.write(id, b)
-		if st == status.Success {
-			w.ask(w.message(smb2.Read, &smb2.ReadRequest{FileID: id, Length: 4280}, w.in)) // the bind's response
-			st = w.write(id, call)
+	for name, who := range map[string]struct {
+		logOn  func(*ipc)
+		policy Policy
+		users  []string
+	}{
+		"a stranger": {(*ipc).connect, Policy{Strangers: []Exception{{
+			Allow: somePipes, Pipes: []Pipe{{Pipe: "srvsvc", Interfaces: []Interface{{Interface: "wkssvc"}}}},
+		}}}, nil},
+		"a user": {(*ipc).connectUser, Policy{Users: []Refusal{{
+			Deny: []Denied{{Interface: "srvsvc"}},
+		}}}, []string{"labadmin"}},
+	} {
+		one := peer.StartImpacket(t, "127.21.4.4", who.users...)
+		two := peer.StartImpacket(t, "127.21.4.5", who.users...)
+		_, through := local(t, Options{Log: testLog(t)}, Route{To: two.Addr(), Policy: who.policy})
+		for _, address := range []string{one.Addr(), through} {
+			w := &ipc{wire: dialWith(t, new(net.Dialer).DialContext, address)}
+			w.negotiate(smb2.Dialect202)
+			who.logOn(w)
+			_, id := w.open("srvsvc")
+			st := w.write(id, b)
+			if st == status.Success {
+				w.ask(w.message(smb2.Read, &smb2.ReadRequest{FileID: id, Length: 4280}, w.in)) // the bind's response
+				st = w.write(id, call)
+			}
+			switch done := bytes.Contains(w.read(id, st), []byte{5, 0, byte(dcerpc.TypeResponse)}); {
+			case address == through && done:
+				t.Errorf("through the gateway the call of %s is carried out", name)
+			case address != through && !done:
+				t.Fatalf("the control failed: directly the call of %s is not carried out: %v", name, st)
+			}
 		}
-		switch done := bytes.Contains(w.read(id, st), []byte{5, 0, byte(dcerpc.TypeResponse)}); {
-		case address == through && done:
-			t.Error("through the gateway the call is carried out")
-		case address != through && !done:
-			t.Fatalf("the control failed: directly the call is not carried out: %v", st)
+	}
+}
+
+// TestPackets: one judgement applies to the packets of strangers, who may use one interface, and of users, who are denied
+// another.
+func TestPackets(t *testing.T) {
+	several := func(typ dcerpc.PacketType, transfer ...dcerpc.SyntaxID) []byte {
+		return packet(t, typ, whole, &dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280, Contexts: []dcerpc.Context{
+			{Abstract: interfaceNamed(t, "srvsvc"), Transfer: transfer},
+		}})
+	}
+	big := func(b []byte) []byte { // of a byte order that changes nothing else that is read first
+		b = bytes.Clone(b)
+		b[4], b[8], b[9] = 0, b[9], b[8]
+		return b
+	}
+	ndr := dcerpc.NDR20
+	for name, c := range map[string]struct {
+		packet []byte
+		pass   bool
+	}{
+		"a bind":                     {bindTo(t, dcerpc.TypeBind, "srvsvc"), true},
+		"an alter_context":           {bindTo(t, dcerpc.TypeAlterContext, "srvsvc"), true},
+		"a call":                     {packet(t, dcerpc.TypeRequest, whole, &dcerpc.Request{Opnum: 16}), true},
+		"another interface":          {bindTo(t, dcerpc.TypeBind, "wkssvc"), false},
+		"another, beside it":         {bindTo(t, dcerpc.TypeBind, "srvsvc", "wkssvc"), false},
+		"another, later":             {bindTo(t, dcerpc.TypeAlterContext, "srvsvc", "wkssvc"), false},
+		"a bind, big-endian":         {big(bindTo(t, dcerpc.TypeBind, "srvsvc")), false},
+		"an alter_context, the same": {big(bindTo(t, dcerpc.TypeAlterContext, "srvsvc")), false},
+		"two encodings":              {several(dcerpc.TypeBind, ndr, ndr), false},
+		"two encodings, later":       {several(dcerpc.TypeAlterContext, ndr, ndr), false},
+		"no encoding":                {several(dcerpc.TypeBind), false},
+		"a cancel of 16 bytes":       {[]byte{5, 0, 18, 3, 0x10, 0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0}, false},
+		"a type that no client sends": {
+			packet(t, dcerpc.TypeResponse, whole, &dcerpc.Response{Stub: make([]byte, 8)}), false,
+		},
+	} {
+		id, other := interfaceNamed(t, "srvsvc").UUID, interfaceNamed(t, "wkssvc").UUID
+		o := &open{
+			reading: newReading("srvsvc"), allowed: interfaces{id: nil}, contexts: map[uint16]dcerpc.UUID{0: id},
+		}
+		stranger := &conversation{opens: map[smb2.FileID]*open{{}: o}}
+		if why := stranger.data(smb2.FileID{}, c.packet); (why == nil) != c.pass {
+			t.Errorf("%s of a stranger: %v", name, why)
+		}
+		user := &watch{deny: &denials{interfaces: map[dcerpc.UUID]calls{other: nil}}}
+		w := &watched{reading: newReading("srvsvc"), contexts: map[uint16][]dcerpc.UUID{0: {id}}}
+		if _, why := user.data(w, c.packet); (why == nil) != c.pass {
+			t.Errorf("%s of a user: %v", name, why)
 		}
 	}
 }
