@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe/clip"
 )
 
 const (
@@ -29,10 +30,6 @@ const (
 	rowBytes    = 720
 	wayBytes    = 200
 	maxRowBytes = 96 << 20
-
-	// maxText is the longest text a row keeps. Windows' names of hosts, accounts and pipes end at 256; what a hostile log or
-	// client says beyond is cut.
-	maxText = 256
 
 	// maxSources is how many sources a row names before it says "and others".
 	maxSources = 4
@@ -234,27 +231,22 @@ func layerOrder(l model.Layer) int {
 
 // ClipUse cuts a use's texts and gives their length together.
 func ClipUse(u *model.Use) int {
-	return clip(&u.Client) + clip(&u.Server) + clip(&u.Account) + clip(&u.Share) + clip(&u.Pipe) + clip(&u.Interface) +
-		clip(&u.UUID) + clip(&u.Call) + clip(&u.Status) + clip(&u.Basis) + clip(&u.Source) + clip(&u.Dialect) +
-		clip(&u.Package) + clip(&u.SPN) + clip(&u.Offers) + clip(&u.Signing) + clip(&u.Encryption) + clip(&u.Agent) +
-		clip(&u.ToldBy)
+	return shorten(&u.Client) + shorten(&u.Server) + shorten(&u.Account) + shorten(&u.Share) + shorten(&u.Pipe) + shorten(&u.Interface) +
+		shorten(&u.UUID) + shorten(&u.Call) + shorten(&u.Status) + shorten(&u.Basis) + shorten(&u.Source) + shorten(&u.Dialect) +
+		shorten(&u.Package) + shorten(&u.SPN) + shorten(&u.Offers) + shorten(&u.Signing) + shorten(&u.Encryption) + shorten(&u.Agent) +
+		shorten(&u.ToldBy)
 }
 
-// clip cuts a text where it is too long, which is rare: writing it back each time costs more than all the rest.
-func clip(s *string) int {
-	if len(*s) > maxText {
-		*s = Clip(*s)
+// shorten cuts a text where it is too long, which is rare: writing it back each time costs more than all the rest.
+func shorten(s *string) int {
+	if len(*s) > clip.Max {
+		*s = clip.Text(*s)
 	}
 	return len(*s)
 }
 
-// Clip cuts a text at maxText bytes, between characters. What is cut is copied: a row must not hold all of it in memory.
-func Clip(s string) string {
-	if len(s) <= maxText {
-		return s
-	}
-	return strings.ToValidUTF8(strings.Clone(s[:maxText]), "")
-}
+// Clip cuts a text as rows do.
+func Clip(s string) string { return clip.Text(s) }
 
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {

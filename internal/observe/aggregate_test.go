@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe/clip"
 )
 
 func TestAggregatorMergesAndBounds(t *testing.T) {
@@ -70,15 +71,23 @@ func TestAggregatorOrder(t *testing.T) {
 func TestLongTexts(t *testing.T) {
 	a, c := NewAggregator(0), new(Coverage)
 	a.Add(model.Use{Account: strings.Repeat("ü", 1<<20)})
-	if n := len(a.Rows()[0].Account); n > maxText {
+	if n := len(a.Rows()[0].Account); n > clip.Max {
 		t.Errorf("%d bytes kept", n)
 	}
+	same := strings.Repeat("x", clip.Max)
+	for _, end := range []string{"a", "b", "b"} {
+		a.Add(model.Use{Account: same + end})
+	}
+	if rows := a.Rows(); len(rows) != 3 || rows[0].Account == rows[1].Account ||
+		!strings.Contains(rows[0].Account, "cut, 257 bytes") {
+		t.Errorf("names with the same beginning: %+v", rows)
+	}
 	full := NewAggregator(1 << 30)
-	long := strings.Repeat("x", maxText-10)
+	long := strings.Repeat("x", clip.Max-10)
 	for i := range maxRowBytes / rowBytes {
 		full.Add(model.Use{Account: long + fmt.Sprint(i), Pipe: long, Call: long, Identity: model.User})
 	}
-	if n := len(full.Rows()); n > maxRowBytes/(rowBytes+3*(maxText-10)) || int64(n)+full.GivenUp()[model.User] != maxRowBytes/rowBytes {
+	if n := len(full.Rows()); n > maxRowBytes/(rowBytes+3*(clip.Max-10)) || int64(n)+full.GivenUp()[model.User] != maxRowBytes/rowBytes {
 		t.Errorf("%d rows, given up %v", n, full.GivenUp())
 	}
 	for i := range 3 * maxCounted {

@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/gopacket/gopacket/layers"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/ntlm"
 	"ipcguard/internal/observe/capture"
 	"ipcguard/internal/observe/observetest"
+	"ipcguard/internal/smb/smb2"
 )
 
 // flood feeds what a maker writes straight into a Traffic.
@@ -75,6 +78,95 @@ func TestFlood(t *testing.T) {
 			}
 			tr.Close()
 			if n := tr.table.Counts().Connections; n < connections/4 {
+				t.Errorf("only %d connections", n)
+			}
+			runtime.KeepAlive(tr)
+		})
+	}
+}
+
+// longName is a text of a logon that is as long as its 16-bit length allows, and no other's.
+func longName(n, length int) []byte {
+	head := fmt.Sprintf("%07d", n)
+	return ntlm.EncodeText(head+strings.Repeat("x", max(0, length/2-len(head))), ntlm.NegotiateUnicode)
+}
+
+// longLogon is an AUTHENTICATE whose names have so many bytes.
+func longLogon(t *testing.T, n, user, spn int) []byte {
+	t.Helper()
+	response := &ntlm.V2Response{Pairs: ntlm.AVPairs{{ID: ntlm.AvTargetName, Value: longName(n, spn)}}}
+	b, err := (&ntlm.Authenticate{
+		Flags: ntlm.NegotiateUnicode, UserName: longName(n, user), NtChallengeResponse: response.Append(nil),
+	}).Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// unanswered sends a logon that nobody answers.
+func unanswered(m *observetest.Maker, token []byte) {
+	h := smb2.Header{Command: smb2.SessionSetup, MessageID: m.MID, Credits: 1}
+	m.MID++
+	m.Send(true, (&smb2.Message{Header: h, Body: &smb2.SessionSetupRequest{SecurityBuffer: token}}).AppendMarshal(nil))
+}
+
+// accounted is what all of a Traffic's bounds take it for, in bytes.
+func (t *Traffic) accounted() int {
+	return t.follower.Used() + t.table.Len()*flowBytes + t.table.Held() + t.agg.bytes
+}
+
+// TestLongNames holds what logons with long names take against what they are charged for: less than twice as much. Maps
+// are up to twice as large as what they hold, and the allocator rounds up; the collector's share of the memory, a fifth,
+// and the buffers of this program, some MiB, are the rest.
+func TestLongNames(t *testing.T) {
+	const most, buffers = 90 << 20, 6 << 20
+	established := func(m *observetest.Maker, id uint64, token []byte, status uint32) {
+		h := smb2.Header{Command: smb2.SessionSetup, SessionID: id}
+		m.Ask(h, &smb2.SessionSetupRequest{SecurityBuffer: token}, &smb2.SessionSetupResponse{}, status)
+	}
+	for name, write := range map[string]func(*observetest.Maker){
+		"unanswered": func(m *observetest.Maker) {
+			for i := range 6 {
+				m.Connect(i)
+				for j := range 1000 {
+					unanswered(m, longLogon(t, i*1000+j, 20_000, 0))
+				}
+			}
+		},
+		"accepted": func(m *observetest.Maker) {
+			for i := range 6 {
+				m.Connect(i)
+				for j := range 1000 {
+					established(m, uint64(j+1), longLogon(t, i*1000+j, 20_000, 0), 0)
+				}
+			}
+		},
+		"in progress": func(m *observetest.Maker) {
+			for i := range 100 {
+				m.Connect(i)
+				for j := range 60 {
+					established(m, uint64(j+1), longLogon(t, i*1000+j, 30_000, 30_000), 0xC0000016)
+				}
+			}
+		},
+		"long SPNs": func(m *observetest.Maker) {
+			for i := range 40_000 {
+				m.Connect(i)
+				established(m, 1, longLogon(t, i, 20, 2_000), 0)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := heap()
+			tr := flood(t, "flood.pcap", write)
+			used, charged := int(heap()-before), tr.accounted()
+			t.Logf("%d MiB, %d connections, charged %d MiB", used>>20, tr.table.Len(), charged>>20)
+			if used > most || used > 2*charged+buffers {
+				t.Errorf("%d MiB, charged %d MiB", used>>20, charged>>20)
+			}
+			tr.Close()
+			if n := tr.table.Counts().Connections; n < 6 {
 				t.Errorf("only %d connections", n)
 			}
 			runtime.KeepAlive(tr)

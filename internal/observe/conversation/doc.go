@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe/clip"
 	"ipcguard/internal/observe/flow"
 )
 
@@ -53,6 +54,12 @@ const (
 const (
 	costState   = 1024
 	costSession = 640
+	costKeys    = 2560 // of a null session's two directions
+	costSaid    = 192
+	// costSetup is for a logon in progress with the longest texts: few connections are inside of one at a time, so that
+	// nobody else loses room by it.
+	costSetup   = 512 + 6*clip.Max
+	costOp      = 128
 	costTree    = 96
 	costPipe    = 512
 	costPending = 224

@@ -2,12 +2,12 @@ package conversation
 
 import (
 	"bytes"
-	"cmp"
 	"strings"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/ntlm/spnego"
+	"ipcguard/internal/observe/clip"
 )
 
 // identity is who a caller is, and how that is known.
@@ -40,10 +40,10 @@ var notSeen = identity{kind: model.Unknown, basis: "the logon was not seen"}
 //   - Kerberos is anonymous only if the ticket is, and its account's name is inside the ticket.
 //   - A logon that was seen but could not be parsed is reported as such, never as one that was not seen.
 type logon struct {
-	auth      *ntlm.Authenticate // of the last AUTHENTICATE
+	auth      *said // by the last AUTHENTICATE
 	kerberos  bool
 	owner     identity // of the ticket, if its issue was seen; else kind is empty
-	asked     string   // the account that asked for a ticket through the server: IAKERB
+	asked     identity // that asked for a ticket through the server: IAKERB; kind is empty for none
 	spn       string   // that the ticket is for
 	mechanism string   // of the last token that is neither NTLM nor Kerberos
 	seen      bool     // a token was sent, of whatever kind
@@ -52,11 +52,20 @@ type logon struct {
 	agent     string   // what an SMB1 client says about itself
 }
 
+// said is what is kept of an NTLM AUTHENTICATE, whose fields have up to 64 KiB each.
+type said struct {
+	who     identity
+	seed    [seedLen]byte // the input of the keys of a null session or a guest: nothing in it is secret
+	hasSeed bool
+}
+
+const seedLen = 16
+
 // plain is an SMB1 logon without extended security.
 type plain struct {
 	anonymous bool
-	account   string
-	with      string // the package
+	who       identity // by the name
+	with      string   // the package
 	agent     string
 }
 
@@ -81,7 +90,10 @@ func (l *logon) token(blob []byte) {
 	m := t.MechToken()
 	oid, inner, err := spnego.Unframe(m)
 	if err == nil && oid.Equal(spnego.OIDIAKERB) && bytes.HasPrefix(inner, tokenProxy) {
-		l.asked = cmp.Or(requested(unproxied(inner)), l.asked)
+		if name := requested(unproxied(inner)); name != "" {
+			l.asked = named(name,
+				"Kerberos logon by way of the server (IAKERB), by the name that the ticket was asked for")
+		}
 	}
 	switch {
 	case t.Kerberos(), err == nil && oid.Equal(spnego.OIDIAKERB):
@@ -89,7 +101,7 @@ func (l *logon) token(blob []byte) {
 	case bytes.HasPrefix(m, negoExName):
 		l.mechanism, l.auth = "NegoEx", nil
 	case err == nil:
-		l.mechanism, l.auth = "mechanism "+oid.String(), nil
+		l.mechanism, l.auth = clip.Text("mechanism "+oid.String()), nil
 	}
 }
 
@@ -100,12 +112,26 @@ func (l *logon) ntlm(m []byte) {
 		l.kerberos = false // the client's first choice was another
 		return
 	}
-	a, err := ntlm.ParseAuthenticate(append([]byte(nil), m...))
+	a, err := ntlm.ParseAuthenticate(m)
 	if err != nil {
 		l.damaged = true
 		return
 	}
-	l.auth, l.kerberos = a, false
+	l.auth, l.kerberos = sayingOf(a), false
+}
+
+// sayingOf keeps of a message what is used later. The result shares no memory with the message.
+func sayingOf(a *ntlm.Authenticate) *said {
+	s := new(said)
+	if ntlm.Classify(a) == ntlm.ClassAnonymous {
+		s.who = identity{kind: model.Anonymous, basis: "NTLM logon without name and response"}
+	} else {
+		s.who = named(account(a.Domain(), a.User()), "NTLM logon by name")
+	}
+	s.who.logon = ntlmMade(a)
+	seed := ntlm.ExportedSessionKey([16]byte{}, a)
+	s.hasSeed = copy(s.seed[:], seed) == len(s.seed)
+	return s
 }
 
 // decided reports whether the client has said who it is, or has tried in a way that cannot be read.
@@ -137,15 +163,13 @@ func (l *logon) claim() identity {
 	case l.plain != nil && l.plain.anonymous:
 		return identity{kind: model.Anonymous, basis: "SMB1 logon without name and password"}
 	case l.plain != nil:
-		return named(l.plain.account, "SMB1 logon by name")
-	case l.auth != nil && ntlm.Classify(l.auth) == ntlm.ClassAnonymous:
-		return identity{kind: model.Anonymous, basis: "NTLM logon without name and response"}
+		return l.plain.who
 	case l.auth != nil:
-		return named(account(l.auth.Domain(), l.auth.User()), "NTLM logon by name")
+		return l.auth.who
 	case l.mechanism != "":
 		return identity{kind: model.Unknown, basis: "the logon could not be read: " + l.mechanism}
-	case l.kerberos && l.asked != "" && l.owner.account == "" && l.owner.kind != model.Anonymous:
-		return named(l.asked, "Kerberos logon by way of the server (IAKERB), by the name that the ticket was asked for")
+	case l.kerberos && l.asked.kind != "" && l.owner.account == "" && l.owner.kind != model.Anonymous:
+		return l.asked
 	case l.kerberos && l.owner.kind != "":
 		return l.owner
 	case l.kerberos:
@@ -158,15 +182,15 @@ func (l *logon) claim() identity {
 	return notSeen
 }
 
-// named returns the identity of an account name; a computer's ends in a dollar sign.
+// named returns the identity of an account name; a computer's ends in a dollar sign. A long name is cut.
 func named(name, basis string) identity {
 	switch {
 	case name == "":
 		return identity{kind: model.Unknown, basis: basis + ", which is empty, with a response"}
 	case strings.HasSuffix(name, "$"):
-		return identity{kind: model.Machine, account: name, basis: basis}
+		return identity{kind: model.Machine, account: clip.Text(name), basis: basis}
 	}
-	return identity{kind: model.User, account: name, basis: basis}
+	return identity{kind: model.User, account: clip.Text(name), basis: basis}
 }
 
 func account(domain, name string) string {
@@ -176,12 +200,26 @@ func account(domain, name string) string {
 	return domain + `\` + name
 }
 
-// seed returns the input of the session keys of a null session or a guest: nothing in it is secret.
+// seed returns the input of the session keys of a null session or a guest; nil if only the two ends know it.
 func (l *logon) seed() []byte {
-	if l.auth == nil {
+	if l.auth == nil || !l.auth.hasSeed {
 		return nil
 	}
-	return ntlm.ExportedSessionKey([16]byte{}, l.auth)
+	return bytes.Clone(l.auth.seed[:])
+}
+
+// size returns the length of the texts of an identity, in bytes.
+func (id *identity) size() int {
+	return len(id.account) + len(id.basis) + len(id.logon.spn) + len(id.logon.agent)
+}
+
+// size returns the memory that the tokens of a logon take beyond the struct, in bytes.
+func (l *logon) size() int {
+	n := l.owner.size() + l.asked.size() + len(l.spn) + len(l.mechanism) + len(l.agent)
+	if l.auth != nil {
+		n += costSaid + l.auth.who.size()
+	}
+	return n
 }
 
 // netlogonToken returns who makes a secure channel. See [MS-NRPC] 2.2.1.3.1.
@@ -208,7 +246,7 @@ func netlogonToken(b []byte) (identity, bool) {
 		computer += "$"
 	}
 	return identity{
-		kind: model.Machine, account: account(domain, computer),
+		kind: model.Machine, account: clip.Text(account(domain, computer)),
 		basis: "netlogon secure channel inside RPC",
 	}, true
 }

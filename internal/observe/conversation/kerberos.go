@@ -12,6 +12,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm/spnego"
+	"ipcguard/internal/observe/clip"
 	"ipcguard/internal/observe/flow"
 )
 
@@ -24,7 +25,7 @@ import (
 const (
 	// maxTickets bounds the remembered tickets, the newest: tickets live ten hours and a client has a few dozen.
 	maxTickets = 16384
-	costTicket = 384
+	costTicket = 384 // without its texts
 	// maxReply is the maximum length of a KDC's answer: tickets with many groups have up to 64 KiB.
 	maxReply = 96 << 10
 )
@@ -57,7 +58,7 @@ func (f *Follower) issued(t ticket) {
 		return
 	}
 	k.byKey[t.key] = k.order.PushBack(t)
-	f.used += costTicket
+	f.used += costTicket + t.owner.size()
 	if k.order.Len() > maxTickets {
 		f.expire()
 	}
@@ -65,9 +66,9 @@ func (f *Follower) issued(t ticket) {
 
 // expire forgets the oldest ticket.
 func (f *Follower) expire() {
-	oldest := f.tickets.order.Front()
-	delete(f.tickets.byKey, f.tickets.order.Remove(oldest).(ticket).key)
-	f.used -= costTicket
+	oldest := f.tickets.order.Remove(f.tickets.order.Front()).(ticket)
+	delete(f.tickets.byKey, oldest.key)
+	f.used -= costTicket + oldest.owner.size()
 }
 
 // token parses a token of a logon, and sets its ticket's owner if that is known.
@@ -107,7 +108,7 @@ func ticketOf(blob []byte) (key ticketKey, spn string, ok bool) {
 	if inside, ok := application(fields[3], 1); ok {
 		spn, _ = principal(inside[2])
 	}
-	return keyOf(fields[3]), spn, true
+	return keyOf(fields[3]), clip.Text(spn), true
 }
 
 // proxied parses a server's token in a logon: with IAKERB it passes on the answers of a Kerberos server in clear text.
@@ -185,12 +186,8 @@ func reply(b []byte) (ticket, bool) {
 	if _, err := asn1.Unmarshal(fields[3], &realm); err != nil {
 		return ticket{}, false
 	}
-	return ticket{keyOf(fields[5]), owner(string(realm.Bytes[:min(len(realm.Bytes), longestName)]), name, fields[2])},
-		true
+	return ticket{keyOf(fields[5]), owner(string(realm.Bytes), name, fields[2])}, true
 }
-
-// longestName is the maximum kept length of a part of a name: names on Windows have at most 256 characters.
-const longestName = 256
 
 // principal parses a PrincipalName: its parts joined with slashes.
 func principal(b []byte) (string, bool) {
@@ -209,10 +206,9 @@ func principal(b []byte) (string, bool) {
 		if rest, err = asn1.Unmarshal(rest, &part); err != nil {
 			return "", false
 		}
-		parts = append(parts, string(part.Bytes[:min(len(part.Bytes), longestName)]))
+		parts = append(parts, string(part.Bytes))
 	}
-	name := strings.Join(parts, "/")
-	return name, true
+	return strings.Join(parts, "/"), true
 }
 
 // requested returns the client of an AS-REQ; empty if it is hidden. See RFC 4120 5.4.1.
@@ -230,7 +226,7 @@ func requested(b []byte) string {
 	if _, err := asn1.Unmarshal(body[2], &realm); err != nil || !ok || name == "" || name == hiddenName {
 		return ""
 	}
-	return account(string(realm.Bytes[:min(len(realm.Bytes), longestName)]), name)
+	return account(string(realm.Bytes), name)
 }
 
 // hiddenName stands in place of a client's name if that is hidden: for an anonymous ticket, RFC 8062 3, or because the

@@ -7,6 +7,7 @@ import (
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
+	"ipcguard/internal/observe/clip"
 	"ipcguard/internal/smb/smb1"
 )
 
@@ -28,8 +29,8 @@ func (l *logon) made() made {
 	case l.plain != nil:
 		return made{with: l.plain.with, raw: model.True, agent: l.plain.agent}
 	case l.auth != nil:
-		m := ntlmMade(l.auth)
-		m.raw, m.agent = model.False, cmp.Or(l.agent, agentOf(l.auth))
+		m := l.auth.who.logon
+		m.agent = cmp.Or(l.agent, m.agent)
 		return m
 	case l.mechanism != "":
 		return made{with: model.PackageUnknown}
@@ -62,6 +63,12 @@ func systemOf(system, program string) string {
 }
 
 func ntlmMade(a *ntlm.Authenticate) made {
+	m := responseMade(a)
+	m.raw, m.agent = model.False, agentOf(a)
+	return m
+}
+
+func responseMade(a *ntlm.Authenticate) made {
 	nt, lm := len(a.NtChallengeResponse), len(a.LmChallengeResponse)
 	switch {
 	case ntlm.Classify(a) == ntlm.ClassAnonymous:
@@ -76,7 +83,7 @@ func ntlmMade(a *ntlm.Authenticate) made {
 		// a flag without a message integrity code, or with a code of zeros, protects nothing
 		m := made{with: model.PackageNTLMv2, mic: model.TristateOf(a.HasMIC() && a.MIC != [16]byte{})}
 		if r, ok := a.Response(); ok {
-			m.spn = r.Pairs.Text(ntlm.AvTargetName)
+			m.spn = clip.Text(r.Pairs.Text(ntlm.AvTargetName))
 			m.binding = model.TristateOf(bytes.ContainsFunc(r.Pairs.Get(ntlm.AvChannelBindings),
 				func(c rune) bool { return c != 0 }))
 		}

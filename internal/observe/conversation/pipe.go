@@ -26,8 +26,14 @@ type pipe struct {
 	calls    []call
 	seq      int // calls so far
 	auth     logon
-	who      identity // inside RPC; kind is empty if RPC carries no logon of its own
+	who      identity      // inside RPC; kind is empty if RPC carries no logon of its own
+	home     *Conversation // that is charged for it
 	cost     int
+}
+
+// size returns the memory that a pipe keeps beyond costPipe when nothing on it is in progress.
+func (p *pipe) size() int {
+	return len(p.name) + len(p.contexts)*costContext + p.auth.size() + p.who.size()
 }
 
 // context is an interface that a bind has offered.
@@ -59,15 +65,18 @@ type call struct {
 }
 
 func (c *Conversation) newPipe(s *session, name string) *pipe {
-	p := &pipe{s: s, name: name, cost: costPipe}
-	c.charge(p.cost)
+	p := &pipe{s: s, name: name, home: c}
+	c.grow(p, costPipe+len(name))
 	return p
 }
 
-// grow charges memory to a pipe.
+// grow charges memory to a pipe, and to the connection that made it. Another connection of its session may use it and
+// end it; once its own has ended, boundTable charges for it.
 func (c *Conversation) grow(p *pipe, n int) {
 	p.cost += n
-	c.charge(n)
+	if p.home.st != nil {
+		p.home.charge(n)
+	}
 }
 
 // endPipe emits what is still unanswered and frees the pipe's memory.
@@ -80,8 +89,7 @@ func (c *Conversation) endPipe(p *pipe) {
 	}
 	p.binds, p.calls = nil, nil
 	p.cut = [2]cutter{}
-	c.charge(-p.cost)
-	p.cost = 0
+	c.grow(p, -p.cost)
 }
 
 // reset drops the incomplete packet of a direction.

@@ -9,6 +9,7 @@ import (
 
 	"ipcguard/internal/dcerpc"
 	"ipcguard/internal/model"
+	"ipcguard/internal/observe/clip"
 	"ipcguard/internal/observe/flow"
 	"ipcguard/internal/observe/packet"
 	"ipcguard/internal/smb/smb2"
@@ -40,6 +41,15 @@ type KnownSession struct {
 	Sealed   bool           `json:"sealed,omitempty"` // its frames are encrypted, which has been reported
 
 	KnownLogon
+}
+
+// textSize is the length of a session's texts in bytes, and size that of a pipe's and of its contexts.
+func (k *KnownSession) textSize() int {
+	return len(k.Account) + len(k.Basis) + len(k.SPN) + len(k.Agent)
+}
+
+func (k *KnownPipe) size() int {
+	return len(k.Name) + len(k.Account) + len(k.Basis) + len(k.SPN) + len(k.Agent) + len(k.Contexts)*costContext
 }
 
 // KnownLogon is how a logon was made, in the terms of model.Use.
@@ -208,7 +218,10 @@ func (f *Follower) Resume(known []Known, until time.Time) {
 		k := &known[i]
 		cost := costState
 		for _, s := range k.Sessions {
-			cost += costSession + len(s.Trees)*costTree + len(s.Pipes)*costPipe
+			cost += costSession + len(s.Trees)*costTree + s.textSize()
+			for i := range s.Pipes {
+				cost += costPipe + s.Pipes[i].size()
+			}
 		}
 		f.resume.byEnds[ends{k.Client, k.Server}] = k
 		f.resume.cost += cost
@@ -258,7 +271,7 @@ func (c *Conversation) restore(k *Known) {
 func (c *smb1Conn) restore(k *Known) {
 	for _, s := range k.Sessions[:min(len(k.Sessions), maxSessions)] {
 		if s.ID <= math.MaxUint16 {
-			c.setSession(uint16(s.ID), &session{id: s.ID, who: s.identity(), refs: 1})
+			c.setSession(uint16(s.ID), &session{id: s.ID, who: s.identity()})
 		}
 	}
 	for _, tid := range k.Trees[:min(len(k.Trees), maxTrees)] {
@@ -284,9 +297,10 @@ func (k *KnownSession) identity() identity {
 
 // knownBefore marks identities as known before a restart.
 func knownBefore(kind model.Identity, account, basis string, logon KnownLogon) identity {
+	m := logon.made()
+	m.spn, m.agent = clip.Text(m.spn), clip.Text(m.agent)
 	return identity{
-		kind: kind, account: account, basis: strings.TrimSuffix(basis, before) + before,
-		logon: logon.made(),
+		kind: kind, account: clip.Text(account), basis: clip.Text(strings.TrimSuffix(basis, before)) + before, logon: m,
 	}
 }
 
@@ -315,6 +329,7 @@ func (c *smb2Conn) restoreSession(k *KnownSession) {
 		p.told = true
 		if x.Identity != "" {
 			p.who = knownBefore(x.Identity, x.Account, x.Basis, x.KnownLogon)
+			c.grow(p, p.who.size())
 		}
 		for _, y := range x.Contexts {
 			if id, err := dcerpc.ParseUUID(y.UUID); err == nil {

@@ -58,6 +58,8 @@ func (c *Conversation) rpcAuth(p *pipe, pdu *dcerpc.PDU) {
 	if !pdu.HasAuth {
 		return
 	}
+	before := p.size()
+	defer func() { c.grow(p, p.size()-before) }()
 	switch pdu.Auth.Type {
 	case dcerpc.AuthNetlogon:
 		if id, ok := netlogonToken(pdu.Auth.Token); ok {

@@ -32,6 +32,39 @@ type session struct {
 	refs    int // the number of its connections
 }
 
+// size returns the memory of a session that costSession does not contain: of its logon and its keys.
+func (s *session) size() int {
+	n := s.who.size()
+	if s.open[0] != nil {
+		n += costKeys
+	}
+	return n
+}
+
+// change charges for what a session takes more, while a connection has it.
+func (f *Follower) change(s *session, by func()) {
+	before := s.size()
+	by()
+	if s.refs > 0 {
+		f.used += s.size() - before
+	}
+}
+
+// enter counts a connection of a session.
+func (f *Follower) enter(s *session) {
+	if s.refs++; s.refs == 1 {
+		f.used += s.size()
+	}
+}
+
+// leave ends what enter began. It reports whether no connection is left.
+func (f *Follower) leave(s *session) bool {
+	if s.refs--; s.refs == 0 {
+		f.used -= s.size()
+	}
+	return s.refs == 0
+}
+
 // boundKey identifies a session beyond its connection.
 type boundKey struct {
 	server packet.Endpoint // without the port: channels may use another
@@ -63,7 +96,10 @@ func (f *Follower) remember(k boundKey, client packet.Endpoint, s *session) {
 	}
 	f.forget(k)
 	client.Port = 0
-	cost := costSession + len(s.trees)*costTree + len(s.opens)*costPipe
+	cost := costSession + s.size() + len(s.trees)*costTree
+	for _, p := range s.opens {
+		cost += costPipe + p.size()
+	}
 	t.byKey[k] = t.order.PushBack(boundEntry{k, client, s, cost})
 	f.used += cost
 	if t.order.Len() > maxBound {

@@ -25,6 +25,18 @@ type smb1Request struct {
 	ops []op
 }
 
+// cost is what a request takes, in bytes. Its operations stay the same, and so does which of them are logons.
+func (q *smb1Request) cost() int {
+	n := costPending
+	for i := range q.ops {
+		n += costOp
+		if q.ops[i].logon != nil {
+			n += costSetup
+		}
+	}
+	return n
+}
+
 // op is one command of a request.
 type op struct {
 	command smb1.Command
@@ -137,13 +149,24 @@ func (c *smb1Conn) session(uid uint16) *session {
 	if s := c.sessions[uid]; s != nil {
 		return s
 	}
-	s := &session{id: uint64(uid), who: notSeen, refs: 1}
+	s := &session{id: uint64(uid), who: notSeen}
 	c.setSession(uid, s)
 	return s
 }
 
 func (c *smb1Conn) setSession(uid uint16, s *session) {
-	put(c.Conversation, &c.sessions, boundSessions, uid, s, nil)
+	if old := c.sessions[uid]; old != nil {
+		c.f.leave(old)
+	}
+	c.f.enter(s)
+	put(c.Conversation, &c.sessions, boundSessions, uid, s, func(s *session) { c.f.leave(s) })
+}
+
+func (c *smb1Conn) loggedOff(uid uint16) {
+	if s := c.sessions[uid]; s != nil {
+		c.f.leave(s)
+	}
+	forget(c.Conversation, c.sessions, boundSessions, uid)
 }
 
 func (c *smb1Conn) request(m *smb1.Message) {
@@ -176,7 +199,7 @@ func (c *smb1Conn) request(m *smb1.Message) {
 	if old := c.requests[key]; old != nil {
 		c.unansweredRequest(old)
 	}
-	put(c.Conversation, &c.requests, boundRequests, key, q, c.unansweredRequest)
+	put(c.Conversation, &c.requests, boundPending1, key, q, c.unansweredRequest)
 }
 
 // command handles one command of a request; false if its answer does not matter.
@@ -236,7 +259,7 @@ func (c *smb1Conn) setup(m *smb1.Message, r *smb1.SessionSetupRequest, o *op) {
 		return
 	}
 	o.logon = &logon{plain: &plain{
-		r.Anonymous(), account(r.PrimaryDomain, r.AccountName), plainPackage(r),
+		r.Anonymous(), named(account(r.PrimaryDomain, r.AccountName), "SMB1 logon by name"), plainPackage(r),
 		systemOf(r.NativeOS, r.NativeLanMan),
 	}}
 }
@@ -307,7 +330,7 @@ func (c *smb1Conn) response(m *smb1.Message) {
 		q.ops[0].command = m.Command
 		return
 	}
-	forget(c.Conversation, c.requests, boundRequests, key)
+	forget(c.Conversation, c.requests, boundPending1, key)
 	for i := range q.ops { // what a failed chain did not carry out
 		if p := q.ops[i].p; p != nil && (q.ops[i].command == smb1.NTCreateAndX || q.ops[i].command == smb1.OpenAndX) {
 			c.endPipe(p)
@@ -323,7 +346,7 @@ func (c *smb1Conn) answer(m *smb1.Message, q *smb1Request, o *op, body smb1.Body
 		c.loggedOn(m, q, o, r, st)
 	case smb1.LogoffAndX:
 		if !st.IsError() {
-			forget(c.Conversation, c.sessions, boundSessions, o.uid)
+			c.loggedOff(o.uid)
 		}
 	case smb1.TreeConnect, smb1.TreeConnectAndX:
 		c.connected(m, q, o, body, st)
@@ -367,19 +390,19 @@ func (c *smb1Conn) loggedOn(m *smb1.Message, q *smb1Request, o *op, r *smb1.Sess
 		if r != nil && o.logon.kerberos {
 			c.f.proxied(r.SecurityBlob)
 		}
-		put(c.Conversation, &c.setups, boundSetups, m.UID, o.logon, nil)
+		put(c.Conversation, &c.setups, boundSetups1, m.UID, o.logon, nil)
 		return
 	}
-	delete(c.setups, m.UID)
+	forget(c.Conversation, c.setups, boundSetups1, m.UID)
 	if st.IsError() {
 		c.tellLogon(o.logon.claimed(), q.at, st)
 		return
 	}
 	who := o.logon.who(r != nil && r.Action&smb1.SetupGuest != 0, false)
 	if s := c.sessions[m.UID]; s != nil {
-		s.who = who
+		c.f.change(s, func() { s.who = who })
 	} else {
-		c.setSession(m.UID, &session{id: uint64(m.UID), who: who, refs: 1})
+		c.setSession(m.UID, &session{id: uint64(m.UID), who: who})
 	}
 	c.tellLogon(who, q.at, st)
 }
@@ -466,6 +489,9 @@ func (c *smb1Conn) unansweredRequest(q *smb1Request) {
 func (c *smb1Conn) close() {
 	for _, q := range c.requests {
 		c.unansweredRequest(q)
+	}
+	for _, s := range c.sessions {
+		c.f.leave(s)
 	}
 	c.end(c.Conversation)
 }

@@ -57,6 +57,13 @@ type smb2Request struct {
 	setup    *setup
 }
 
+func (q smb2Request) cost() int {
+	if q.setup != nil {
+		return costPending + costSetup
+	}
+	return costPending
+}
+
 // chain is what related messages of a compound inherit from the previous one.
 type chain struct {
 	session uint64
@@ -191,7 +198,7 @@ func (c *smb2Conn) message(d flow.Direction, frame []byte) {
 func (c *smb2Conn) wait(id uint64, q smb2Request) {
 	q.at = c.st.now
 	c.done(id) // the number is reused: the answer to the older request was not seen
-	put(c.Conversation, &c.requests, boundRequests, id, q, c.giveUpRequest)
+	put(c.Conversation, &c.requests, boundPending2, id, q, c.giveUpRequest)
 	if q.command == smb2.TreeConnect {
 		c.connects++
 	}
@@ -211,7 +218,7 @@ func (c *smb2Conn) unclaim(q smb2Request) {
 
 func (c *smb2Conn) done(id uint64) {
 	if q, ok := c.requests[id]; ok {
-		forget(c.Conversation, c.requests, boundRequests, id)
+		forget(c.Conversation, c.requests, boundPending2, id)
 		c.unclaim(q)
 	}
 }
@@ -313,7 +320,9 @@ func (c *smb2Conn) response(h *smb2.Header, msg []byte) {
 		c.setupResponse(h, msg, q)
 	case smb2.Logoff:
 		if !st.IsError() {
-			c.endSession(q.s)
+			if c.sessions[q.s.id] == q.s { // it may have been logged off before
+				c.endSession(q.s)
+			}
 			forget(c.Conversation, c.sessions, boundSessions, q.s.id)
 			c.f.forget(c.boundKey(q.s.id))
 		}

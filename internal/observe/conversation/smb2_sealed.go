@@ -28,7 +28,7 @@ func (c *smb2Conn) opened(s *session) bool {
 		up, err1 := smbcrypt.NewTransform(c.cipher, keys.ServerCipher, keys.ClientCipher, s.id)
 		down, err2 := smbcrypt.NewTransform(c.cipher, keys.ClientCipher, keys.ServerCipher, s.id)
 		if err1 == nil && err2 == nil {
-			s.open = [2]*smbcrypt.Transform{flow.ToServer: up, flow.ToClient: down}
+			c.f.change(s, func() { s.open = [2]*smbcrypt.Transform{flow.ToServer: up, flow.ToClient: down} })
 		}
 	}
 	return s.open[0] != nil

@@ -78,10 +78,10 @@ func (c *smb2Conn) setupResponse(h *smb2.Header, msg []byte, q smb2Request) {
 		if _, err := r.Unmarshal(msg); err == nil && q.setup.kerberos {
 			c.f.proxied(r.SecurityBuffer)
 		}
-		put(c.Conversation, &c.setups, boundSetups, h.SessionID, q.setup, nil)
+		put(c.Conversation, &c.setups, boundSetups2, h.SessionID, q.setup, nil)
 		return
 	}
-	delete(c.setups, h.SessionID)
+	forget(c.Conversation, c.setups, boundSetups2, h.SessionID)
 	if st.IsError() {
 		id := q.setup.claimed()
 		if !q.setup.decided() && st == status.RequestNotAccepted {
@@ -114,7 +114,7 @@ func (c *smb2Conn) loggedOn(id uint64, who identity, from *setup) {
 	if s == nil {
 		s = &session{id: id}
 	}
-	s.who = who
+	c.f.change(s, func() { s.who = who })
 	if fresh && from != nil && c.whole == (c.dialect == smb2.Dialect311) && who.kind.IsStranger() {
 		s.seed, s.preauth = from.seed(), from.preauth // a renewed logon keeps its keys
 	}
@@ -151,8 +151,11 @@ func (c *smb2Conn) session(id uint64) *session {
 }
 
 func (c *smb2Conn) addSession(id uint64, s *session) {
-	if c.sessions[id] == nil {
-		s.refs++
+	if old := c.sessions[id]; old != s {
+		if old != nil {
+			c.endSession(old)
+		}
+		c.f.enter(s)
 	}
 	put(c.Conversation, &c.sessions, boundSessions, id, s, c.endSession)
 }
@@ -160,7 +163,7 @@ func (c *smb2Conn) addSession(id uint64, s *session) {
 // endSession emits what is unanswered in a session without any connection left.
 func (c *smb2Conn) endSession(s *session) {
 	c.touchSealed(s)
-	if s.refs--; s.refs == 0 {
+	if c.f.leave(s) {
 		s.end(c.Conversation)
 	}
 }

@@ -2,50 +2,55 @@ package conversation
 
 import "ipcguard/internal/observe/flow"
 
-// bound is the maximum number of entries of a kind, the cost of each in bytes, and the reason that is counted when one
-// is dropped.
-type bound struct {
-	most, cost int
-	reason     string
+// bound is the maximum number of entries of a kind, the cost of one in bytes, and the reason that is counted when one is
+// dropped. What an entry costs must not change while it is in its table.
+type bound[V any] struct {
+	most   int
+	cost   func(V) int
+	reason string
 }
+
+// each is a cost that is the same for all entries.
+func each[V any](n int) func(V) int { return func(V) int { return n } }
 
 // The bounds of one connection's tables.
 var (
-	boundSessions = bound{maxSessions, costSession, tooMuchState}
-	boundTrees    = bound{maxTrees, costTree, tooMuchState}
-	boundOpens    = bound{maxOpens, 0, tooMuchState} // a pipe is charged by newPipe
-	boundSetups   = bound{maxSetups, 0, tooMuchState}
-	boundRequests = bound{maxPending, costPending, tooManyPending}
+	boundSessions = bound[*session]{maxSessions, each[*session](costSession), tooMuchState} // see also enter
+	boundTrees    = bound[*tree]{maxTrees, each[*tree](costTree), tooMuchState}
+	boundOpens    = bound[*pipe]{maxOpens, each[*pipe](0), tooMuchState} // a pipe is charged by newPipe
+	boundSetups1  = bound[*logon]{maxSetups, each[*logon](costSetup), tooMuchState}
+	boundSetups2  = bound[*setup]{maxSetups, each[*setup](costSetup), tooMuchState}
+	boundPending1 = bound[*smb1Request]{maxPending, (*smb1Request).cost, tooManyPending}
+	boundPending2 = bound[smb2Request]{maxPending, smb2Request.cost, tooManyPending}
 )
 
 // put stores v under k. A full table drops any entry for a new one, because a map has no order and only a flood fills
 // it; gone, if not nil, receives that entry.
-func put[K comparable, V any](c *Conversation, m *map[K]V, b bound, k K, v V, gone func(V)) {
+func put[K comparable, V any](c *Conversation, m *map[K]V, b bound[V], k K, v V, gone func(V)) {
 	if *m == nil {
 		*m = make(map[K]V)
 	}
-	if _, ok := (*m)[k]; !ok {
-		if len(*m) >= b.most {
-			c.f.giveUp(b.reason)
-			for old, v := range *m {
-				delete(*m, old)
-				c.charge(-b.cost)
-				if gone != nil {
-					gone(v)
-				}
-				break
+	if old, ok := (*m)[k]; ok {
+		c.charge(-b.cost(old))
+	} else if len(*m) >= b.most {
+		c.f.giveUp(b.reason)
+		for other, v := range *m {
+			forget(c, *m, b, other)
+			if gone != nil {
+				gone(v)
 			}
+			break
 		}
-		c.charge(b.cost)
 	}
+	c.charge(b.cost(v))
 	(*m)[k] = v
 }
 
 // forget removes an entry.
-func forget[K comparable, V any](c *Conversation, m map[K]V, b bound, k K) {
-	if _, ok := m[k]; ok {
+func forget[K comparable, V any](c *Conversation, m map[K]V, b bound[V], k K) {
+	if v, ok := m[k]; ok {
 		delete(m, k)
-		c.charge(-b.cost)
+		c.charge(-b.cost(v))
 	}
 }
 
