@@ -26,6 +26,7 @@ func TestJobs(t *testing.T) {
 		{"a job done twice records once", testTwice},
 		{"what stops gives back", testStop},
 		{"the silent are taken over from", testTakeover},
+		{"the clock is set back", testSetBack},
 		{"newer jobs are left to others", testNewer},
 		{"a shut window is waited for", testWindow},
 		{"a cancelled run ends", testCancel},
@@ -254,6 +255,46 @@ func testTakeover(t *testing.T, open func() *store.Store) {
 	if err != nil || slices.ContainsFunc(workers, func(w store.Worker) bool { return w.Name == dead.o.Name }) {
 		t.Errorf("the dead one is still among the workers: %v", err)
 	}
+}
+
+// testSetBack: a server is killed, and the clock is set back by a day before the next one starts. What the first one
+// left is of a time to come, and nobody waits for it.
+func testSetBack(t *testing.T, open func() *store.Store) {
+	w := newWorld(t, "samba-2")
+	st := open()
+	f := fleetOf(t, st, nil)
+	const n = 20
+	list := addTargets(t, f, addresses(n, "127.44.2.1", w.Port())...)
+	run := start(t, f, store.Selector{})
+	tomorrow := time.Now().Add(24 * time.Hour)
+	if err := st.Heartbeat(t.Context(), store.Worker{Name: "dead", Site: DefaultSite, Seen: tomorrow}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.TakeUnits(t.Context(), run.ID, []int64{list[0].ID, list[1].ID}, "dead"); err != nil {
+		t.Fatal(err)
+	}
+	lease, jobs := `INSERT INTO leases (name, holder, until) VALUES ($1, 'dead', $2)`, `UPDATE river_job SET scheduled_at = `
+	var err error
+	if pool := st.Pool(); pool != nil {
+		_, err = pool.Exec(t.Context(), lease, leaseName, tomorrow.UnixMicro())
+		if err == nil {
+			_, err = pool.Exec(t.Context(), jobs+`now() + interval '1 day'`)
+		}
+	} else {
+		_, err = st.DB().ExecContext(t.Context(), lease, leaseName, tomorrow.UnixMicro())
+		if err == nil {
+			_, err = st.DB().ExecContext(t.Context(), jobs+`datetime('now', '+1 day', 'subsec')`)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, f.Serve)
+	once(t, st, runDone(t, st, run.ID), n)
+	until(t, "the dead one is no worker any more", func() bool {
+		workers, err := st.Workers(t.Context())
+		return err == nil && !slices.ContainsFunc(workers, func(w store.Worker) bool { return w.Name == "dead" })
+	})
 }
 
 func testNewer(t *testing.T, open func() *store.Store) {

@@ -178,8 +178,10 @@ func (f *Fleet) Heard(ctx context.Context, e store.Enrolled, in wire.Alive) (wir
 		return out, err
 	}
 	out.Rate, out.Concurrency, out.Ended = rate, site.Concurrency, []string{}
-	// Some may still be on their way to it.
-	has, err := f.st.RecentHandouts(ctx, e.ID, f.now().Add(-silentFor*f.o.Heartbeat))
+	// Some may still be on their way to it. Another server's clock may be ahead; those of much later were given before
+	// the clock was set back.
+	now, while := f.now(), silentFor*f.o.Heartbeat
+	has, err := f.st.RecentHandouts(ctx, e.ID, now.Add(-while), now.Add(while))
 	if err != nil {
 		return out, err
 	}
@@ -342,7 +344,8 @@ func check(kind store.RunKind, t store.Target, r *wire.Result) string {
 	for _, text := range r.Found {
 		found, err := netip.ParseAddrPort(text)
 		switch {
-		case err != nil || found.Port() == 0:
+		case err != nil || found.Port() == 0 || found.String() != text || found.Addr().Is4In6() ||
+			!literally && found.Addr().Zone() != "":
 			return "an address that is none"
 		case kind != store.RunDiscover && literally && found != a:
 			return "not the address of the target"
@@ -351,6 +354,10 @@ func check(kind store.RunKind, t store.Target, r *wire.Result) string {
 		}
 	}
 	switch kind {
+	case store.RunDiscover:
+		if next, err := netip.ParseAddr(r.Next); r.Next != "" && (err != nil || !within(t.Spec, next)) {
+			return "a search that goes on outside its range"
+		}
 	case store.RunScan:
 		if len(r.Scans) == 0 || len(r.Scans) != len(r.Found) {
 			return "want a scan of each address"

@@ -62,3 +62,15 @@ func FuzzResults(f *testing.F) {
 		}
 	})
 }
+
+// TestSearchElsewhere: no worker sends a search to where its range is not. It would never end.
+func TestSearchElsewhere(t *testing.T) {
+	range24 := store.Target{Spec: "10.0.0.0/24", Kind: store.TargetRange}
+	for next, good := range map[string]bool{
+		"": true, "10.0.0.77": true, "10.0.1.0": false, "here": false, "10.0.0.77:445": false,
+	} {
+		if why := check(store.RunDiscover, range24, &wire.Result{Next: next}); (why == "") != good {
+			t.Errorf("it goes on at %q: %q", next, why)
+		}
+	}
+}

@@ -155,7 +155,9 @@ type Fleet struct {
 	windows  map[windowKey]windowEntry
 	busy     bool // Serve runs
 
-	watched map[string]time.Time // when each problem began, reported or not; used only by the supervisor
+	// These are used only by the supervisor.
+	watched map[string]time.Time // when each problem began, reported or not
+	ahead   map[string]sighting  // workers whose last sign of life is in the future
 }
 
 // migrateTime bounds the creation of the queue's tables: a dozen statements that may wait for another server doing the
@@ -170,7 +172,7 @@ func New(st *store.Store, o Options) (*Fleet, error) {
 	f := &Fleet{
 		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: places.New(o.Scan.Concurrency),
 		pace: scan.NewPace(0), started: o.Clock(),
-		began: make(chan struct{}), scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
+		ahead: map[string]sighting{}, began: make(chan struct{}), scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
 	}
 	f.queue = newQueue(st, o.Name, timing{job: o.JobTimeout, rescue: o.RescueAfter, poll: f.pollInterval()}, o.Log)
 	f.records = newRecorder(st, o.Log)

@@ -64,6 +64,8 @@ type queue interface {
 	// release gives a dead worker's jobs to others, in a transaction. Otherwise they wait for the queue's own rescue,
 	// which ignores heartbeats.
 	release(ctx context.Context, tx *store.Tx, worker string) error
+	// hasten makes jobs available that wait longer than any job has to: they are of a time before the clock was set back.
+	hasten(ctx context.Context) error
 	// tidy removes the jobs of ended runs.
 	tidy(ctx context.Context) error
 	// alive counts the pending and running jobs of a run.
@@ -94,6 +96,13 @@ func newQueue(st *store.Store, name string, t timing, log *slog.Logger) queue {
 					AND (args->>'run')::bigint IN (SELECT id FROM runs WHERE ended <> 0)`)
 				return err
 			},
+			late: func(ctx context.Context) error {
+				_, err := st.Pool().Exec(ctx,
+					`UPDATE river_job SET state = 'available', scheduled_at = now()
+					WHERE state IN ('available', 'scheduled', 'retryable') AND scheduled_at > now() + $1::interval`,
+					2*longestPause)
+				return err
+			},
 			free: func(ctx context.Context, tx *store.Tx, worker string) error {
 				_, err := tx.PGX().Exec(ctx,
 					`UPDATE river_job SET state = 'available', scheduled_at = now(), attempt = greatest(attempt - 1, 0)
@@ -114,6 +123,13 @@ func newQueue(st *store.Store, name string, t timing, log *slog.Logger) queue {
 			_, err := st.DB().ExecContext(ctx,
 				`DELETE FROM river_job WHERE state IN ('available', 'scheduled', 'retryable')
 				AND json_extract(args, '$.run') IN (SELECT id FROM runs WHERE ended <> 0)`)
+			return err
+		},
+		late: func(ctx context.Context) error {
+			_, err := st.DB().ExecContext(ctx,
+				`UPDATE river_job SET state = 'available', scheduled_at = datetime('now', 'subsec')
+				WHERE state IN ('available', 'scheduled', 'retryable')
+				AND julianday(scheduled_at) > julianday('now') + $1`, (2*longestPause).Hours()/24)
 			return err
 		},
 		free: func(ctx context.Context, tx *store.Tx, worker string) error {
@@ -143,6 +159,7 @@ type riverQueue[T any] struct {
 	log    *slog.Logger
 	count  func(ctx context.Context, run int64) (int, error)
 	sweep  func(ctx context.Context) error
+	late   func(ctx context.Context) error
 	free   func(ctx context.Context, tx *store.Tx, worker string) error
 
 	lock    sync.Mutex
@@ -239,6 +256,13 @@ func (q *riverQueue[T]) stop(ctx context.Context) error {
 func (q *riverQueue[T]) release(ctx context.Context, tx *store.Tx, worker string) error {
 	if err := q.free(ctx, tx, worker); err != nil {
 		return fmt.Errorf("fleet: giving the jobs of %s to others: %w", worker, err)
+	}
+	return nil
+}
+
+func (q *riverQueue[T]) hasten(ctx context.Context) error {
+	if err := q.late(ctx); err != nil {
+		return fmt.Errorf("fleet: jobs of a time before the clock was set back: %w", err)
 	}
 	return nil
 }

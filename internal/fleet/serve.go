@@ -81,7 +81,8 @@ func (f *Fleet) Serve(ctx context.Context) error {
 // atOnce returns the number of concurrent jobs: enough that the last hosts of one do not leave places empty.
 func (f *Fleet) atOnce() int { return f.o.Scan.Concurrency/f.o.BatchSize + 4 }
 
-// arrive registers this process. An SQLite file has one process only: units of earlier ones are released at once.
+// arrive registers this process. An SQLite file has one process only: units of earlier ones are released at once, but
+// not those of workers on other machines, which go on.
 func (f *Fleet) arrive(ctx context.Context) (site store.Site, err error) {
 	err = f.try(ctx, func() error {
 		if site, err = f.site(ctx); err != nil {
@@ -101,7 +102,9 @@ func (f *Fleet) arrive(ctx context.Context) (site store.Site, err error) {
 			return err
 		}
 		if f.st.Kind() == store.KindSQLite {
-			return f.inherit(ctx, func(w store.Worker) bool { return w.Name != f.o.Name })
+			return f.inherit(ctx, func(w store.Worker) bool {
+				return !slices.ContainsFunc(enrolled, func(e store.Enrolled) bool { return e.Name == w.Name })
+			})
 		}
 		return nil
 	})
@@ -242,4 +245,21 @@ func (f *Fleet) share(ctx context.Context, name string) (site store.Site, rate f
 // that is ahead is no sign of death.
 func (f *Fleet) silent(w store.Worker) bool {
 	return f.now().Sub(w.Seen) > silentFor*f.o.Heartbeat
+}
+
+// sighting is a sign of life in the future, and when it was first read, by the clock that nobody sets.
+type sighting struct{ seen, read time.Time }
+
+// gone is silent for the supervisor, which reads the signs of life again and again: a worker whose last one is in the
+// future, because the clock was set back since or the worker's is ahead, is gone if no other follows.
+func (f *Fleet) gone(w store.Worker) bool {
+	if w.Seen.Sub(f.now()) <= silentFor*f.o.Heartbeat {
+		delete(f.ahead, w.Name)
+		return f.silent(w)
+	}
+	if s, ok := f.ahead[w.Name]; ok && s.seen.Equal(w.Seen) {
+		return time.Since(s.read) > silentFor*f.o.Heartbeat
+	}
+	f.ahead[w.Name] = sighting{w.Seen, time.Now()}
+	return false
 }

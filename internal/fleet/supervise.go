@@ -48,7 +48,7 @@ func (f *Fleet) supervise(ctx context.Context) {
 			return err
 		}
 		if time.Since(swept) >= f.o.Heartbeat {
-			if err := f.inherit(ctx, f.silent); err != nil {
+			if err := f.inherit(ctx, f.gone); err != nil {
 				return err
 			}
 			swept = time.Now()
@@ -71,6 +71,9 @@ func (f *Fleet) supervise(ctx context.Context) {
 			return err
 		}
 		if running && time.Since(orphans) >= strayAfter/2 {
+			if err := f.queue.hasten(ctx); err != nil {
+				return err
+			}
 			if err := f.strays(ctx, open); err != nil {
 				return err
 			}

@@ -169,10 +169,11 @@ func (q *Queries) ReturnUnits(ctx context.Context, runID int64, targetIDs []int6
 			q.in("$2"), runID, q.ids(targetIDs), worker)
 }
 
-// RecentHandouts returns the jobs that a worker was given since a time.
-func (q *Queries) RecentHandouts(ctx context.Context, worker int64, since time.Time) ([]Handout, error) {
+// RecentHandouts returns the jobs that a worker was given between two times.
+func (q *Queries) RecentHandouts(ctx context.Context, worker int64, since, until time.Time) ([]Handout, error) {
 	return list(ctx, q, scanHandout,
-		`SELECT job, worker_id, run_id, at, targets FROM handouts WHERE worker_id = $1 AND at >= $2`, worker, since)
+		`SELECT job, worker_id, run_id, at, targets FROM handouts WHERE worker_id = $1 AND at >= $2 AND at <= $3`, worker,
+		since, until)
 }
 
 // RunningUnits returns a worker's running units by run: at most 10,000, more than it can have.

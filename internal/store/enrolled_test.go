@@ -86,7 +86,7 @@ func TestEnrolled(t *testing.T) {
 		s.ok(s.RemoveWorker(s.ctx, "w1"))
 		again := Enrolled{Name: "w1", SiteID: s.site.ID}
 		s.ok(s.AddEnrolled(s.ctx, &again)) // the name of a revoked worker is free
-		if has, err := s.RecentHandouts(s.ctx, e.ID, time.Time{}); err != nil || len(has) != 0 {
+		if has, err := s.RecentHandouts(s.ctx, e.ID, time.Time{}, s.clock()); err != nil || len(has) != 0 {
 			s.Errorf("jobs of a worker that is gone: %+v %v", has, err)
 		}
 	})

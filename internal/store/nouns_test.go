@@ -123,6 +123,11 @@ func TestWorkers(t *testing.T) {
 		lease("a", false)
 		s.ok(s.ReleaseLease(s.ctx, "planner", "b"))
 		lease("a", true)
+		s.advance(-time.Minute) // as far as the clocks of two servers may differ
+		lease("b", false)
+		s.advance(-time.Second) // the holder was killed, and the clock set back
+		lease("b", true)
+		lease("a", false)
 
 		_, err = s.Meta(s.ctx, "k")
 		s.fails(err, ErrNotFound)

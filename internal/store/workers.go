@@ -36,13 +36,14 @@ func (q *Queries) RemoveWorker(ctx context.Context, name string) error {
 }
 
 // Lease acquires or extends an exclusive right by name, such as that of the one server that plans. It reports whether
-// holder has it now, until ttl from now. A holder that is gone loses it after that.
+// holder has it now, until ttl from now. A holder that is gone loses it after that. A lease that lasts longer than twice
+// ttl is void: the clock was set back since, and nobody must wait until it is that late again.
 func (q *Queries) Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
 	now := q.now()
 	n, err := q.exec(ctx, `INSERT INTO leases AS l (name, holder, until) VALUES ($1, $2, $3)
 		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-		WHERE l.holder = excluded.holder OR l.until <= $4`,
-		name, holder, now.Add(ttl), now)
+		WHERE l.holder = excluded.holder OR l.until <= $4 OR l.until > $5`,
+		name, holder, now.Add(ttl), now, now.Add(2*ttl))
 	return n == 1, err
 }
 

@@ -315,10 +315,13 @@ func post(ctx context.Context, client *http.Client, address string, in, out any)
 	return true, json.NewDecoder(body).Decode(out)
 }
 
+// newFile begins the name of a file that is not complete yet.
+const newFile = ".new-"
+
 // write replaces a file atomically, readable only by its owner. sync may be false if the file may be lost in a power
 // failure: it still survives the end of the process.
 func write(path string, sync bool, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	f, err := os.CreateTemp(filepath.Dir(path), newFile+"*")
 	if err != nil {
 		return err
 	}

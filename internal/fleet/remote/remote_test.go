@@ -635,3 +635,101 @@ func TestMovedTarget(t *testing.T) {
 		}
 	})
 }
+
+// running returns how many units of a run a worker has.
+func (s *scene) running(run store.Run, worker string) (n int) {
+	s.t.Helper()
+	units, _, err := s.st.Units(s.t.Context(), run.ID, store.UnitRunning, store.Page{Size: 100})
+	s.ok(err)
+	for _, u := range units {
+		if u.Worker == worker {
+			n++
+		}
+	}
+	return n
+}
+
+// TestServerRestarts: a server that starts again leaves the hosts of workers on other machines with them.
+func TestServerRestarts(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		s.targets(s.branch, 0, 4, nil)
+		id, _ := s.join("branch", "branch-1")
+		s.run(acts.NewRun{Kind: store.RunScan})
+		var job wire.Job
+		if status := s.call(id.client(), wire.PathJob, wire.Ask{Most: 64}, &job); status != http.StatusOK {
+			t.Fatal(status)
+		}
+		s.call(id.client(), wire.PathAlive, wire.Alive{Jobs: []string{job.ID}}, nil)
+		s.stopServing()
+		before := len(s.log.String())
+		s.serve()
+		var said string
+		until(t, "the server is at work again", func() bool {
+			var came bool
+			said, _, came = strings.Cut(s.log.String()[before:], "at work")
+			return came
+		})
+		if strings.Contains(said, "branch-1") {
+			t.Errorf("it began with %s", said)
+		}
+	})
+}
+
+// TestForgottenBeforeSetBack: a worker has lost a job that it was given before the server's clock was set back. Others
+// get its hosts at once.
+func TestForgottenBeforeSetBack(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		s.targets(s.branch, 0, 4, nil)
+		id, _ := s.join("branch", "branch-1")
+		run := s.run(acts.NewRun{Kind: store.RunScan})
+		s.skew.Store(int64(time.Hour))
+		var job wire.Job
+		if status := s.call(id.client(), wire.PathJob, wire.Ask{Most: 64}, &job); status != http.StatusOK {
+			t.Fatal(status)
+		}
+		s.skew.Store(0)
+		s.call(id.client(), wire.PathAlive, wire.Alive{}, nil)
+		if n := s.running(run, "branch-1"); n != 0 {
+			t.Errorf("it still has %d hosts", n)
+		}
+	})
+}
+
+// TestWorkerDiskFull: a worker that cannot store results takes no more jobs until it can. Every host is then measured
+// once.
+func TestWorkerDiskFull(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *scene) {
+		const n = 40
+		s.targets(s.branch, 0, n, nil)
+		_, dir := s.join("branch", "branch-1")
+		o := s.options()
+		o.Scan.Quick = true
+		s.work(dir, o)
+		until(t, "it is at work", func() bool { return strings.Contains(s.log.String(), "site=branch worker=branch-1 server=") })
+		results := filepath.Join(dir, spoolDir)
+		s.ok(os.Rename(results, results+".away")) // for every account, no room is like no directory
+		run := s.run(acts.NewRun{Kind: store.RunScan})
+		until(t, "it takes no more", func() bool { return strings.Contains(s.log.String(), "no job is taken until") })
+		given := s.handouts()
+		time.Sleep(time.Second) // before, there was a job every few milliseconds
+		if now := s.handouts(); given > 2 || now > given {
+			t.Errorf("%d jobs were given, and %d after a while", given, now)
+		}
+		s.ok(os.Rename(results+".away", results))
+		if r := s.ended(run); r.Done != n || r.Failed != 0 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// handouts counts the jobs that workers were given.
+func (s *scene) handouts() (n int) {
+	s.t.Helper()
+	const query = `SELECT count(*) FROM handouts`
+	if pool := s.st.Pool(); pool != nil {
+		s.ok(pool.QueryRow(s.t.Context(), query).Scan(&n))
+	} else {
+		s.ok(s.st.DB().QueryRowContext(s.t.Context(), query).Scan(&n))
+	}
+	return n
+}

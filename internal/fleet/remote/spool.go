@@ -30,6 +30,7 @@ type spool struct {
 	gathers map[string]*batch // by job: the next file
 	sending map[string]bool   // jobs with a group in transit
 	wake    chan struct{}
+	lost    bool // the last file could not be written
 }
 
 // spooled is a file of the spool.
@@ -76,6 +77,9 @@ func openSpool(dir string) (*spool, error) {
 	for _, e := range entries {
 		f, n, ok := parseSpooled(e.Name())
 		if !ok {
+			if strings.HasPrefix(e.Name(), newFile) { // left by a worker that was killed while it wrote
+				_ = os.Remove(filepath.Join(s.dir, e.Name())) // otherwise at the next start
+			}
 			continue
 		}
 		s.files, s.next = append(s.files, f), max(s.next, n+1)
@@ -117,6 +121,32 @@ func (s *spool) full() bool {
 	return s.size >= maxSpool
 }
 
+// losing reports whether the last result could not be stored.
+func (s *spool) losing() bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.lost
+}
+
+// roomNeeded is how much must fit after a result could not be stored: those of a job of the usual size.
+const roomNeeded = 1 << 20
+
+// room returns why results cannot be stored, or nil. It tries only after one could not be.
+func (s *spool) room() error {
+	if !s.losing() {
+		return nil
+	}
+	path := filepath.Join(s.dir, "room")
+	err := write(path, false, make([]byte, roomNeeded))
+	if err == nil {
+		err = os.Remove(path)
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.lost = err != nil
+	return err
+}
+
 // put stores a result. It is on disk when put returns.
 func (s *spool) put(job string, at time.Time, r wire.Result) error {
 	text, err := json.Marshal(kept{at.UTC(), job, r})
@@ -150,10 +180,12 @@ func (s *spool) write(job string, b *batch) {
 	f := spooled{fmt.Sprintf("%020d-%d-%s.json", s.next, b.results, job), job, b.results}
 	s.next++
 	s.lock.Unlock()
-	if b.err = write(filepath.Join(s.dir, f.name), false, b.text); b.err != nil {
+	b.err = write(filepath.Join(s.dir, f.name), false, b.text)
+	s.lock.Lock()
+	if s.lost = b.err != nil; s.lost {
+		s.lock.Unlock()
 		return
 	}
-	s.lock.Lock()
 	s.files, s.size = append(s.files, f), s.size+int64(len(b.text))
 	s.lock.Unlock()
 	s.stir()

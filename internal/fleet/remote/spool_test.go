@@ -36,6 +36,7 @@ func TestSpool(t *testing.T) {
 		"00000000000000000900-A.json":   `{"job":"A","result":{"target":900}}`, // of an older worker
 		"00000000000000000901-2-B.json": `{"job":"B","result":{"target":1}}` + "\n" + `{"job":"B","resu`,
 		"notes.txt":                     "",
+		newFile + "123":                 `{"job":"B","resu`,
 	} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -76,6 +77,9 @@ func TestSpool(t *testing.T) {
 	}
 	if got["A"] != 21 || got["B"] != 20 || s.left() != 0 || s.next != 902 {
 		t.Errorf("%v, %d left, the next is %d", got, s.left(), s.next)
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, newFile+"123")); err == nil {
+		t.Error("what a killed worker had begun to write stays")
 	}
 	if _, err := os.Stat(filepath.Join(s.dir, "00000000000000000901-2-B.json.bad")); err != nil {
 		t.Errorf("what was half written is not put aside: %v", err)

@@ -174,6 +174,7 @@ func (f *theft) forgesResults() {
 		"an audit for a scan": one(f.job.ID, wire.Result{
 			Target: mine.ID, Audit: &model.Audit{Schema: model.SchemaAudit},
 		}),
+		"an address in other words": one(f.job.ID, resultOf(mine, strings.Replace(mine.Spec, ":", ":0", 1), 0)),
 		"no scan": one(f.job.ID, wire.Result{
 			Target: mine.ID, Found: []string{mine.Spec}, Scans: []*model.Scan{nil},
 		}),

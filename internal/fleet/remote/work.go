@@ -70,7 +70,7 @@ func (x *work) run(ctx context.Context) bool {
 // begin waits for a place; false says that no more hosts may start.
 func (x *work) begin(ctx context.Context) bool {
 	if x.places.Take(ctx) == nil {
-		if time.Now().Before(x.until) {
+		if time.Now().Before(x.until) && !x.spool.losing() {
 			return true
 		}
 		x.places.Free()

@@ -343,6 +343,15 @@ func (w *Worker) take(ctx context.Context, jobs *sync.WaitGroup) {
 				return
 			}
 		}
+		if err := w.spool.room(); err != nil { // or every host would be scanned for nothing, again and again
+			<-slots
+			<-hands
+			w.o.Log.Warn("results cannot be stored: no job is taken until they can be", "err", err)
+			if !pause(ctx, &tries) {
+				return
+			}
+			continue
+		}
 		var j wire.Job
 		found, err := w.post(ctx, wire.PathJob, wire.Ask{Most: wire.MaxTargets}, &j)
 		if err != nil || !found {
