@@ -59,13 +59,30 @@ type op struct {
 // smb1Key identifies a request, as in servers: by PID, MID, UID and TID, because clients count MID per process; see
 // [MS-CIFS] 3.3.5.2. The command is included because several requests with one MID were seen at the same time.
 type smb1Key struct {
-	pid, mid, uid, tid uint16
-	command            smb1.Command
+	pid           uint32
+	mid, uid, tid uint16
+	command       smb1.Command
 }
 
-// keyOf returns the key of a request, which its answer has too. Numbers that an answer assigns do not count.
+// likeness returns how much of a request's key an answer repeats that does not repeat all of it, as some servers do; 0
+// if it answers another request. The user says more than the tree, of which a user has several.
+func (k smb1Key) likeness(of smb1Key) int {
+	if k.mid != of.mid || uint16(k.pid) != uint16(of.pid) || k.command != of.command {
+		return 0
+	}
+	n := 1
+	for i, same := range []bool{k.tid == of.tid, k.uid == of.uid, k.pid == of.pid} {
+		if same {
+			n += 1 << (i + 1)
+		}
+	}
+	return n
+}
+
+// keyOf returns the key of a request, which its answer has too. Numbers that an answer assigns do not count. An answer
+// that fits several requests equally well has a key of none: which of them it answers is not guessed.
 func (c *smb1Conn) keyOf(h *smb1.Header) smb1Key {
-	k := smb1Key{h.PIDLow, h.MID, h.UID, h.TID, h.Command}
+	k := smb1Key{uint32(h.PIDHigh)<<16 | uint32(h.PIDLow), h.MID, h.UID, h.TID, h.Command}
 	switch h.Command {
 	case smb1.SessionSetupAndX, smb1.Negotiate:
 		k.uid, k.tid = 0, 0
@@ -77,12 +94,16 @@ func (c *smb1Conn) keyOf(h *smb1.Header) smb1Key {
 	if !h.Reply() || c.requests[k] != nil {
 		return k
 	}
-	for other := range c.requests { // a server that does not repeat UID or TID
-		if other.pid == k.pid && other.mid == k.mid && other.command == k.command {
-			return other
+	best, likeness := k, 0
+	for other := range c.requests {
+		switch n := k.likeness(other); {
+		case n > likeness:
+			best, likeness = other, n
+		case n == likeness:
+			best = k
 		}
 	}
-	return k
+	return best
 }
 
 // want decides how much of a message to keep. Reads and writes of files, and everything else that moves data, are
