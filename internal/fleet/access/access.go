@@ -75,6 +75,8 @@ type Who struct {
 	From  string               // the address of the client
 	Until time.Time            // when the token expires; zero for a session
 	Fresh time.Time            // when a session began at an identity provider; zero for others
+
+	token []byte // the hash of the token
 }
 
 // as returns the account's rights, limited by a scope.
@@ -286,4 +288,24 @@ func (a *Access) Resume(ctx context.Context, id int64, stamp, from string) (Who,
 	who := as(u, "")
 	who.Via, who.From = "session", from
 	return who, nil
+}
+
+// Still returns [ErrForbidden] if what a request may do has changed since it began: its token or session has ended, or
+// the account's roles are others. The body of a request may take hours.
+func (a *Access) Still(ctx context.Context, who Who) error {
+	var now Who
+	var err error
+	switch {
+	case who.User.ID == 0: // the system
+		return nil
+	case who.token != nil:
+		now, err = a.tokenOf(ctx, who.token, who.From)
+	default:
+		now, err = a.Resume(ctx, who.User.ID, Stamp(&who.User), who.From)
+	}
+	if errors.Is(err, ErrToken) || errors.Is(err, ErrCredentials) ||
+		err == nil && (now.User.Role != who.User.Role || !slices.Equal(now.User.Sites, who.User.Sites)) {
+		return ErrForbidden
+	}
+	return err
 }

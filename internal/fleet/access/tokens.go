@@ -144,6 +144,10 @@ func (a *Access) TokenAuth(ctx context.Context, secret, from string) (Who, error
 	if !ok {
 		return Who{}, ErrToken
 	}
+	return a.tokenOf(ctx, hash, from)
+}
+
+func (a *Access) tokenOf(ctx context.Context, hash []byte, from string) (Who, error) {
 	t, err := a.st.TokenByHash(ctx, hash)
 	if errors.Is(err, store.ErrNotFound) {
 		return Who{}, ErrToken
@@ -171,7 +175,7 @@ func (a *Access) TokenAuth(ctx context.Context, secret, from string) (Who, error
 		}
 	}
 	who := as(u, t.Scope)
-	who.Via, who.From, who.Until = viaToken+t.Name, from, t.Until
+	who.Via, who.From, who.Until, who.token = viaToken+t.Name, from, t.Until, hash
 	return who, nil
 }
 

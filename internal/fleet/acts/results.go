@@ -42,7 +42,7 @@ func (a *Acts) importResults(
 	if oneOf(&k, "kind", kind, "scan", "audit", "observe"); k.err() != nil {
 		return none, k.err()
 	}
-	source := &reading{r: r}
+	source := a.reading(ctx, who, r)
 	var hosts []string
 	report, err := a.fleet.Import(ctx, kind, source, who.Uploads, func(tx *store.Tx, host string) error {
 		if len(hosts) < maxNamed && !slices.Contains(hosts, host) {
@@ -105,7 +105,7 @@ func (a *Acts) SaveJournal(ctx context.Context, who access.Who, host int64, r io
 	if !who.Somewhere(store.RoleOperator) {
 		return access.ErrForbidden
 	}
-	b, err := io.ReadAll(io.LimitReader(r, maxJournal+1))
+	b, err := io.ReadAll(io.LimitReader(a.reading(ctx, who, r), maxJournal+1))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
@@ -274,7 +275,7 @@ func (a *Acts) importTargets(ctx context.Context, who access.Who, r io.Reader, l
 	if !who.Somewhere(store.RoleOperator) {
 		return fleet.ImportReport{Errors: []string{}}, access.ErrForbidden
 	}
-	source := &reading{r: r}
+	source := a.reading(ctx, who, r)
 	here := func(site int64) bool { return who.At(site, store.RoleOperator) }
 	report, err := a.fleet.ImportTargets(ctx, source, who.Can(store.RoleAdmin), here,
 		func(tx *store.Tx, s fleet.Saved) error {
@@ -289,15 +290,31 @@ func (a *Acts) importTargets(ctx context.Context, who access.Who, r io.Reader, l
 }
 
 // reading records why reading a file failed, so that a broken connection or a file that is too large is distinguished
-// from an invalid file.
+// from an invalid file. It fails with [access.ErrForbidden] when the account behind it may no longer do what it could
+// when the request began.
 type reading struct {
-	r   io.Reader
-	err error
+	r     io.Reader
+	still func() error
+	last  time.Time // when still was asked
+	err   error
+}
+
+// askEvery is how often a file that still arrives is checked: a revocation takes effect within that time.
+const askEvery = time.Second
+
+func (a *Acts) reading(ctx context.Context, who access.Who, r io.Reader) *reading {
+	return &reading{r: r, last: time.Now(), still: func() error { return a.access.Still(ctx, who) }}
 }
 
 // Read implements io.Reader.
 func (f *reading) Read(b []byte) (int, error) {
 	n, err := f.r.Read(b)
+	if time.Since(f.last) >= askEvery {
+		if no := f.still(); no != nil {
+			n, err = 0, no
+		}
+		f.last = time.Now()
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		f.err = err
 	}
