@@ -34,6 +34,7 @@ func TestJobs(t *testing.T) {
 		{"units without a job get one", testStrays},
 		{"the server tells of itself", testWatch},
 		{"a result is taken back", testRemoving},
+		{"names of a result that is taken back", testRemovedNames},
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		for _, s := range suite {

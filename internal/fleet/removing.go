@@ -15,10 +15,14 @@ import (
 )
 
 // RemoveResult removes a result, see [store.Queries.RemoveResult], and recomputes the events of later results: events
-// that only this result caused are deleted, and events that it hid are added.
+// that only this result caused are deleted, and events that it hid are added. The times of the host's names are those of
+// the results whose documents are stored, and else of the one before.
 func (f *Fleet) RemoveResult(ctx context.Context, tx *store.Tx, id int64) (store.Removed, error) {
 	out, err := tx.RemoveResult(ctx, id)
 	if err != nil || out.Gone {
+		return out, err
+	}
+	if err := seeNames(ctx, tx, out.Host.ID); err != nil {
 		return out, err
 	}
 	severity := map[string]model.Severity{}
@@ -58,6 +62,30 @@ func (f *Fleet) RemoveResult(ctx context.Context, tx *store.Tx, id int64) (store
 		without.Add(&r.Snapshot)
 	}
 	return out, nil
+}
+
+// seeNames records the names in the stored scans of a host. The store does not write a name with each result that reports
+// it, and without the one that it was written with the others count.
+func seeNames(ctx context.Context, tx *store.Tx, host int64) error {
+	for _, read := range []func(context.Context, int64, string) ([]byte, time.Time, error){
+		tx.Document, tx.PreviousDocument,
+	} {
+		b, at, err := read(ctx, host, string(store.RunScan))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		var s model.Scan
+		if err := json.Unmarshal(b, &s); err != nil {
+			return fmt.Errorf("fleet: a stored scan: %w", err)
+		}
+		if err := tx.SeeNames(ctx, host, at, namesOf(&s, append([]string{s.Target}, s.Aliases...))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // alike reports whether two lead to the same events for every later result.

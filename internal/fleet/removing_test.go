@@ -1,7 +1,10 @@
 package fleet
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -121,5 +124,84 @@ func testRemoving(t *testing.T, open func() *store.Store) {
 	}
 	if c, err := st.Counts(ctx, store.HostFilter{}); err != nil || c.Hosts != 0 {
 		t.Errorf("%+v %v", c, err)
+	}
+}
+
+// testRemovedNames removes a result with which a name was written, and one that alone had a name. The name of the first
+// was seen when the last result that reports it says, and that of the second never.
+func testRemovedNames(t *testing.T, open func() *store.Store) {
+	st := open()
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	f := fleetOf(t, st, func(o *Options) { o.Clock = func() time.Time { return now } })
+	ctx := t.Context()
+	results := map[string]int64{}
+	var host int64
+	scan := func(at time.Duration, name string) {
+		t.Helper()
+		b, err := json.Marshal(&model.Scan{
+			Schema: model.SchemaScan, Target: "srv1.example", Address: "10.0.0.1:445", Verdict: model.Closed,
+			Started: now.Add(at), Server: model.Server{DNSName: name},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in, err := f.Import(ctx, "scan", bytes.NewReader(b), nil, nil); err != nil || in.Taken != 1 {
+			t.Fatalf("%+v %v", in, err)
+		}
+		hosts, _, err := st.Hosts(ctx, store.HostFilter{}, store.Page{})
+		if err != nil || len(hosts) != 1 {
+			t.Fatal(len(hosts), err)
+		}
+		host = hosts[0].ID
+		list, _, err := st.Results(ctx, host, store.Page{Sort: "-at"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		results[name+at.String()] = list[0].ID
+	}
+	remove := func(what string) {
+		t.Helper()
+		if err := st.InTx(ctx, func(tx *store.Tx) error {
+			_, err := f.RemoveResult(ctx, tx, results[what])
+			return err
+		}); err != nil {
+			t.Fatal(what, err)
+		}
+	}
+	seen := func() map[string]string {
+		t.Helper()
+		names, err := st.HostNames(ctx, host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]string{}
+		for _, n := range names {
+			out[n.Kind+" "+n.Name] = n.FirstSeen.Sub(now).String() + " to " + n.LastSeen.Sub(now).String()
+		}
+		return out
+	}
+	const week = 7 * 24 * time.Hour
+	scan(-week, "srv1.example")
+	scan(-3*time.Hour, "srv1.example") // the time of its names is written with this one
+	scan(-150*time.Minute, "srv1.example")
+	remove("srv1.example-3h0m0s")
+	want := map[string]string{}
+	for _, n := range []string{"dns srv1.example", "target srv1.example", "address 10.0.0.1:445"} {
+		want[n] = "-168h0m0s to -2h30m0s"
+	}
+	if got := seen(); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	scan(-time.Hour, "mistaken.example")
+	scan(0, "srv1.example")
+	remove("mistaken.example-1h0m0s")
+	for n := range want {
+		want[n] = "-168h0m0s to 0s"
+	}
+	if got := seen(); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if _, n, err := st.Hosts(ctx, store.HostFilter{Text: "mistaken"}, store.Page{}); err != nil || n != 0 {
+		t.Errorf("it is found by a name that no result has: %d %v", n, err)
 	}
 }

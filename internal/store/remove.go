@@ -26,7 +26,8 @@ type Removed struct {
 // RemoveResult removes a result as if it had never been recorded: everything that follows from a host's results is
 // recomputed from the others, in the order in which they were recorded. That covers spans, the host's state, the trend,
 // open and ended findings and the last documents; events of the result are deleted. The caller must recompute later
-// events. The evidence and severity of a finding that others found too, and the host's name, stay as last reported. The
+// events, and call [Queries.SeeNames] with what the documents of the other results contain: a name that only the removed
+// result is known to have reported is deleted. The evidence and severity of a finding that others found too, and the host's name, stay as last reported. The
 // run keeps its counts: it did take place.
 func (q *Queries) RemoveResult(ctx context.Context, id int64) (out Removed, err error) {
 	err = q.atomic(ctx, func(q *Queries) error {
@@ -425,7 +426,8 @@ func (rem *removal) state(ctx context.Context, began []held) error {
 	return err
 }
 
-// names corrects the times of names that the result reported first or last: a time in the future would stay.
+// names deletes what the result alone is known to have reported, and corrects the times of names that it reported first or
+// last: a time in the future would stay. Names of targets and addresses are reported by every result.
 func (rem *removal) names(ctx context.Context) error {
 	i := slices.IndexFunc(rem.all, func(k held) bool { return k.ID == rem.gone.ID })
 	before, after := rem.all[max(i-1, 0)], rem.all[min(i+1, len(rem.all)-1)]
@@ -439,6 +441,11 @@ func (rem *removal) names(ctx context.Context) error {
 		query string
 		args  []any
 	}{
+		{
+			`DELETE FROM host_names WHERE host_id = $1 AND first_seen = $2 AND last_seen = $2
+			AND kind NOT IN ('target', 'address')`,
+			[]any{rem.host.ID, rem.gone.At},
+		},
 		{
 			`UPDATE host_names SET first_seen = $3 WHERE host_id = $1 AND first_seen = $2`,
 			[]any{rem.host.ID, rem.gone.At, after.At},
@@ -456,7 +463,27 @@ func (rem *removal) names(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return rem.searchable(ctx, &rem.host)
+}
+
+// SeeNames records that a host had names at a time that may be earlier than others at which it had them.
+func (q *Queries) SeeNames(ctx context.Context, hostID int64, at time.Time, names []HostName) error {
+	return q.atomic(ctx, func(q *Queries) error {
+		for _, n := range namesIn(&Result{Names: names}) {
+			if _, err := q.exec(ctx, `INSERT INTO host_names AS n (host_id, kind, name, first_seen, last_seen)
+				VALUES ($1, $2, $3, $4, $4) ON CONFLICT (host_id, kind, name) DO UPDATE SET
+				first_seen = CASE WHEN excluded.first_seen < n.first_seen THEN excluded.first_seen ELSE n.first_seen END,
+				last_seen = CASE WHEN excluded.last_seen > n.last_seen THEN excluded.last_seen ELSE n.last_seen END`,
+				hostID, n.kind, n.name, at); err != nil {
+				return err
+			}
+		}
+		h, err := q.Host(ctx, hostID)
+		if err != nil {
+			return err
+		}
+		return q.searchable(ctx, &h)
+	})
 }
 
 // findingRow is a finding that a removed result may have changed.
