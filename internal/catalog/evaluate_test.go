@@ -41,8 +41,18 @@ type expectation struct {
 	fact     string // where it is written or how it was measured
 	config   Config
 	identity model.Identity
-	want     map[string]model.Outcome
+	want     want
 }
+
+// want is an outcome for each thing that is asked for: "session", "tree", "pipe:samr", "accounts".
+type want map[string]model.Outcome
+
+const (
+	member = model.Member
+	wks    = model.Workstation
+	alone  = model.Standalone
+	dc     = model.DomainController
+)
 
 const (
 	yesO = model.Allowed
@@ -67,21 +77,16 @@ func check(t *testing.T, tests []expectation) {
 	}
 }
 
-func TestWindowsModel(t *testing.T) {
-	const (
-		m  = model.Member
-		w  = model.Workstation
-		dc = model.DomainController
-	)
-	type want = map[string]model.Outcome
+// TestWindowsReleases: what each release gives to strangers out of the box, and what is left of it at other values.
+func TestWindowsReleases(t *testing.T) {
 	vista := func(build int) Config {
-		c := host("windows", "vista", w)
+		c := host("windows", "vista", wks)
 		c.Platform.Build = build
 		return c
 	}
 	check(t, []expectation{
 		{
-			"MS-SRVS <38>, Q143474: NT 4.0 out of the box", host("windows", "nt4", m), model.Anonymous,
+			"MS-SRVS <38>, Q143474: NT 4.0 out of the box", host("windows", "nt4", member), model.Anonymous,
 			want{
 				"session": yesO, "tree": yesO, "pipe:samr": yesO, "pipe:srvsvc": yesO, "pipe:LLSRPC": open,
 				"pipe:winreg": noO, "accounts": yesO, "shares": yesO, "sids": yesO, "identity": yesO,
@@ -89,7 +94,7 @@ func TestWindowsModel(t *testing.T) {
 		},
 		{
 			"Q143474: RestrictAnonymous 1 on NT 4.0 leaves name lookup",
-			host("windows", "nt4", m, "RestrictAnonymous", 1),
+			host("windows", "nt4", member, "RestrictAnonymous", 1),
 			model.Anonymous,
 			want{
 				"tree": yesO, "accounts": noO, "shares": noO, "sids": yesO, "groups": open,
@@ -98,30 +103,30 @@ func TestWindowsModel(t *testing.T) {
 		},
 		{
 			"2 is not a value of NT 4.0, which does not say what it makes of it; IPC$ connects",
-			host("windows", "nt4", m, "RestrictAnonymous", 2), model.Anonymous,
+			host("windows", "nt4", member, "RestrictAnonymous", 2), model.Anonymous,
 			want{"tree": yesO, "accounts": open},
 		},
 		{
 			"hard-coded hint: emptying the list leaves samr open on NT 4.0",
-			host("windows", "nt4", m, "NullSessionPipes", []string{}), model.Anonymous,
+			host("windows", "nt4", member, "NullSessionPipes", []string{}), model.Anonymous,
 			want{"pipe:samr": yesO, "pipe:srvsvc": yesO, "pipe:spoolss": noO, "pipe:COMNAP": noO},
 		},
 		{
-			"MS-SRVS <38>: Windows 2000", host("windows", "win2000", m), model.Anonymous,
+			"MS-SRVS <38>: Windows 2000", host("windows", "win2000", member), model.Anonymous,
 			want{"tree": yesO, "pipe:samr": yesO, "accounts": yesO, "shares": yesO},
 		},
 		{
 			"KB3034016, cc963223: Windows 2000 with RestrictAnonymous 2",
-			host("windows", "win2000", m, "RestrictAnonymous", 2), model.Anonymous,
+			host("windows", "win2000", member, "RestrictAnonymous", 2), model.Anonymous,
 			want{"tree": noO, "pipe:samr": noO, "accounts": noO, "shares": noO, "identity": noO},
 		},
 		{
-			"KB3034016: 2003 no longer closes IPC$ at 2", host("windows", "win2003", m, "RestrictAnonymous", 2),
+			"KB3034016: 2003 no longer closes IPC$ at 2", host("windows", "win2003", member, "RestrictAnonymous", 2),
 			model.Anonymous,
 			want{"session": yesO, "tree": yesO},
 		},
 		{
-			"MS-SRVS <38>, SPS: Windows Server 2003", host("windows", "win2003", m), model.Anonymous,
+			"MS-SRVS <38>, SPS: Windows Server 2003", host("windows", "win2003", member), model.Anonymous,
 			want{
 				"tree": yesO, "pipe:samr": yesO, "pipe:lsarpc": yesO, "identity": yesO, "accounts": noO, "sids": noO,
 				"pipe:srvsvc": open, "pipe:spoolss": yesO, "pipe:COMNAP": open, "pipe:winreg": noO,
@@ -129,11 +134,11 @@ func TestWindowsModel(t *testing.T) {
 		},
 		{
 			"2003: which names are hard-coded is not documented",
-			host("windows", "win2003", m, "NullSessionPipes", []string{"spoolss"}), model.Anonymous,
+			host("windows", "win2003", member, "NullSessionPipes", []string{"spoolss"}), model.Anonymous,
 			want{"pipe:spoolss": yesO, "pipe:samr": open, "pipe:winreg": noO},
 		},
 		{
-			"MS-SRVS <38> against MS-SAMR <9>: samr on XP is contradictory", host("windows", "winxp", w),
+			"MS-SRVS <38> against MS-SAMR <9>: samr on XP is contradictory", host("windows", "winxp", wks),
 			model.Anonymous,
 			want{"tree": yesO, "pipe:samr": open, "pipe:srvsvc": noO, "accounts": noO},
 		},
@@ -146,57 +151,63 @@ func TestWindowsModel(t *testing.T) {
 			want{"pipe:samr": noO, "pipe:lsarpc": noO, "accounts": noO, "tree": yesO},
 		},
 		{
-			"MS-SRVS <38>: Windows 7 opens nothing, IPC$ still connects", host("windows", "win7", w), model.Anonymous,
+			"MS-SRVS <38>: Windows 7 opens nothing, IPC$ still connects", host("windows", "win7", wks), model.Anonymous,
 			want{
 				"session": yesO, "tree": yesO, "pipe:samr": noO, "pipe:lsarpc": noO, "pipe:srvsvc": noO,
 				"pipe:browser": noO, "accounts": noO, "shares": noO, "identity": noO, "files": noO,
 			},
 		},
 		{
-			"KB3034016: 2012 and later refuse the session when nothing is marked", host("windows", "win2019", m),
+			"KB3034016: 2012 and later refuse the session when nothing is marked", host("windows", "win2019", member),
 			model.Anonymous,
 			want{"session": noO, "tree": noO, "pipe:samr": noO, "accounts": noO, "files": noO},
 		},
 		{
 			"KB3034016: a marked pipe lets the session in",
-			host("windows", "win2019", m, "NullSessionPipes", []string{"SRVSVC"}), model.Anonymous,
+			host("windows", "win2019", member, "NullSessionPipes", []string{"SRVSVC"}), model.Anonymous,
 			want{"session": yesO, "tree": yesO, "pipe:srvsvc": yesO, "pipe:samr": noO, "shares": yesO},
 		},
+	})
+}
+
+// TestWindowsAccounts: who may list accounts, on a member and on a domain controller.
+func TestWindowsAccounts(t *testing.T) {
+	check(t, []expectation{
 		{
 			"SPS: RestrictAnonymous 1 closes share lists on a member",
-			host("windows", "win2019", m, "NullSessionPipes", []string{"srvsvc"}, "RestrictAnonymous", 1),
+			host("windows", "win2019", member, "NullSessionPipes", []string{"srvsvc"}, "RestrictAnonymous", 1),
 			model.Anonymous,
 			want{"pipe:srvsvc": yesO, "shares": noO},
 		},
 		{
 			"MS-SRVS 3.1.6.17: names count without \\pipe\\ and case",
-			host("windows", "win2019", m, "NullSessionPipes", []string{`\PIPE\SamR`}), model.Anonymous,
+			host("windows", "win2019", member, "NullSessionPipes", []string{`\PIPE\SamR`}), model.Anonymous,
 			want{"pipe:samr": yesO},
 		},
 		{
 			"SPS: RestrictAnonymousSAM is 1 by default and holds on a member",
-			host("windows", "win2012r2", m, "NullSessionPipes", []string{"samr"}), model.Anonymous,
+			host("windows", "win2012r2", member, "NullSessionPipes", []string{"samr"}), model.Anonymous,
 			want{"pipe:samr": yesO, "accounts": noO},
 		},
 		{
 			"SPS: 0 does not restrict (the reversed claim)",
-			host("windows", "win2012r2", m, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0),
+			host("windows", "win2012r2", member, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0),
 			model.Anonymous,
 			want{"accounts": yesO},
 		},
 		{
 			"SPS remote calls to SAM: 2016 members let administrators in alone",
-			host("windows", "win2016", m, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0),
+			host("windows", "win2016", member, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0),
 			model.Anonymous,
 			want{"pipe:samr": yesO, "accounts": noO},
 		},
 		{
-			"SPS: 2016 members refuse ordinary users too", host("windows", "win2016", m), model.User,
+			"SPS: 2016 members refuse ordinary users too", host("windows", "win2016", member), model.User,
 			want{"tree": yesO, "pipe:samr": yesO, "accounts": noO, "shares": yesO, "identity": yesO},
 		},
-		{"SPS: before 1607 there is no check", host("windows", "win2012r2", m), model.User, want{"accounts": yesO}},
+		{"SPS: before 1607 there is no check", host("windows", "win2012r2", member), model.User, want{"accounts": yesO}},
 		{
-			"SPS: audit mode refuses nobody", host("windows", "win2016", m, "RestrictRemoteSamAuditOnlyMode", 1),
+			"SPS: audit mode refuses nobody", host("windows", "win2016", member, "RestrictRemoteSamAuditOnlyMode", 1),
 			model.User,
 			want{"accounts": yesO},
 		},
@@ -234,9 +245,15 @@ func TestWindowsModel(t *testing.T) {
 			"MS-SAMR <42>: a 2003 domain controller asks at promotion", host("windows", "win2003", dc), model.Anonymous,
 			want{"accounts": open},
 		},
+	})
+}
+
+// TestWindowsPipes: what the lists of pipes and the switches beside them open and close.
+func TestWindowsPipes(t *testing.T) {
+	check(t, []expectation{
 		{
 			"cc957461: RestrictNullSessAccess 0 opens every pipe",
-			host("windows", "win7", w, "RestrictNullSessAccess", 0),
+			host("windows", "win7", wks, "RestrictNullSessAccess", 0),
 			model.Anonymous,
 			want{
 				"pipe:samr": yesO, "pipe:svcctl": yesO, "shares": yesO, "accounts": noO,
@@ -244,105 +261,117 @@ func TestWindowsModel(t *testing.T) {
 			},
 		},
 		{
-			"cc957461: what 2 does is not documented", host("windows", "win7", w, "RestrictNullSessAccess", 2),
+			"cc957461: what 2 does is not documented", host("windows", "win7", wks, "RestrictNullSessAccess", 2),
 			model.Anonymous,
 			want{"pipe:svcctl": open, "files": open},
 		},
 		{
 			"the same, with a pipe that is listed",
-			host("windows", "win7", w, "RestrictNullSessAccess", 2, "NullSessionPipes", []string{"svcctl"}),
+			host("windows", "win7", wks, "RestrictNullSessAccess", 2, "NullSessionPipes", []string{"svcctl"}),
 			model.Anonymous,
 			want{"pipe:svcctl": yesO, "session": yesO},
 		},
 		{
 			"whether Everyone takes strangers in is not known at 2",
-			host("windows", "win2016", m, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0,
+			host("windows", "win2016", member, "NullSessionPipes", []string{"samr"}, "RestrictAnonymousSAM", 0,
 				"EveryoneIncludesAnonymous", 2, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;WD)"), model.Anonymous,
 			want{"pipe:samr": yesO, "accounts": open},
 		},
 		{
 			"MS-LSAD <55>: the block is on by default and holds off domain controllers",
-			host("windows", "win7", w, "NullSessionPipes", []string{"lsarpc"}), model.Anonymous,
+			host("windows", "win7", wks, "NullSessionPipes", []string{"lsarpc"}), model.Anonymous,
 			want{"pipe:lsarpc": yesO, "sids": noO, "trusts": noO, "identity": yesO},
 		},
 		{
 			"MS-LSAD <55>: any other value turns the block off",
-			host("windows", "win7", w, "NullSessionPipes", []string{"lsarpc"}, "TurnOffAnonymousBlock", 1,
+			host("windows", "win7", wks, "NullSessionPipes", []string{"lsarpc"}, "TurnOffAnonymousBlock", 1,
 				"LSAAnonymousNameLookup", 1), model.Anonymous,
 			want{"sids": yesO},
 		},
 		{
 			"SPS against MS-LSAD: lookup on, block on",
-			host("windows", "win7", w, "NullSessionPipes", []string{"lsarpc"}, "LSAAnonymousNameLookup", 1),
+			host("windows", "win7", wks, "NullSessionPipes", []string{"lsarpc"}, "LSAAnonymousNameLookup", 1),
 			model.Anonymous,
 			want{"sids": open},
 		},
 		{
 			"HSC 4.7.8: the pipe firewall of XP refuses users too",
-			host("windows", "winxp", w, "PipeFirewallActive", 1),
+			host("windows", "winxp", wks, "PipeFirewallActive", 1),
 			model.User,
 			want{"tree": yesO, "pipe:samr": noO, "pipe:srvsvc": noO},
 		},
 		{
 			"KB925890: support on Vista and later is not known",
-			host("windows", "win10-22H2", w, "PipeFirewallActive", 1, "AllowedPipes", []string{"srvsvc"}), model.User,
+			host("windows", "win10-22H2", wks, "PipeFirewallActive", 1, "AllowedPipes", []string{"srvsvc"}), model.User,
 			want{"pipe:samr": open, "pipe:srvsvc": yesO},
 		},
 		{
-			"KB3034016: no Server service, no IPC$", host("windows", "win2022", m, "LanmanServer.Start", 4), model.User,
+			"KB3034016: no Server service, no IPC$", host("windows", "win2022", member, "LanmanServer.Start", 4), model.User,
 			want{"session": noO, "tree": noO, "pipe:samr": noO},
 		},
 		{
-			"KB954422: AutoShareServer does not remove IPC$", host("windows", "win2022", m, "AutoShareServer", 0),
+			"KB954422: AutoShareServer does not remove IPC$", host("windows", "win2022", member, "AutoShareServer", 0),
 			model.User,
 			want{"tree": yesO, "pipe:srvsvc": yesO},
 		},
+	})
+}
+
+// TestWindowsGuests: the guest account, and what signing does to it and to null sessions.
+func TestWindowsGuests(t *testing.T) {
+	check(t, []expectation{
 		{
-			"SPS: the guest account is disabled by default", host("windows", "win2019", m), model.Guest,
+			"SPS: the guest account is disabled by default", host("windows", "win2019", member), model.Guest,
 			want{"session": noO, "tree": noO},
 		},
 		{
-			"SPS: an enabled guest account", host("windows", "win2012r2", m, "EnableGuestAccount", 1), model.Guest,
+			"SPS: an enabled guest account", host("windows", "win2012r2", member, "EnableGuestAccount", 1), model.Guest,
 			want{"session": yesO, "tree": yesO, "pipe:samr": yesO, "accounts": open},
 		},
 		{
 			"WSD smb-signing: required signing refuses guests",
-			host("windows", "win2012r2", m, "EnableGuestAccount", 1, "RequireSecuritySignature", 1), model.Guest,
+			host("windows", "win2012r2", member, "EnableGuestAccount", 1, "RequireSecuritySignature", 1), model.Guest,
 			want{"session": noO},
 		},
 		{
 			"MS-SMB2 3.3.5.5.3: signing does not stop null sessions",
-			host("windows", "win2012r2", m, "NullSessionPipes", []string{"lsarpc"}, "RequireSecuritySignature", 1),
+			host("windows", "win2012r2", member, "NullSessionPipes", []string{"lsarpc"}, "RequireSecuritySignature", 1),
 			model.Anonymous,
 			want{"session": yesO, "pipe:lsarpc": yesO},
 		},
+	})
+}
+
+// TestWindowsServices: logs, the print spooler and RPC keep to rules of their own.
+func TestWindowsServices(t *testing.T) {
+	check(t, []expectation{
 		{
 			"MS-EVEN 3.1.1: logs keep strangers out by default",
-			host("windows", "win7", w, "RestrictNullSessAccess", 0),
+			host("windows", "win7", wks, "RestrictNullSessAccess", 0),
 			model.Anonymous,
 			want{"pipe:eventlog": yesO, "logs": noO},
 		},
 		{
-			"print-rpc: the spooler of 11 22H2 listens on TCP", host("windows", "win11-22H2", w), model.User,
+			"print-rpc: the spooler of 11 22H2 listens on TCP", host("windows", "win11-22H2", wks), model.User,
 			want{"pipe:spoolss": gone, "printers": gone},
 		},
 		{
-			"print-rpc: 7 brings the pipe back", host("windows", "win11-22H2", w, "RpcProtocols", 7), model.User,
+			"print-rpc: 7 brings the pipe back", host("windows", "win11-22H2", wks, "RpcProtocols", 7), model.User,
 			want{"pipe:spoolss": yesO},
 		},
 		{
-			"print-rpc: Windows 10 22H2 is older", host("windows", "win10-22H2", w), model.User,
+			"print-rpc: Windows 10 22H2 is older", host("windows", "win10-22H2", wks), model.User,
 			want{"pipe:spoolss": yesO},
 		},
 		{
 			"rpc-interface-restrict: RestrictRemoteClients 1 does not protect pipes",
-			host("windows", "win2012r2", m, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients",
+			host("windows", "win2012r2", member, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients",
 				1), model.Anonymous,
 			want{"pipe:srvsvc": yesO, "shares": yesO, "endpoints": yesO},
 		},
 		{
 			"rpc-interface-restrict against MS-RPCE: nor does 2, as far as is counted",
-			host("windows", "win2012r2", m, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients",
+			host("windows", "win2012r2", member, "NullSessionPipes", []string{"srvsvc", "epmapper"}, "RestrictRemoteClients",
 				2), model.Anonymous,
 			want{"pipe:srvsvc": yesO, "shares": yesO, "endpoints": yesO},
 		},
@@ -377,183 +406,227 @@ func TestUnknownRole(t *testing.T) {
 	}
 }
 
-func TestSambaModel(t *testing.T) {
-	type want = map[string]model.Outcome
-	alone, dc := model.Standalone, model.DomainController
-	public := []model.Share{{Name: "public", Guest: true}, {Name: "finance"}}
-	withShares := func(c Config, s []model.Share) Config { c.Shares = s; return c }
-	from := func(c Config, a string) Config { c.Client = netip.MustParseAddr(a); return c }
-	closed := want{"session": yesO, "tree": noO, "pipe:samr": noO, "accounts": noO, "services": noO, "identity": noO}
-	all := want{
+// measured begins a fact that was measured.
+const measured = "measured on Samba 4.17.12: "
+
+// public are a share for guests and one for users.
+func public() []model.Share { return []model.Share{{Name: "public", Guest: true}, {Name: "finance"}} }
+
+// smbd is a Samba server with these settings.
+func smbd(role model.Role, settings ...any) Config { return host("samba", "samba", role, settings...) }
+
+func withShares(c Config, s []model.Share) Config { c.Shares = s; return c }
+
+func from(c Config, address string) Config { c.Client = netip.MustParseAddr(address); return c }
+
+// What a stranger gets from Samba at each value of restrict anonymous.
+var (
+	samba0 = want{
 		"session": yesO, "tree": yesO, "pipe:lsarpc": yesO, "pipe:netlogon": gone, "pipe:atsvc": gone,
 		"pipe:winreg": yesO, "identity": yesO, "accounts": yesO, "groups": yesO, "password-policy": yesO, "sids": yesO,
 		"trusts": gone, "shares": yesO, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO,
 		"endpoints": yesO, "host-info": yesO, "sessions": noO, "jobs": gone, "logs": gone,
 	}
-	one := want{
+	samba1 = want{
 		"tree": yesO, "identity": yesO, "accounts": noO, "groups": noO, "password-policy": noO, "shares": noO,
 		"sids": yesO, "trusts": gone, "services": yesO, "registry": yesO, "printers": yesO, "dfs": yesO,
 		"endpoints": yesO, "host-info": yesO, "sessions": noO,
 	}
-	const M = "measured on Samba 4.17.12: "
-	tests := []expectation{
-		{M + "defaults", host("samba", "samba", alone), model.Anonymous, all},
-		{M + "member server", host("samba", "samba", model.Member), model.Anonymous, all},
-		{M + "restrict anonymous 1", host("samba", "samba", alone, "restrict anonymous", 1), model.Anonymous, one},
-		{M + "restrict anonymous 2", host("samba", "samba", alone, "restrict anonymous", "2"), model.Anonymous, closed},
+	samba2 = want{
+		"session": yesO, "tree": noO, "pipe:samr": noO, "accounts": noO, "services": noO, "identity": noO,
+	}
+)
+
+// TestSambaRestrictAnonymous: what restrict anonymous leaves to strangers and to users, and what of [IPC$] is ignored.
+func TestSambaRestrictAnonymous(t *testing.T) {
+	check(t, []expectation{
+		{measured + "defaults", smbd(alone), model.Anonymous, samba0},
+		{measured + "member server", smbd(member), model.Anonymous, samba0},
+		{measured + "restrict anonymous 1", smbd(alone, "restrict anonymous", 1), model.Anonymous, samba1},
+		{measured + "restrict anonymous 2", smbd(alone, "restrict anonymous", "2"), model.Anonymous, samba2},
 		{
-			M + "2 keeps users", host("samba", "samba", alone, "restrict anonymous", 2), model.User,
+			measured + "2 keeps users", smbd(alone, "restrict anonymous", 2), model.User,
 			want{"tree": yesO, "accounts": yesO, "shares": yesO, "sessions": noO},
 		},
 		{
-			M + "a guest share beside 2 stays readable, IPC$ closed",
-			withShares(host("samba", "samba", alone, "restrict anonymous", 2, "IPC$:guest ok", true), public),
+			measured + "a guest share beside 2 stays readable, IPC$ closed",
+			withShares(smbd(alone, "restrict anonymous", 2, "IPC$:guest ok", true), public()),
 			model.Anonymous,
 			want{"tree": noO, "files": yesO},
 		},
 		{
-			M + "no guest share", withShares(host("samba", "samba", alone), []model.Share{{Name: "finance"}}),
+			measured + "no guest share", withShares(smbd(alone), []model.Share{{Name: "finance"}}),
 			model.Anonymous,
 			want{"files": noO},
 		},
 		{
-			M + "guest ok = no in [IPC$] is ignored", host("samba", "samba", alone, "IPC$:guest ok", false),
+			measured + "guest ok = no in [IPC$] is ignored", smbd(alone, "IPC$:guest ok", false),
 			model.Anonymous,
 			want{"tree": yesO, "accounts": yesO},
 		},
 		{
-			M + "available = no in [IPC$] is ignored", host("samba", "samba", alone, "IPC$:available", false),
+			measured + "available = no in [IPC$] is ignored", smbd(alone, "IPC$:available", false),
 			model.Anonymous,
 			want{"tree": yesO},
 		},
 		{
-			M + "hosts deny ALL in [IPC$]", withShares(host("samba", "samba", alone, "IPC$:hosts deny", "ALL"), public),
+			measured + "signing mandatory changes nothing", smbd(alone, "server signing", "mandatory"),
+			model.Anonymous, samba0,
+		},
+	})
+}
+
+// TestSambaHosts: the lists of hosts, of [IPC$] and of [global].
+func TestSambaHosts(t *testing.T) {
+	check(t, []expectation{
+		{
+			measured + "hosts deny ALL in [IPC$]", withShares(smbd(alone, "IPC$:hosts deny", "ALL"), public()),
 			model.Anonymous,
 			want{"session": yesO, "tree": noO, "files": yesO},
 		},
 		{
-			M + "hosts deny ALL in [IPC$], user", host("samba", "samba", alone, "IPC$:hosts deny", "ALL"), model.User,
+			measured + "hosts deny ALL in [IPC$], user", smbd(alone, "IPC$:hosts deny", "ALL"), model.User,
 			want{"tree": noO},
 		},
 		{
-			M + "hosts allow elsewhere, from loopback",
-			from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/8"), "127.0.0.1"), model.Anonymous,
+			measured + "hosts allow elsewhere, from loopback",
+			from(smbd(alone, "IPC$:hosts allow", "10.0.0.0/8"), "127.0.0.1"), model.Anonymous,
 			want{"tree": yesO},
 		},
 		{
-			M + "hosts allow elsewhere and deny ALL, from loopback",
-			from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/8", "IPC$:hosts deny", "ALL"),
+			measured + "hosts allow elsewhere and deny ALL, from loopback",
+			from(smbd(alone, "IPC$:hosts allow", "10.0.0.0/8", "IPC$:hosts deny", "ALL"),
 				"127.0.0.1"), model.Anonymous,
 			want{"tree": noO},
 		},
 		{
 			"access.c: hosts allow alone, from elsewhere",
-			from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/255.0.0.0 192.168."), "172.16.0.1"),
+			from(smbd(alone, "IPC$:hosts allow", "10.0.0.0/255.0.0.0 192.168."), "172.16.0.1"),
 			model.Anonymous,
 			want{"tree": noO},
 		},
 		{
 			"access.c: hosts allow, from inside",
-			from(host("samba", "samba", alone, "IPC$:hosts allow", "10.0.0.0/255.0.0.0 192.168."), "192.168.3.4"),
+			from(smbd(alone, "IPC$:hosts allow", "10.0.0.0/255.0.0.0 192.168."), "192.168.3.4"),
 			model.Anonymous,
 			want{"tree": yesO},
 		},
 		{
-			"hosts allow with the caller's address not known", host("samba", "samba", alone, "IPC$:hosts allow", "10."),
+			"hosts allow with the caller's address not known", smbd(alone, "IPC$:hosts allow", "10."),
 			model.Anonymous,
 			want{"tree": open, "accounts": open},
 		},
 		{
-			M + "hosts deny ALL in [global]", host("samba", "samba", alone, "hosts deny", "ALL"), model.User,
+			measured + "hosts deny ALL in [global]", smbd(alone, "hosts deny", "ALL"), model.User,
 			want{"session": noO},
 		},
+	})
+}
+
+// TestSambaUsers: the lists of users, and the guest account that strangers are.
+func TestSambaUsers(t *testing.T) {
+	check(t, []expectation{
 		{
-			M + "valid users = bob", host("samba", "samba", alone, "IPC$:valid users", "bob"), model.Anonymous,
+			measured + "valid users = bob", smbd(alone, "IPC$:valid users", "bob"), model.Anonymous,
 			want{"tree": noO},
 		},
 		{
-			M + "valid users = nobody", host("samba", "samba", alone, "IPC$:valid users", "nobody"), model.Anonymous,
+			measured + "valid users = nobody", smbd(alone, "IPC$:valid users", "nobody"), model.Anonymous,
 			want{"tree": yesO},
 		},
 		{
-			M + "invalid users = nobody", host("samba", "samba", alone, "IPC$:invalid users", "nobody"),
+			measured + "invalid users = nobody", smbd(alone, "IPC$:invalid users", "nobody"),
 			model.Anonymous,
-			closed,
+			samba2,
 		},
 		{
-			M + "invalid users = nobody on a domain controller, which knows nobody as a user",
-			host("samba", "samba", dc, "IPC$:invalid users", "nobody"), model.Anonymous,
+			measured + "invalid users = nobody on a domain controller, which knows nobody as a user",
+			smbd(dc, "IPC$:invalid users", "nobody"), model.Anonymous,
 			want{"tree": yesO},
 		},
 		{
-			M + "invalid users = alice", host("samba", "samba", alone, "IPC$:invalid users", "alice"), model.Anonymous,
+			measured + "invalid users = alice", smbd(alone, "IPC$:invalid users", "alice"), model.Anonymous,
 			want{"tree": yesO},
 		},
 		{
-			M + "guest account games, invalid users = nobody",
-			host("samba", "samba", alone, "guest account", "games", "IPC$:invalid users", "nobody"), model.Anonymous,
+			measured + "guest account games, invalid users = nobody",
+			smbd(alone, "guest account", "games", "IPC$:invalid users", "nobody"), model.Anonymous,
 			want{"tree": yesO},
 		},
 		{
-			M + "guest account bob of the password database: it depends",
-			host("samba", "samba", alone, "guest account", "bob", "IPC$:invalid users", "bob"), model.Anonymous,
+			measured + "guest account bob of the password database: it depends",
+			smbd(alone, "guest account", "bob", "IPC$:invalid users", "bob"), model.Anonymous,
 			want{"tree": open},
 		},
+	})
+}
+
+// TestSambaEncryption: required encryption, and a server without pipes.
+func TestSambaEncryption(t *testing.T) {
+	check(t, []expectation{
 		{
-			M + "encryption required on [IPC$] alone",
-			withShares(host("samba", "samba", alone, "IPC$:server smb encrypt", "required"), public), model.Anonymous,
+			measured + "encryption required on [IPC$] alone",
+			withShares(smbd(alone, "IPC$:server smb encrypt", "required"), public()), model.Anonymous,
 			want{"session": yesO, "tree": noO, "files": yesO},
 		},
 		{
-			M + "encryption required on [IPC$], user",
-			host("samba", "samba", alone, "IPC$:server smb encrypt", "required"), model.User,
+			measured + "encryption required on [IPC$], user",
+			smbd(alone, "IPC$:server smb encrypt", "required"), model.User,
 			want{"tree": yesO, "accounts": yesO},
 		},
 		{
-			M + "encryption required", withShares(host("samba", "samba", alone, "server smb encrypt", "required"),
-				public),
+			measured + "encryption required", withShares(smbd(alone, "server smb encrypt", "required"),
+				public()),
 			model.Anonymous,
 			want{"session": noO, "tree": noO, "files": noO},
 		},
 		{
-			M + "nt pipe support = no", host("samba", "samba", alone, "nt pipe support", "no"), model.User,
+			measured + "nt pipe support = no", smbd(alone, "nt pipe support", "no"), model.User,
 			want{"tree": yesO, "pipe:samr": noO, "pipe:netlogon": noO, "accounts": noO},
 		},
 		{
-			M + "no helpers", host("samba", "samba", alone, "rpc start on demand helpers", "no"), model.Anonymous,
+			measured + "no helpers", smbd(alone, "rpc start on demand helpers", "no"), model.Anonymous,
 			want{"tree": yesO, "pipe:samr": gone, "accounts": gone},
 		},
+	})
+}
+
+// TestSambaGuests: who is made a guest, and what a guest gets.
+func TestSambaGuests(t *testing.T) {
+	check(t, []expectation{
 		{
-			M + "signing mandatory changes nothing", host("samba", "samba", alone, "server signing", "mandatory"),
-			model.Anonymous, all,
-		},
-		{
-			M + "map to guest never", host("samba", "samba", alone), model.UnknownUser,
+			measured + "map to guest never", smbd(alone), model.UnknownUser,
 			want{"session": noO, "tree": noO, "accounts": noO},
 		},
 		{
-			M + "map to guest Bad User", host("samba", "samba", alone, "map to guest", "Bad User"), model.UnknownUser,
-			all,
+			measured + "map to guest Bad User", smbd(alone, "map to guest", "Bad User"), model.UnknownUser,
+			samba0,
 		},
 		{
-			M + "a domain controller makes nobody a guest", host("samba", "samba", dc, "map to guest", "Bad User"),
+			measured + "a domain controller makes nobody a guest", smbd(dc, "map to guest", "Bad User"),
 			model.UnknownUser,
 			want{"session": noO, "accounts": noO},
 		},
 		{
-			M + "map to guest Bad Uid", host("samba", "samba", alone, "map to guest", "bad uid"), model.UnknownUser,
+			measured + "map to guest Bad Uid", smbd(alone, "map to guest", "bad uid"), model.UnknownUser,
 			want{"session": noO},
 		},
 		{
-			M + "a guest at restrict anonymous 1",
-			host("samba", "samba", alone, "map to guest", "Bad Password", "restrict anonymous", 1), model.Guest, one,
+			measured + "a guest at restrict anonymous 1",
+			smbd(alone, "map to guest", "Bad Password", "restrict anonymous", 1), model.Guest, samba1,
 		},
 		{
-			M + "a guest at restrict anonymous 2",
-			host("samba", "samba", alone, "map to guest", "Bad User", "restrict anonymous", 2), model.Guest, closed,
+			measured + "a guest at restrict anonymous 2",
+			smbd(alone, "map to guest", "Bad User", "restrict anonymous", 2), model.Guest, samba2,
 		},
+	})
+}
+
+// TestSambaControllers: domain controllers, and ksmbd.
+func TestSambaControllers(t *testing.T) {
+	check(t, []expectation{
 		{
-			M + "domain controller", host("samba", "samba", dc), model.Anonymous,
+			measured + "domain controller", smbd(dc), model.Anonymous,
 			want{
 				"tree": yesO, "pipe:netlogon": yesO, "pipe:protected_storage": yesO, "pipe:dnsserver": yesO,
 				"pipe:FssagentRpc": gone, "accounts": yesO, "shares": yesO, "sids": yesO, "identity": yesO,
@@ -561,15 +634,15 @@ func TestSambaModel(t *testing.T) {
 			},
 		},
 		{
-			M + "domain controller at 1 still gives accounts", host("samba", "samba", dc, "restrict anonymous", 1),
+			measured + "domain controller at 1 still gives accounts", smbd(dc, "restrict anonymous", 1),
 			model.Anonymous,
 			want{
 				"accounts": yesO, "groups": yesO, "password-policy": yesO, "shares": noO,
 				"registry": yesO,
 			},
 		},
-		{M + "domain controller at 2", host("samba", "samba", dc, "restrict anonymous", 2), model.Anonymous, closed},
-		{"endpoint servers without samr", host("samba", "samba", dc, "dcerpc endpoint servers",
+		{measured + "domain controller at 2", smbd(dc, "restrict anonymous", 2), model.Anonymous, samba2},
+		{"endpoint servers without samr", smbd(dc, "dcerpc endpoint servers",
 			"epmapper, wkssvc, netlogon, lsarpc"), model.Anonymous, want{"accounts": open, "shares": yesO}},
 		{
 			"ksmbd.conf(5): 1 closes IPC$", host("ksmbd", "ksmbd", alone, "ksmbd:restrict anonymous", 1),
@@ -581,8 +654,7 @@ func TestSambaModel(t *testing.T) {
 			host("ksmbd", "ksmbd", alone), model.Anonymous,
 			want{"tree": open, "accounts": gone, "sids": open},
 		},
-	}
-	check(t, tests)
+	})
 }
 
 // TestResolveHives: the values in three real SYSTEM hives, as reglookup prints them.

@@ -31,15 +31,51 @@ const (
 	lms = `HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters\`
 )
 
-// TestGate: only settings of the catalog, at their places and with their values, are accepted.
-func TestGate(t *testing.T) {
+// gate is a change that a plan brings.
+type gate struct {
+	name, system, setting, where string
+	to                           model.Value
+	edit                         func(*model.Change)
+	refused                      string // empty: accepted
+}
+
+// check asks whether a plan with the change is accepted, or refused for the reason that is wanted.
+func (g gate) check(t *testing.T) {
+	p := &model.Plan{
+		Platform: model.Platform{System: g.system},
+		Changes:  []model.Change{{ID: "7", Setting: g.setting, Where: g.where, To: g.to}},
+	}
+	if g.edit != nil {
+		g.edit(&p.Changes[0])
+	}
+	list, err := All(load(t), p)
+	if g.refused == "" {
+		if err != nil || len(list) != 1 || list[0].After.Present != g.to.Present {
+			t.Errorf("%+v, %v", list, err)
+		}
+		return
+	}
+	var refused *RefusedError
+	if !errors.As(err, &refused) || refused.ID != "7" || refused.Setting != g.setting ||
+		!strings.Contains(err.Error(), g.refused) {
+		t.Errorf("%v, want a refusal with %q", err, g.refused)
+	}
+	if err != nil && strings.ContainsAny(err.Error(), "\n\x1b") {
+		t.Errorf("text of the plan went into the error as it was: %q", err)
+	}
+}
+
+func checkGates(t *testing.T, gates []gate) {
+	t.Helper()
+	for _, g := range gates {
+		t.Run(g.name, g.check)
+	}
+}
+
+// TestGateTakes: settings of the catalog, at their places and with their values, are accepted.
+func TestGateTakes(t *testing.T) {
 	one := value("REG_DWORD", 1)
-	for _, c := range []struct {
-		name, system, setting, where string
-		to                           model.Value
-		edit                         func(*model.Change)
-		refused                      string // empty: accepted
-	}{
+	checkGates(t, []gate{
 		{name: "a number", system: "windows", setting: "RestrictAnonymous", where: lsa + "RestrictAnonymous", to: one},
 		{
 			name: "another case", system: "windows", setting: "RestrictAnonymous",
@@ -82,6 +118,20 @@ func TestGate(t *testing.T) {
 			to: value("list", []string{"nobody"}),
 		},
 		{
+			name: "ksmbd", system: "ksmbd", setting: "ksmbd:restrict anonymous",
+			where: "ksmbd.conf [global] restrict anonymous", to: value("int", 1),
+		},
+		{
+			name: "a share that is called so", system: "samba", setting: "guest ok", where: "[share] guest ok",
+			to: value("bool", false),
+		},
+	})
+}
+
+// TestGateAccounts: a line of an account is accepted for its own setting, in [global], with the name of one account.
+func TestGateAccounts(t *testing.T) {
+	checkGates(t, []gate{
+		{
 			name: "an account", system: "samba", setting: "server schannel require seal:ACCOUNT",
 			where: "[global] server schannel require seal:NAS2$", to: value("bool", false),
 		},
@@ -110,11 +160,13 @@ func TestGate(t *testing.T) {
 			where: "[global] server schannel require seal:N;x$", to: value("bool", false),
 			refused: "no line of this setting",
 		},
-		{
-			name: "ksmbd", system: "ksmbd", setting: "ksmbd:restrict anonymous",
-			where: "ksmbd.conf [global] restrict anonymous", to: value("int", 1),
-		},
+	})
+}
 
+// TestGateSettings: a setting that the catalog does not have for this system is refused.
+func TestGateSettings(t *testing.T) {
+	one := value("REG_DWORD", 1)
+	checkGates(t, []gate{
 		{
 			name: "no such setting", system: "windows", setting: "Userinit", where: lsa + "Userinit", to: one,
 			refused: "no setting",
@@ -127,6 +179,13 @@ func TestGate(t *testing.T) {
 			name: "of another system", system: "samba", setting: "RestrictAnonymous", where: lsa + "RestrictAnonymous",
 			to: one, refused: "no setting",
 		},
+	})
+}
+
+// TestGatePlaces: another place than that of the setting is refused, and one that is more than a place.
+func TestGatePlaces(t *testing.T) {
+	one := value("REG_DWORD", 1)
+	checkGates(t, []gate{
 		{
 			name: "a key beside", system: "windows", setting: "RestrictAnonymous",
 			where: `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon\Userinit`, to: one,
@@ -138,23 +197,8 @@ func TestGate(t *testing.T) {
 			refused: "no registry value",
 		},
 		{
-			name: "a line that goes on", system: "samba", setting: "IPC$:hosts deny", where: "[IPC$] hosts deny",
-			to: value("list", []string{`ALL\`}), refused: "would join the next line",
-		},
-		{
-			name: "text from right to left", system: "samba", setting: "IPC$:hosts deny", where: "[IPC$] hosts deny",
-			to: value("list", []string{"ALL\u202e"}), refused: "no name",
-		},
-		{
 			name: "a share from right to left", system: "samba", setting: "guest ok", where: "[a\u202e] guest ok",
 			to: value("bool", false), refused: "no parameter",
-		},
-		{
-			name: "two members in one", system: "windows", setting: "PreWindows2000Members",
-			where: "the members of S-1-5-32-554", to: value("members", []string{"a,*S-1-1-0"}),
-			edit: func(c *model.Change) {
-				c.From = value("members", []string{"a,*S-1-1-0"})
-			}, refused: "no name",
 		},
 		{
 			name: "the other name of global", system: "samba", setting: "guest ok", where: "[Globals] guest ok",
@@ -185,6 +229,36 @@ func TestGate(t *testing.T) {
 			to: value("bool", false), refused: "no parameter",
 		},
 		{
+			name: "IPC$ as a share", system: "samba", setting: "guest ok", where: "[ipc$] guest ok",
+			to: value("bool", false), refused: "no disk share",
+		},
+		{
+			name: "another group", system: "windows", setting: "PreWindows2000Members",
+			where: "the members of S-1-5-32-544", to: value("members", []string{"S-1-5-11"}),
+			refused: "the place of this setting is",
+		},
+	})
+}
+
+// TestGateValues: values that the catalog does not know are refused, and those that are more than a value.
+func TestGateValues(t *testing.T) {
+	checkGates(t, []gate{
+		{
+			name: "a line that goes on", system: "samba", setting: "IPC$:hosts deny", where: "[IPC$] hosts deny",
+			to: value("list", []string{`ALL\`}), refused: "would join the next line",
+		},
+		{
+			name: "text from right to left", system: "samba", setting: "IPC$:hosts deny", where: "[IPC$] hosts deny",
+			to: value("list", []string{"ALL\u202e"}), refused: "no name",
+		},
+		{
+			name: "two members in one", system: "windows", setting: "PreWindows2000Members",
+			where: "the members of S-1-5-32-554", to: value("members", []string{"a,*S-1-1-0"}),
+			edit: func(c *model.Change) {
+				c.From = value("members", []string{"a,*S-1-1-0"})
+			}, refused: "no name",
+		},
+		{
 			name: "a line smuggled into a list", system: "samba", setting: "IPC$:hosts deny",
 			where: "[IPC$] hosts deny",
 			to:    value("list", []string{"ALL\nroot preexec = x"}), refused: "no name for its list",
@@ -192,14 +266,6 @@ func TestGate(t *testing.T) {
 		{
 			name: "a program in a list", system: "samba", setting: "IPC$:invalid users", where: "[IPC$] invalid users",
 			to: value("list", []string{"%$(id)"}), refused: "no name for its list",
-		},
-		{
-			name: "a share that is called so", system: "samba", setting: "guest ok", where: "[share] guest ok",
-			to: value("bool", false),
-		},
-		{
-			name: "IPC$ as a share", system: "samba", setting: "guest ok", where: "[ipc$] guest ok",
-			to: value("bool", false), refused: "no disk share",
 		},
 		{
 			name: "a text that nobody knows", system: "samba", setting: "guest account",
@@ -234,16 +300,18 @@ func TestGate(t *testing.T) {
 			refused: "no name for its list",
 		},
 		{
-			name: "another group", system: "windows", setting: "PreWindows2000Members",
-			where: "the members of S-1-5-32-544", to: value("members", []string{"S-1-5-11"}),
-			refused: "the place of this setting is",
-		},
-		{
 			name: "the way back as a line", system: "samba", setting: "restrict anonymous",
 			where: "[global] restrict anonymous", to: value("int", 2), edit: func(m *model.Change) {
 				m.From = model.Value{Present: true, Type: "int", Data: 0, Raw: model.Hex("0\nroot preexec = x")}
 			}, refused: "its value before",
 		},
+	})
+}
+
+// TestGateNeverApplied: what a plan holds for an export alone is never applied.
+func TestGateNeverApplied(t *testing.T) {
+	one := value("REG_DWORD", 1)
+	checkGates(t, []gate{
 		{
 			name: "a trial that is to be applied", system: "windows", setting: "PipeFirewallActive",
 			where: lms + "PipeFirewallActive", to: one, refused: "never applied",
@@ -270,34 +338,13 @@ func TestGate(t *testing.T) {
 			name: "the firewall elsewhere", system: "samba", setting: HostFirewall, where: "[global] panic action",
 			to: value("string", "/bin/sleep 1"), refused: "not the rule",
 		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			p := &model.Plan{
-				Platform: model.Platform{System: c.system},
-				Changes:  []model.Change{{ID: "7", Setting: c.setting, Where: c.where, To: c.to}},
-			}
-			if c.edit != nil {
-				c.edit(&p.Changes[0])
-			}
-			list, err := All(load(t), p)
-			if c.refused == "" {
-				if err != nil || len(list) != 1 || list[0].After.Present != c.to.Present {
-					t.Errorf("%+v, %v", list, err)
-				}
-				return
-			}
-			var refused *RefusedError
-			if !errors.As(err, &refused) || refused.ID != "7" || refused.Setting != c.setting ||
-				!strings.Contains(err.Error(), c.refused) {
-				t.Errorf("%v, want a refusal with %q", err, c.refused)
-			}
-			if err != nil && strings.ContainsAny(err.Error(), "\n\x1b") {
-				t.Errorf("text of the plan went into the error as it was: %q", err)
-			}
-		})
-	}
+	})
+}
+
+// TestGateTwice: one place is changed once.
+func TestGateTwice(t *testing.T) {
 	twice := &model.Plan{Platform: model.Platform{System: "windows"}, Changes: []model.Change{
-		{ID: "1", Setting: "RestrictAnonymous", Where: lsa + "RestrictAnonymous", To: one},
+		{ID: "1", Setting: "RestrictAnonymous", Where: lsa + "RestrictAnonymous", To: value("REG_DWORD", 1)},
 		{
 			ID: "2", Setting: "RestrictAnonymous", Where: strings.ToUpper(lsa) + "RESTRICTANONYMOUS",
 			To: value("REG_DWORD", 2),
