@@ -10,40 +10,85 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestWindowsFindings covers traps, contradictions and weak values, each on the product and role on which it matters:
-// findings that must be there with their severity, and findings that must not.
-func TestWindowsFindings(t *testing.T) {
+// judged is a registry of Windows, with findings that its audit has and has not.
+type judged struct {
+	name    string
+	product string
+	role    model.Role
+	values  []registry.Value
+	want    map[string]model.Severity // "" is any severity
+	not     []string
+}
+
+func (j judged) check(t *testing.T) *model.Audit {
+	t.Helper()
+	a := machine(t, j.product, j.role, j.values...)
+	for id, severity := range j.want {
+		found := false
+		for _, f := range a.Findings {
+			if f.ID == id && (severity == "" || f.Severity == severity) {
+				found = true
+				if f.Evidence == "" || f.Fix == "" && id != "weak-setting" {
+					t.Errorf("%s has evidence %q and fix %q", id, f.Evidence, f.Fix)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("no finding %s of severity %q: %v", id, severity, a.Findings)
+		}
+	}
+	got := ids(a)
+	for _, id := range j.not {
+		if slices.Contains(got, id) {
+			if id == "weak-setting" && !mentionsSetting(a, "NullSessionPipes") {
+				continue
+			}
+			t.Errorf("there should be no %s: %+v", id, *finding(a, id))
+		}
+	}
+	return a
+}
+
+func checkJudged(t *testing.T, list []judged) {
+	t.Helper()
+	for _, j := range list {
+		t.Run(j.name, func(t *testing.T) { j.check(t) })
+	}
+}
+
+// pipes is NullSessionPipes with these names.
+func pipes(names ...string) registry.Value {
+	return registry.NewStrings(serverKey, "NullSessionPipes", names)
+}
+
+// listed is pipes with its blank entries.
+func listed(names ...string) registry.Value {
+	v := pipes()
+	v.Data = []byte{}
+	for _, n := range append(names, "") {
+		v.Data = append(append(v.Data, registry.EncodeUTF16(n)...), 0, 0)
+	}
+	return v
+}
+
+// granting is a descriptor of the Server service that gives strangers a right.
+func granting(t *testing.T) registry.Value {
+	t.Helper()
+	d, err := sddl.Parse("O:SYG:SYD:(A;;0xf0003;;;BA)(A;;0x1;;;AN)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := d.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registry.Value{Key: defaultKey, Name: "SrvsvcShareFileInfo", Type: registry.Binary, Data: b}
+}
+
+// TestFindingsOfPipes: the list of pipes that strangers may open.
+func TestFindingsOfPipes(t *testing.T) {
 	const dc, member, wks = model.DomainController, model.Member, model.Workstation
-	pipes := func(names ...string) registry.Value {
-		return registry.NewStrings(serverKey, "NullSessionPipes", names)
-	}
-	listed := func(names ...string) registry.Value { // with its blank entries
-		v := pipes()
-		v.Data = []byte{}
-		for _, n := range append(names, "") {
-			v.Data = append(append(v.Data, registry.EncodeUTF16(n)...), 0, 0)
-		}
-		return v
-	}
-	granting := func() registry.Value {
-		d, err := sddl.Parse("O:SYG:SYD:(A;;0xf0003;;;BA)(A;;0x1;;;AN)")
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := d.Binary()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return registry.Value{Key: defaultKey, Name: "SrvsvcShareFileInfo", Type: registry.Binary, Data: b}
-	}
-	for _, c := range []struct {
-		name    string
-		product string
-		role    model.Role
-		values  []registry.Value
-		want    map[string]model.Severity // "" is any severity
-		not     []string
-	}{
+	checkJudged(t, []judged{
 		{
 			"the three pipes of a domain controller, in another order and case", "win2022", dc,
 			[]registry.Value{pipes("LSARPC", "NETLOGON", "SAMR")},
@@ -79,30 +124,6 @@ func TestWindowsFindings(t *testing.T) {
 			[]registry.Value{pipes("netlogon", "samr", "lsarpc")},
 			map[string]model.Severity{"role-decides-pipes": model.Low},
 			[]string{"unexpected-anonymous-pipe"},
-		},
-		{
-			"the shares that XP shipped", "winxp", model.Workstation,
-			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG", "DFS$"})},
-			map[string]model.Severity{"unexpected-anonymous-share": model.Low},
-			nil,
-		},
-		{
-			"the same where nobody knows the release", "", member,
-			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG", "DFS$"})},
-			map[string]model.Severity{"unexpected-anonymous-share": model.Medium},
-			nil,
-		},
-		{
-			"both in one entry", "winxp", model.Workstation,
-			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG DFS$"})},
-			map[string]model.Severity{"names-joined": model.Medium},
-			[]string{"unexpected-anonymous-share"},
-		},
-		{
-			"a share whose name has a blank", "win2022", member,
-			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"My Files"})},
-			map[string]model.Severity{"unexpected-anonymous-share": model.High},
-			[]string{"names-joined"},
 		},
 		{
 			"evilpipe among them", "win2022", dc,
@@ -153,6 +174,56 @@ func TestWindowsFindings(t *testing.T) {
 			nil,
 		},
 		{
+			"the pipe firewall lets nothing through", "winxp", wks,
+			[]registry.Value{dword(serverKey, "PipeFirewallActive", 1)},
+			map[string]model.Severity{"pipe-firewall-empty": ""},
+			[]string{"pipe-firewall-active"},
+		},
+	})
+}
+
+// TestFindingsOfShares: the list of shares that strangers may open.
+func TestFindingsOfShares(t *testing.T) {
+	const member, wks = model.Member, model.Workstation
+	checkJudged(t, []judged{
+		{
+			"the shares that XP shipped", "winxp", model.Workstation,
+			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG", "DFS$"})},
+			map[string]model.Severity{"unexpected-anonymous-share": model.Low},
+			nil,
+		},
+		{
+			"the same where nobody knows the release", "", member,
+			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG", "DFS$"})},
+			map[string]model.Severity{"unexpected-anonymous-share": model.Medium},
+			nil,
+		},
+		{
+			"both in one entry", "winxp", model.Workstation,
+			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"COMCFG DFS$"})},
+			map[string]model.Severity{"names-joined": model.Medium},
+			[]string{"unexpected-anonymous-share"},
+		},
+		{
+			"a share whose name has a blank", "win2022", member,
+			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"My Files"})},
+			map[string]model.Severity{"unexpected-anonymous-share": model.High},
+			[]string{"names-joined"},
+		},
+		{
+			"a shared folder for strangers", "win10-22H2", wks,
+			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"public"})},
+			map[string]model.Severity{"unexpected-anonymous-share": model.High},
+			nil,
+		},
+	})
+}
+
+// TestFindingsOfNames: values that are misspelt, at the wrong place or of the wrong type.
+func TestFindingsOfNames(t *testing.T) {
+	const wks = model.Workstation
+	checkJudged(t, []judged{
+		{
 			"the Resource Kit's slip", "win10-22H2", wks,
 			[]registry.Value{dword(serverKey, "RestrictNullSessionAccess", 1)},
 			map[string]model.Severity{"misspelt-setting": ""},
@@ -192,6 +263,13 @@ func TestWindowsFindings(t *testing.T) {
 			map[string]model.Severity{"wrong-type": model.Medium},
 			nil,
 		},
+	})
+}
+
+// TestFindingsOfReleases: values that have another effect on this release or role, or none.
+func TestFindingsOfReleases(t *testing.T) {
+	const dc, member, wks = model.DomainController, model.Member, model.Workstation
+	checkJudged(t, []judged{
 		{
 			"2 after Windows 2000", "win2019", member,
 			[]registry.Value{dword(lsaKey, "RestrictAnonymous", 2)},
@@ -241,6 +319,18 @@ func TestWindowsFindings(t *testing.T) {
 			nil,
 		},
 		{
+			"an absent list means something else on NT 4.0", "nt4", member, nil,
+			map[string]model.Severity{"anonymous-lists-accounts": model.High, "weak-setting": ""},
+			nil,
+		},
+	})
+}
+
+// TestFindingsOfValues: values that let strangers in, and the secure ones beside them.
+func TestFindingsOfValues(t *testing.T) {
+	const wks = model.Workstation
+	checkJudged(t, []judged{
+		{
 			"the reversed block", "win10-22H2", wks,
 			[]registry.Value{dword(lsaKey, "TurnOffAnonymousBlock", 1)},
 			map[string]model.Severity{"anonymous-block-off": model.High},
@@ -265,6 +355,25 @@ func TestWindowsFindings(t *testing.T) {
 			[]string{"everyone-includes-anonymous"},
 		},
 		{
+			"the second layer", "win10-22H2", wks,
+			[]registry.Value{granting(t)},
+			map[string]model.Severity{"second-layer-grants-anonymous": model.Low},
+			nil,
+		},
+		{
+			"one takes back what the other gives", "win10-22H2", wks,
+			[]registry.Value{dword(lsaKey, "RestrictAnonymous", 1), dword(lsaKey, "RestrictAnonymousSAM", 0)},
+			map[string]model.Severity{"contradictory-settings": ""},
+			nil,
+		},
+	})
+}
+
+// TestFindingsOfRestarts: a change that waits for a restart.
+func TestFindingsOfRestarts(t *testing.T) {
+	const wks = model.Workstation
+	checkJudged(t, []judged{
+		{
 			"a change that waits", "win10-22H2", wks,
 			[]registry.Value{
 				dword(lsaKey, "RestrictAnonymous", 1),
@@ -288,24 +397,13 @@ func TestWindowsFindings(t *testing.T) {
 			nil,
 			[]string{"pending-restart"},
 		},
-		{
-			"the second layer", "win10-22H2", wks,
-			[]registry.Value{granting()},
-			map[string]model.Severity{"second-layer-grants-anonymous": model.Low},
-			nil,
-		},
-		{
-			"one takes back what the other gives", "win10-22H2", wks,
-			[]registry.Value{dword(lsaKey, "RestrictAnonymous", 1), dword(lsaKey, "RestrictAnonymousSAM", 0)},
-			map[string]model.Severity{"contradictory-settings": ""},
-			nil,
-		},
-		{
-			"the pipe firewall lets nothing through", "winxp", wks,
-			[]registry.Value{dword(serverKey, "PipeFirewallActive", 1)},
-			map[string]model.Severity{"pipe-firewall-empty": ""},
-			[]string{"pipe-firewall-active"},
-		},
+	})
+}
+
+// TestFindingsOfCalls: filters on calls, and what they leave open.
+func TestFindingsOfCalls(t *testing.T) {
+	const dc, member, wks = model.DomainController, model.Member, model.Workstation
+	checkJudged(t, []judged{
 		{
 			"RestrictRemoteClients does not cover pipes", "win10-22H2", wks,
 			[]registry.Value{dword(`HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Rpc`, "RestrictRemoteClients", 1)},
@@ -331,45 +429,7 @@ func TestWindowsFindings(t *testing.T) {
 			nil,
 			[]string{"remote-sam-filter-on-dc"},
 		},
-		{
-			"a shared folder for strangers", "win10-22H2", wks,
-			[]registry.Value{registry.NewStrings(serverKey, "NullSessionShares", []string{"public"})},
-			map[string]model.Severity{"unexpected-anonymous-share": model.High},
-			nil,
-		},
-		{
-			"an absent list means something else on NT 4.0", "nt4", member, nil,
-			map[string]model.Severity{"anonymous-lists-accounts": model.High, "weak-setting": ""},
-			nil,
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			a := machine(t, c.product, c.role, c.values...)
-			for id, severity := range c.want {
-				found := false
-				for _, f := range a.Findings {
-					if f.ID == id && (severity == "" || f.Severity == severity) {
-						found = true
-						if f.Evidence == "" || f.Fix == "" && id != "weak-setting" {
-							t.Errorf("%s has evidence %q and fix %q", id, f.Evidence, f.Fix)
-						}
-					}
-				}
-				if !found {
-					t.Errorf("no finding %s of severity %q: %v", id, severity, a.Findings)
-				}
-			}
-			got := ids(a)
-			for _, id := range c.not {
-				if slices.Contains(got, id) {
-					if id == "weak-setting" && !mentionsSetting(a, "NullSessionPipes") {
-						continue
-					}
-					t.Errorf("there should be no %s: %+v", id, *finding(a, id))
-				}
-			}
-		})
-	}
+	})
 }
 
 func mentionsSetting(a *model.Audit, id string) bool {

@@ -10,54 +10,91 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestWindowsTexts: the output of Windows programs is recognized by its content, whatever the file name and the
-// encoding.
-func TestWindowsTexts(t *testing.T) {
-	const (
-		query = "\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Lsa\r\n    restrictanonymous    " +
-			"REG_DWORD    0x1\r\n\r\n" +
-			"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\ProductOptions\r\n    ProductType    REG_SZ    LanmanNT\r\n\r\n" +
-			"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\r\n    NullSessionPipes    REG_MULTI_SZ    \\0netlogon\\0samr\r\n"
-		list = "\r\nAutoShareServer                 : True\r\nEncryptData                     : " +
-			"False\r\nEnableSMB1Protocol              : False\r\nNullSessionPipes                : ,netlogon,samr,lsarpc\r\n" +
-			"NullSessionShares               : \r\nRequireSecuritySignature        : True\r\nSmbServerNameHardeningLevel     : 0\r\n"
-		json   = `{"EncryptData": false, "NullSessionPipes": "", "RequireSecuritySignature": true, "EnableSMB1Protocol": true}`
-		csv    = "#TYPE Microsoft.Management.Infrastructure.CimInstance\r\n\"EncryptData\",\"NullSessionPipes\",\"RequireSecuritySignature\"\r\n\"False\",\"netlogon\",\"True\"\r\n"
-		shares = "\r\nName   ScopeName Path       Description\r\n----   --------- ----       " +
-			"-----------\r\nADMIN$ *         C:\\Windows Remote Admin\r\nIPC$   *                    Remote IPC\r\npub    *         C:\\pub\r\n"
-		sharesList = "\r\nEncryptData           : False\r\nFolderEnumerationMode : Unrestricted\r\nName              " +
-			"    : pub\r\nPath                  : C:\\pub\r\nSecurityDescriptor    : O:SYG:SYD:(A;;FA;;;AN)\r\nSpecial               : False\r\n\r\n" +
-			"EncryptData           : False\r\nName                  : IPC$\r\nPath                  : \r\nSecurityDescriptor    : O:SYG:SYD:(A;;GA;;;BA)\r\nSpecial               : True\r\n"
-		sharesJSON = `[{"Name": "pub", "Path": "C:\\pub", "Special": false, "SecurityDescriptor": "O:SYG:SYD:(A;;FA;;;AN)", "EncryptData": false}, {"Name": "IPC$", "Path": "", "Special": true, "SecurityDescriptor": "O:SYG:SYD:(A;;GA;;;BA)"}]`
-		sharesXML  = `<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><TN RefId="0"><T>Microsoft.Management.Infrastructure.CimInstance#ROOT/Microsoft/Windows/SMB/MSFT_SmbShare</T></TN><Props><S N="Name">pub</S><S N="Path">C:\pub</S><B N="Special">false</B><B N="EncryptData">false</B><S N="SecurityDescriptor">O:SYG:SYD:(A;;FA;;;AN)</S></Props></Obj>` +
-			`<Obj RefId="1"><Props><S N="Name">IPC$</S><S N="Path"></S><B N="Special">true</B><S N="SecurityDescriptor">O:SYG:SYD:(A;;GA;;;BA)</S></Props></Obj></Objs>`
-		secedit = "[Unicode]\r\nUnicode=yes\r\n[System Access]\r\nLSAAnonymousNameLookup = 0\r\nEnableGuestAccount = " +
-			"0\r\n[Registry Values]\r\nMACHINE\\System\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous=4,1\r\n"
-		lgpo = "; PARSING Computer " +
-			"POLICY\r\n\r\nComputer\r\nSYSTEM\\CurrentControlSet\\Control\\Lsa\r\nRestrictAnonymous\r\nDWORD:1\r\n\r\n; PARSING COMPLETED.\r\n"
-		rsop = `<?xml version="1.0" encoding="utf-16"?><Rsop xmlns="http://www.microsoft.com/GroupPolicy/Rsop"><ComputerResults><Name>EX\SRV1$</Name><ExtensionData><Extension><q:SecurityOptions xmlns:q="x"><q:KeyName>MACHINE\System\CurrentControlSet\Control\Lsa\RestrictAnonymous</q:KeyName><q:SettingNumber>1</q:SettingNumber></q:SecurityOptions><q:SecurityOptions xmlns:q="x"><q:SystemAccessPolicyName>LSAAnonymousNameLookup</q:SystemAccessPolicyName><q:SettingNumber>0</q:SettingNumber></q:SecurityOptions></Extension></ExtensionData></ComputerResults></Rsop>`
-		pol  = "Systemüberwachungsrichtlinie\r\nKategorie/Unterkategorie                  " +
-			"Einstellung\r\nObjektzugriff\r\n  Dateifreigabe                           Erfolg und Fehler\r\n"
-		french = "  Partage de fichiers                     Succès et échec\r\n"
-		polCSV = "Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion " +
-			"Setting\r\nSRV1,System,Detailed File Share,{0CCE9244-69AE-11D9-BED3-505054503030},Failure,\r\n"
-	)
-	wide := func(s string) string { return "\xff\xfe" + string(registry.EncodeUTF16(s)) }
-	for _, tt := range []struct {
-		name, text string
-		want       map[string]any // effective settings
-		role       model.Role
-		host       string
-		problem    string
-	}{
+// What the tools of Windows print.
+const (
+	printedQuery = "\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Lsa\r\n    restrictanonymous    " +
+		"REG_DWORD    0x1\r\n\r\n" +
+		"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\ProductOptions\r\n    ProductType    REG_SZ    LanmanNT\r\n\r\n" +
+		"HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\LanmanServer\\Parameters\r\n    NullSessionPipes    REG_MULTI_SZ    \\0netlogon\\0samr\r\n"
+	printedList = "\r\nAutoShareServer                 : True\r\nEncryptData                     : " +
+		"False\r\nEnableSMB1Protocol              : False\r\nNullSessionPipes                : ,netlogon,samr,lsarpc\r\n" +
+		"NullSessionShares               : \r\nRequireSecuritySignature        : True\r\nSmbServerNameHardeningLevel     : 0\r\n"
+	printedJSON   = `{"EncryptData": false, "NullSessionPipes": "", "RequireSecuritySignature": true, "EnableSMB1Protocol": true}`
+	printedCSV    = "#TYPE Microsoft.Management.Infrastructure.CimInstance\r\n\"EncryptData\",\"NullSessionPipes\",\"RequireSecuritySignature\"\r\n\"False\",\"netlogon\",\"True\"\r\n"
+	printedShares = "\r\nName   ScopeName Path       Description\r\n----   --------- ----       " +
+		"-----------\r\nADMIN$ *         C:\\Windows Remote Admin\r\nIPC$   *                    Remote IPC\r\npub    *         C:\\pub\r\n"
+	printedSharesList = "\r\nEncryptData           : False\r\nFolderEnumerationMode : Unrestricted\r\nName              " +
+		"    : pub\r\nPath                  : C:\\pub\r\nSecurityDescriptor    : O:SYG:SYD:(A;;FA;;;AN)\r\nSpecial               : False\r\n\r\n" +
+		"EncryptData           : False\r\nName                  : IPC$\r\nPath                  : \r\nSecurityDescriptor    : O:SYG:SYD:(A;;GA;;;BA)\r\nSpecial               : True\r\n"
+	printedSharesJSON = `[{"Name": "pub", "Path": "C:\\pub", "Special": false, "SecurityDescriptor": "O:SYG:SYD:(A;;FA;;;AN)", "EncryptData": false}, {"Name": "IPC$", "Path": "", "Special": true, "SecurityDescriptor": "O:SYG:SYD:(A;;GA;;;BA)"}]`
+	printedSharesXML  = `<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><TN RefId="0"><T>Microsoft.Management.Infrastructure.CimInstance#ROOT/Microsoft/Windows/SMB/MSFT_SmbShare</T></TN><Props><S N="Name">pub</S><S N="Path">C:\pub</S><B N="Special">false</B><B N="EncryptData">false</B><S N="SecurityDescriptor">O:SYG:SYD:(A;;FA;;;AN)</S></Props></Obj>` +
+		`<Obj RefId="1"><Props><S N="Name">IPC$</S><S N="Path"></S><B N="Special">true</B><S N="SecurityDescriptor">O:SYG:SYD:(A;;GA;;;BA)</S></Props></Obj></Objs>`
+	printedSecedit = "[Unicode]\r\nUnicode=yes\r\n[System Access]\r\nLSAAnonymousNameLookup = 0\r\nEnableGuestAccount = " +
+		"0\r\n[Registry Values]\r\nMACHINE\\System\\CurrentControlSet\\Control\\Lsa\\RestrictAnonymous=4,1\r\n"
+	printedLgpo = "; PARSING Computer " +
+		"POLICY\r\n\r\nComputer\r\nSYSTEM\\CurrentControlSet\\Control\\Lsa\r\nRestrictAnonymous\r\nDWORD:1\r\n\r\n; PARSING COMPLETED.\r\n"
+	printedRsop = `<?xml version="1.0" encoding="utf-16"?><Rsop xmlns="http://www.microsoft.com/GroupPolicy/Rsop"><ComputerResults><Name>EX\SRV1$</Name><ExtensionData><Extension><q:SecurityOptions xmlns:q="x"><q:KeyName>MACHINE\System\CurrentControlSet\Control\Lsa\RestrictAnonymous</q:KeyName><q:SettingNumber>1</q:SettingNumber></q:SecurityOptions><q:SecurityOptions xmlns:q="x"><q:SystemAccessPolicyName>LSAAnonymousNameLookup</q:SystemAccessPolicyName><q:SettingNumber>0</q:SettingNumber></q:SecurityOptions></Extension></ExtensionData></ComputerResults></Rsop>`
+	printedPol  = "Systemüberwachungsrichtlinie\r\nKategorie/Unterkategorie                  " +
+		"Einstellung\r\nObjektzugriff\r\n  Dateifreigabe                           Erfolg und Fehler\r\n"
+	printedFrench = "  Partage de fichiers                     Succès et échec\r\n"
+	printedPolCSV = "Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion " +
+		"Setting\r\nSRV1,System,Detailed File Share,{0CCE9244-69AE-11D9-BED3-505054503030},Failure,\r\n"
+)
+
+// printed is what a tool of Windows printed, and what its audit knows.
+type printed struct {
+	name, text string
+	want       map[string]any // effective settings
+	role       model.Role
+	host       string
+	problem    string
+}
+
+func (p printed) check(t *testing.T) *model.Audit {
+	t.Helper()
+	a := source(t, Options{Product: "win2022"},
+		write(t, map[string]string{"output.txt": p.text})+"/output.txt")
+	for id, want := range p.want {
+		s := settingOf(t, a, id)
+		list, isList := want.([]string)
+		got, _ := s.Configured.([]string)
+		if !isList && s.Configured != want || isList && !slices.Equal(got, list) || s.Origin == "" {
+			t.Errorf("%s: %+v, want %v", id, s, want)
+		}
+	}
+	if s := settingOf(t, a, "RestrictNullSessAccess"); !s.NotRead {
+		t.Errorf("what was not printed is unknown: %+v", s)
+	}
+	if a.Platform.System != "windows" || a.Platform.Role != p.role || a.Host != p.host {
+		t.Errorf("%+v, host %q", a.Platform, a.Host)
+	}
+	if a.Partial != (p.problem != "") || p.problem != "" && !mentions(a.Problems, p.problem) {
+		t.Errorf("problems %q, want %q", a.Problems, p.problem)
+	}
+	return a
+}
+
+func checkPrinted(t *testing.T, list []printed) {
+	t.Helper()
+	for _, p := range list {
+		t.Run(p.name, func(t *testing.T) { p.check(t) })
+	}
+}
+
+// wide is a text in UTF-16, as redirected output of PowerShell is.
+func wide(s string) string { return "\xff\xfe" + string(registry.EncodeUTF16(s)) }
+
+// TestRegQueryText: the output of reg query.
+func TestRegQueryText(t *testing.T) {
+	checkPrinted(t, []printed{
 		{
-			"reg query", query,
+			"reg query", printedQuery,
 			map[string]any{"RestrictAnonymous": 1, "NullSessionPipes": []string{"netlogon", "samr"}},
 			model.DomainController, "", "",
 		},
-		{"reg query in UTF-16", wide(query), map[string]any{"RestrictAnonymous": 1}, model.DomainController, "", ""},
+		{"reg query in UTF-16", wide(printedQuery), map[string]any{"RestrictAnonymous": 1}, model.DomainController, "", ""},
 		{
-			"reg query with an error", "FEHLER: Zugriff verweigert\r\n" + query,
+			"reg query with an error", "FEHLER: Zugriff verweigert\r\n" + printedQuery,
 			map[string]any{"RestrictAnonymous": 1},
 			model.DomainController, "", "line 1",
 		},
@@ -66,8 +103,14 @@ func TestWindowsTexts(t *testing.T) {
 			map[string]any{},
 			model.UnknownRole, "", "",
 		},
+	})
+}
+
+// TestServerConfigurationText: the output of Get-SmbServerConfiguration in its forms.
+func TestServerConfigurationText(t *testing.T) {
+	checkPrinted(t, []printed{
 		{
-			"Get-SmbServerConfiguration", list,
+			"Get-SmbServerConfiguration", printedList,
 			map[string]any{
 				"EncryptData": 0, "SMB1": 0, "RequireSecuritySignature": 1,
 				"NullSessionPipes": []string{"netlogon", "samr", "lsarpc"}, "NullSessionShares": []string{},
@@ -75,29 +118,25 @@ func TestWindowsTexts(t *testing.T) {
 			},
 			model.UnknownRole, "", "",
 		},
-		{"the same in UTF-16", wide(list), map[string]any{"RequireSecuritySignature": 1}, model.UnknownRole, "", ""},
+		{"the same in UTF-16", wide(printedList), map[string]any{"RequireSecuritySignature": 1}, model.UnknownRole, "", ""},
 		{
-			"as JSON", json,
+			"as JSON", printedJSON,
 			map[string]any{"EncryptData": 0, "SMB1": 1, "NullSessionPipes": []string{}},
 			model.UnknownRole, "", "",
 		},
 		{
-			"as CSV", csv,
+			"as CSV", printedCSV,
 			map[string]any{"EncryptData": 0, "NullSessionPipes": []string{"netlogon"}},
 			model.UnknownRole,
 			"", "",
 		},
 		{
-			"with a value that is none", list + "AutoShareWorkstation            : perhaps\r\n",
+			"with a value that is none", printedList + "AutoShareWorkstation            : perhaps\r\n",
 			map[string]any{"AutoShareServer": 1},
 			model.UnknownRole, "", "AutoShareWorkstation",
 		},
-		{"Get-SmbShare", shares, map[string]any{}, model.UnknownRole, "", ""},
-		{"Get-SmbShare | fl *", sharesList, map[string]any{}, model.UnknownRole, "", ""},
-		{"Get-SmbShare | ConvertTo-Json", sharesJSON, map[string]any{}, model.UnknownRole, "", ""},
-		{"Get-SmbShare | Export-Clixml", sharesXML, map[string]any{}, model.UnknownRole, "", ""},
 		{
-			"the lowest dialect", list + "Smb2DialectMin                  : SMB300\r\n",
+			"the lowest dialect", printedList + "Smb2DialectMin                  : SMB300\r\n",
 			map[string]any{"MinSmb2Dialect": 768},
 			model.UnknownRole, "", "",
 		},
@@ -107,7 +146,7 @@ func TestWindowsTexts(t *testing.T) {
 			model.UnknownRole, "", "",
 		},
 		{
-			"no lowest dialect", list + "Smb2DialectMin                  : None\r\n",
+			"no lowest dialect", printedList + "Smb2DialectMin                  : None\r\n",
 			map[string]any{"MinSmb2Dialect": 514},
 			model.UnknownRole, "", "",
 		},
@@ -116,61 +155,62 @@ func TestWindowsTexts(t *testing.T) {
 			map[string]any{"NullSessionPipes": []string{"netlogon", "samr"}},
 			model.UnknownRole, "", "",
 		},
-		{"secedit /export", wide(secedit), map[string]any{
+	})
+}
+
+// TestShareText: the output of Get-SmbShare in its forms. A table lacks what the others have: who may use a share.
+func TestShareText(t *testing.T) {
+	for _, p := range []printed{
+		{"Get-SmbShare", printedShares, map[string]any{}, model.UnknownRole, "", ""},
+		{"Get-SmbShare | fl *", printedSharesList, map[string]any{}, model.UnknownRole, "", ""},
+		{"Get-SmbShare | ConvertTo-Json", printedSharesJSON, map[string]any{}, model.UnknownRole, "", ""},
+		{"Get-SmbShare | Export-Clixml", printedSharesXML, map[string]any{}, model.UnknownRole, "", ""},
+	} {
+		t.Run(p.name, func(t *testing.T) {
+			a := p.check(t)
+			if p.text == printedShares {
+				if len(a.Shares) != 3 || a.Shares[2].Path != `C:\pub` || a.Shares[2].Default || !a.Shares[0].Default {
+					t.Errorf("%+v", a.Shares)
+				}
+				return
+			}
+			s := settingOf(t, a, "EncryptData")
+			if len(a.Shares) != 2 || a.Shares[0].Name != "pub" || a.Shares[0].Default || !a.Shares[1].Default ||
+				!s.NotRead || !mentions(a.Platform.Why, "pub (anonymous callers)") {
+				t.Errorf("%+v, %q, EncryptData %+v", a.Shares, a.Platform.Why, s)
+			}
+		})
+	}
+}
+
+// TestPolicyText: what tools print of policies.
+func TestPolicyText(t *testing.T) {
+	checkPrinted(t, []printed{
+		{"secedit /export", wide(printedSecedit), map[string]any{
 			"RestrictAnonymous": 1, "LSAAnonymousNameLookup": 0,
 			"EnableGuestAccount": 0,
 		}, model.UnknownRole, "", ""},
-		{"LGPO", lgpo, map[string]any{"RestrictAnonymous": 1}, model.UnknownRole, "", ""},
+		{"LGPO", printedLgpo, map[string]any{"RestrictAnonymous": 1}, model.UnknownRole, "", ""},
 		{
-			"gpresult /x", wide(rsop),
+			"gpresult /x", wide(printedRsop),
 			map[string]any{"RestrictAnonymous": 1, "LSAAnonymousNameLookup": 0},
 			model.UnknownRole, "SRV1", "",
 		},
 		{
 			"gpresult /x without templates' values",
-			strings.Replace(rsop, "</Extension>", "<q:Policy xmlns:q='x'><q:Name>X</q:Name></q:Policy></Extension>", 1),
+			strings.Replace(printedRsop, "</Extension>", "<q:Policy xmlns:q='x'><q:Name>X</q:Name></q:Policy></Extension>", 1),
 			map[string]any{"RestrictAnonymous": 1},
 			model.UnknownRole, "SRV1", "1 administrative templates",
 		},
-		{"auditpol", pol, map[string]any{"AuditFileShare": 3}, model.UnknownRole, "", ""},
-		{"auditpol /r", polCSV, map[string]any{"AuditDetailedFileShare": 2}, model.UnknownRole, "SRV1", ""},
-		{"auditpol in French", french, map[string]any{}, model.UnknownRole, "", "not understood"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			a := source(t, Options{Product: "win2022"},
-				write(t, map[string]string{"output.txt": tt.text})+"/output.txt")
-			for id, want := range tt.want {
-				s := settingOf(t, a, id)
-				list, isList := want.([]string)
-				got, _ := s.Configured.([]string)
-				if !isList && s.Configured != want || isList && !slices.Equal(got, list) || s.Origin == "" {
-					t.Errorf("%s: %+v, want %v", id, s, want)
-				}
-			}
-			if s := settingOf(t, a, "RestrictNullSessAccess"); !s.NotRead {
-				t.Errorf("what was not printed is unknown: %+v", s)
-			}
-			if a.Platform.System != "windows" || a.Platform.Role != tt.role || a.Host != tt.host {
-				t.Errorf("%+v, host %q", a.Platform, a.Host)
-			}
-			if a.Partial != (tt.problem != "") || tt.problem != "" && !mentions(a.Problems, tt.problem) {
-				t.Errorf("problems %q, want %q", a.Problems, tt.problem)
-			}
-			if s := settingOf(t, a, "EncryptData"); strings.HasPrefix(tt.name, "Get-SmbShare |") &&
-				(len(a.Shares) != 2 || a.Shares[0].Name != "pub" || a.Shares[0].Default || !a.Shares[1].Default ||
-					!s.NotRead ||
-					!slices.ContainsFunc(a.Platform.Why, func(w string) bool {
-						return strings.Contains(w, "pub (anonymous callers)")
-					})) {
-				t.Errorf("%+v, %q, EncryptData %+v", a.Shares, a.Platform.Why, s)
-			}
-			if tt.name == "Get-SmbShare" && (len(a.Shares) != 3 || a.Shares[2].Path != `C:\pub` ||
-				a.Shares[2].Default || !a.Shares[0].Default) {
-				t.Errorf("%+v", a.Shares)
-			}
-		})
-	}
-	dir := write(t, map[string]string{"a.txt": list, "b.txt": shares, "c.txt": query})
+		{"auditpol", printedPol, map[string]any{"AuditFileShare": 3}, model.UnknownRole, "", ""},
+		{"auditpol /r", printedPolCSV, map[string]any{"AuditDetailedFileShare": 2}, model.UnknownRole, "SRV1", ""},
+		{"auditpol in French", printedFrench, map[string]any{}, model.UnknownRole, "", "not understood"},
+	})
+}
+
+// TestMergedText joins what several tools printed of one host: the more exact one wins.
+func TestMergedText(t *testing.T) {
+	dir := write(t, map[string]string{"a.txt": printedList, "b.txt": printedShares, "c.txt": printedQuery})
 	var got []*model.Audit
 	err := Options{Merge: true}.Run(t.Context(),
 		[]string{filepath.Join(dir, "c.txt"), filepath.Join(dir, "b.txt"), filepath.Join(dir, "a.txt")},
