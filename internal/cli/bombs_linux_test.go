@@ -190,176 +190,195 @@ func instruction(i int) string {
 		number(4) + ";\x00" + number(4) + ";\x00" + number(1) + "]\x00"
 }
 
-// sources are the bombs of audit and observe.
+// sources are the bombs of every verb that reads files.
 func sources() []bomb {
-	audit := func(name string, args ...string) []string { return append([]string{"audit", name}, args...) }
-	observe := func(name string) []string { return []string{"observe", name} }
-	laughs := "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
-	for i := range 8 {
-		laughs += strings.ReplaceAll(strings.ReplaceAll("aN: &aN [*aP,*aP,*aP,*aP,*aP,*aP,*aP,*aP,*aP]\n", "N",
-			fmt.Sprint(i+1)), "P", fmt.Sprint(i))
-	}
+	return slices.Concat(smbConfBombs(), registryBombs(), policyBombs(), evidenceBombs(), writtenBombs())
+}
+
+func auditing(name string, args ...string) []string { return append([]string{"audit", name}, args...) }
+
+func watching(name string) []string { return []string{"observe", name} }
+
+// smbConfBombs are bombs in smb.conf.
+func smbConfBombs() []bomb {
 	return []bomb{
 		{
 			name: "smb.conf/lines", make: file("smb.conf", "[global]\n", 6<<20, same("a\n"), ""),
-			args: audit("smb.conf"), want: exitExposed,
+			args: auditing("smb.conf"), want: exitExposed,
 		},
 		{
 			name: "smb.conf/sections", make: file("smb.conf", "", 100_000, numbered("[s#]\n"), ""),
-			args: audit("smb.conf"),
+			args: auditing("smb.conf"),
 		},
 		{
 			name: "smb.conf/sections and shares",
 			make: file("smb.conf", "guest ok = yes\n", 19_000, numbered("[s#]\npath = /x\n"), ""),
-			args: audit("smb.conf"), want: exitExposed,
+			args: auditing("smb.conf"), want: exitExposed,
 		},
 		{
 			name: "smb.conf/assignments", make: file("smb.conf", "[global]\n[s]\n", 290_000, numbered("a:#=\n"), ""),
-			args: audit("smb.conf"), want: exitExposed,
+			args: auditing("smb.conf"), want: exitExposed,
 		},
 		{name: "smb.conf/copy", make: file("smb.conf", "", 3000, func(i int) string {
 			return fmt.Sprintf("[c%d]\no:%d = 1\n", i, i) + strings.Repeat(fmt.Sprintf("copy = c%d\n", i-1), min(i, 1))
-		}, ""), args: audit("smb.conf")},
+		}, ""), args: auditing("smb.conf")},
 		{
 			name: "smb.conf/includes",
 			make: all(file("smb.conf", "", 20, same("include = big.conf\n"), ""),
-				file("big.conf", "", 7<<20, same("a\n"), "")), args: audit("smb.conf"),
+				file("big.conf", "", 7<<20, same("a\n"), "")), args: auditing("smb.conf"),
 		},
 		{
 			name: "smb.conf/itself", make: file("smb.conf", "", 2, same("include = smb.conf\n"), ""),
-			args: audit("smb.conf"), want: exitPartial,
+			args: auditing("smb.conf"), want: exitPartial,
 		},
 		{
 			name: "smb.conf/list", make: file("smb.conf", "[global]\nhosts allow =", 500_000, same(" a"), "\n"),
-			args: audit("smb.conf"), want: exitExposed,
+			args: auditing("smb.conf"), want: exitExposed,
 		},
+	}
+}
+
+// registryBombs are bombs in registries, as files and as what tools print of them.
+func registryBombs() []bomb {
+	return []bomb{
 		{
 			name: "reg/keys", make: file("a.reg", regHead, 600_000, numbered("["+lsaKey+"\\#]\n\"a\"=dword:1\n"), ""),
-			args: audit("a.reg"), want: exitPartial,
+			args: auditing("a.reg"), want: exitPartial,
 		},
 		{
 			name: "reg/all keys",
 			make: file("a.reg", regHead, 1_300_000,
-				numbered("["+lsaKey+"\\#]\n\"a\"=dword:1\n\"RestrictAnonymous\"=dword:0\n"), ""), args: audit("a.reg"),
+				numbered("["+lsaKey+"\\#]\n\"a\"=dword:1\n\"RestrictAnonymous\"=dword:0\n"), ""), args: auditing("a.reg"),
 			want: exitPartial, long: true,
 		},
 		{
 			name: "reg/values", make: file("a.reg", regHead+"["+lsaKey+"]\n", 1_000_000, numbered("\"v#\"=dword:1\n"),
-				""), args: audit("a.reg"), want: exitPartial,
+				""), args: auditing("a.reg"), want: exitPartial,
 		},
 		{
 			name: "reg/digits", make: file("a.reg", regHead+"["+lsaKey+"]\n\"v\"=dword:", 8<<20, same("1"), "\n"),
-			args: audit("a.reg"), want: exitPartial,
+			args: auditing("a.reg"), want: exitPartial,
 		},
 		{
 			name: "reg/levels", make: file("a.reg", regHead+"[HKEY_LOCAL_MACHINE", 8<<20, same(`\a`), "]\n"),
-			args: audit("a.reg"), want: exitPartial,
+			args: auditing("a.reg"), want: exitPartial,
 		},
 		{name: "reg/wide", make: file("a.reg", "\xff\xfe"+wide(regHead), 500_000, func(i int) string {
 			return wide(fmt.Sprintf("[%s\\%d]\n", lsaKey, i))
-		}, ""), args: audit("a.reg"), want: exitPartial},
+		}, ""), args: auditing("a.reg"), want: exitPartial},
 		{
 			name: "reg/hex", make: file("a.reg", regHead+"["+lsaKey+"]\n\"RestrictAnonymous\"=hex(7):", 500_000,
-				same("61,00,61,00,61,00,61,00,\\\n  "), "00,00\n"), args: audit("a.reg"), want: exitExposed,
+				same("61,00,61,00,61,00,61,00,\\\n  "), "00,00\n"), args: auditing("a.reg"), want: exitExposed,
 		},
 		{
 			name: "inf/values", make: file("GptTmpl.inf", infHead, 900_000,
-				numbered("MACHINE\\System\\CurrentControlSet\\Control\\Lsa\\R#=4,1\n"), ""), args: audit("GptTmpl.inf"),
+				numbered("MACHINE\\System\\CurrentControlSet\\Control\\Lsa\\R#=4,1\n"), ""), args: auditing("GptTmpl.inf"),
 			want: exitPartial,
 		},
 		{
 			name: "inf/mistakes", make: file("GptTmpl.inf", infHead, 2_000_000, same("x=y\n"), ""),
-			args: audit("GptTmpl.inf"), want: exitPartial,
+			args: auditing("GptTmpl.inf"), want: exitPartial,
 		},
 		{
 			name: "reg query/values",
 			make: file("q.txt", lsaKey+"\n", 1_000_000, numbered("    v#    REG_DWORD    0x1\n"), ""),
-			args: audit("q.txt"), want: exitPartial,
+			args: auditing("q.txt"), want: exitPartial,
 		},
+		{name: "hive/packed zeros", make: packed("SYSTEM.gz", "regf", 2048), args: auditing("SYSTEM.gz")},
+		{
+			name: "hive/zeros", make: file("SYSTEM", "regf", 64, same(strings.Repeat("\x00", 1<<20)), ""),
+			args: auditing("SYSTEM"),
+		},
+	}
+}
+
+// policyBombs are bombs in policies and settings, as files and as what tools print of them.
+func policyBombs() []bomb {
+	return []bomb{
 		{
 			name: "gpresult/elements", make: file("r.xml", gpresultHead, 4_000_000, same("<a/>"), ""),
-			args: audit("r.xml"), want: exitPartial,
+			args: auditing("r.xml"), want: exitPartial,
 		},
 		{
 			name: "gpresult/levels", make: file("r.xml", gpresultHead, 4_000_000, same("<a>"), ""),
-			args: audit("r.xml"), want: exitPartial,
+			args: auditing("r.xml"), want: exitPartial,
 		},
 		{
 			name: "LGPO/instructions",
 			make: file("l.txt", "; PARSING Computer POLICY\n", 1_000_000, same("Computer\nA\\B\nC\nDWORD:1\n"), ""),
-			args: audit("l.txt"), want: exitPartial,
+			args: auditing("l.txt"), want: exitPartial,
 		},
 		{
 			name: "auditpol/lines",
 			make: file("a.csv", "", 700_000, same("a,System,b,{0CCE9224-69AE-11D9-BED3-505054503030},x,\n"), ""),
-			args: audit("a.csv"), want: exitFailed,
+			args: auditing("a.csv"), want: exitFailed,
 		},
 		{
 			name: "PowerShell/levels",
 			make: file("s.json", `{"EncryptData":true,"RejectUnencryptedAccess":`, 32<<20, same("["), ""),
-			args: audit("s.json"), want: exitFailed,
+			args: auditing("s.json"), want: exitFailed,
 		},
 		{
 			name: "PowerShell/objects",
 			make: file("s.txt", "", 1_000_000, same("EncryptData : True\nRejectUnencryptedAccess : True\n"), ""),
-			args: audit("s.txt"), want: exitFailed,
+			args: auditing("s.txt"), want: exitFailed,
 		},
 		{
 			name: "pol/instructions", make: file("registry.pol", "PReg\x01\x00\x00\x00", 527_000, instruction, ""),
-			args: audit("registry.pol"), want: exitPartial,
+			args: auditing("registry.pol"), want: exitPartial,
 		},
 		{
 			name: "gpo/merged", make: all(file("a.pol", "PReg\x01\x00\x00\x00", 90_000, instruction, ""),
 				file("b.pol", "PReg\x01\x00\x00\x00", 90_000, instruction, "")),
-			args: audit("a.pol", "b.pol", "--merge"), want: exitPartial,
+			args: auditing("a.pol", "b.pol", "--merge"), want: exitPartial,
 		},
-		{name: "hive/packed zeros", make: packed("SYSTEM.gz", "regf", 2048), args: audit("SYSTEM.gz")},
-		{
-			name: "hive/zeros", make: file("SYSTEM", "regf", 64, same(strings.Repeat("\x00", 1<<20)), ""),
-			args: audit("SYSTEM"),
-		},
+	}
+}
+
+// evidenceBombs are bombs in what is observed, and a scan beside an audit.
+func evidenceBombs() []bomb {
+	return []bomb{
 		{
 			name: "audit/a scan of empty objects",
 			make: all(conf, file("scan.json", scan1, 2_000_000, same("{},"), "{}]}")),
-			args: audit("smb.conf", "--scan", "scan.json"),
+			args: auditing("smb.conf", "--scan", "scan.json"),
 		},
 		{
 			name: "audit/a scan of findings",
 			make: all(conf, file("scan.json", scan1, 400_000, same(`{"id":"aaaaaaaaaaaaaaaaaaaaaaaaa"},`), "{}]}")),
-			args: audit("smb.conf", "--scan", "scan.json"), want: exitExposed,
+			args: auditing("smb.conf", "--scan", "scan.json"), want: exitExposed,
 		},
-
-		{name: "observe/zip of many", make: members("a.zip", 60_000, "", 0), args: observe("a.zip"), want: exitPartial},
+		{name: "observe/zip of many", make: members("a.zip", 60_000, "", 0), args: watching("a.zip"), want: exitPartial},
 		{
 			name: "observe/zip of zeros", make: members("a.zip", 4, "{\"timestamp\":\"", 300<<20),
-			args: observe("a.zip"), want: exitPartial, long: true,
+			args: watching("a.zip"), want: exitPartial, long: true,
 		},
 		{
 			name: "observe/packed zeros",
 			make: packed("a.pcap.gz",
 				"\xa1\xb2\xc3\xd4\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x01",
-				2048), args: observe("a.pcap.gz"),
+				2048), args: watching("a.pcap.gz"),
 		},
-		{name: "observe/deep log", make: file("a.json", "", 200_000, same(`{"a":`), ""), args: observe("a.json")},
+		{name: "observe/deep log", make: file("a.json", "", 200_000, same(`{"a":`), ""), args: watching("a.json")},
 		{
 			name: "observe/many clients",
 			make: file("a.json", "", 150_000,
-				numbered(`{"timestamp":"2026-01-01T00:00:00Z","type":"Authentication","Authentication":{"version":{"major":1,"minor":2},"remoteAddress":"ipv4:10.0.0.1:#","clientAccount":"u#","status":"NT_STATUS_OK","serviceDescription":"SMB2","authDescription":null}}`+"\n"), ""), args: observe("a.json"), want: success,
+				numbered(`{"timestamp":"2026-01-01T00:00:00Z","type":"Authentication","Authentication":{"version":{"major":1,"minor":2},"remoteAddress":"ipv4:10.0.0.1:#","clientAccount":"u#","status":"NT_STATUS_OK","serviceDescription":"SMB2","authDescription":null}}`+"\n"), ""), args: watching("a.json"), want: success,
 		},
 		{
 			name: "observe/a result of empty uses",
 			make: file("a.json", `{"schema":"ipcguard.observe/1","uses":[`, 3_000_000, same("{},"), "{}]}"),
-			args: observe("a.json"),
+			args: watching("a.json"),
 		},
 		{
 			name: "observe/a result of many uses",
 			make: file("a.json", "", 200_000,
-				numbered(`{"schema":"ipcguard.use/1","client":"c#","server":"s","identity":"user","layer":"call","outcome":"allowed","count":1}`+"\n"), ""), args: observe("a.json"), want: success,
+				numbered(`{"schema":"ipcguard.use/1","client":"c#","server":"s","identity":"user","layer":"call","outcome":"allowed","count":1}`+"\n"), ""), args: watching("a.json"), want: success,
 		},
 		{
 			name: "observe/sections",
 			make: file("a.pcapng", "", 1_000_000,
-				same("\x0a\x0d\x0d\x0a\x1c\x00\x00\x00\x4d\x3c\x2b\x1a\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x1c\x00\x00\x00"), ""), args: observe("a.pcapng"), want: exitPartial,
+				same("\x0a\x0d\x0d\x0a\x1c\x00\x00\x00\x4d\x3c\x2b\x1a\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x1c\x00\x00\x00"), ""), args: watching("a.pcapng"), want: exitPartial,
 		},
 		{
 			name: "observe/audit policy",
@@ -371,7 +390,17 @@ func sources() []bomb {
 			make: file("state/2026-01-01.json", `{"schema":"ipcguard.observe/1","uses":[`, 3_000_000, same("{},"),
 				"{}]}"), args: []string{"observe", "--state", "state", "--show"},
 		},
+	}
+}
 
+// writtenBombs are bombs in files that people write for a plan and for the gateway.
+func writtenBombs() []bomb {
+	laughs := "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
+	for i := range 8 {
+		laughs += strings.ReplaceAll(strings.ReplaceAll("aN: &aN [*aP,*aP,*aP,*aP,*aP,*aP,*aP,*aP,*aP]\n", "N",
+			fmt.Sprint(i+1)), "P", fmt.Sprint(i))
+	}
+	return []bomb{
 		{
 			name: "plan/aliases", make: all(conf, file("p.yaml", laughs, 1, same("needs: *a8\n"), "")),
 			args: planOf("--policy", "p.yaml"), want: exitUsage,

@@ -131,12 +131,10 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 		return usageError{err}
 	}
 	proofs := []*verify.Proof{}
-	worst := verify.Result("")
 	for t := range list.All() {
 		v := &verify.Verification{
 			Target: t, Plan: s.plan, Checks: f.checks, Shares: f.shares, AllowCommands: f.commands, User: logon,
-			Patience: f.patience, Waits: s.waits,
-			Weak: weak,
+			Patience: f.patience, Waits: s.waits, Weak: weak,
 		}
 		if err := s.prove(v, f); err != nil {
 			return err
@@ -146,7 +144,6 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 			return err
 		}
 		proofs = append(proofs, proof)
-		worst = worse(worst, proof.Result)
 		if f.format == "text" {
 			a.showVerified(t, proof)
 			if s.plan != nil && leaving(s.plan) != "" {
@@ -154,12 +151,21 @@ func (a *app) runVerify(ctx context.Context, f *verifyFlags, args []string) erro
 			}
 		}
 	}
+	return a.verified(f, proofs)
+}
+
+// verified writes the proofs as JSON if that is wanted, hints at what would settle more, and returns the worst result.
+func (a *app) verified(f *verifyFlags, proofs []*verify.Proof) error {
 	if f.format == "json" {
 		enc := json.NewEncoder(model.JSONWriter{Writer: a.stdout})
 		enc.SetIndent("", "  ")
 		if err := enc.Encode(proofs); err != nil {
 			return fmt.Errorf("writing results: %w", err)
 		}
+	}
+	worst := verify.Result("")
+	for _, p := range proofs {
+		worst = worse(worst, p.Result)
 	}
 	if slices.ContainsFunc(proofs, func(p *verify.Proof) bool {
 		return slices.ContainsFunc(p.Checks, func(c verify.Check) bool { return notGiven(c.Detail) })

@@ -15,160 +15,10 @@ import (
 // TestHosts queries a small estate with every filter and every order.
 func TestHosts(t *testing.T) {
 	onBoth(t, func(s *suite) {
-		branch := Site{Name: "branch"}
-		s.ok(s.SaveSite(s.ctx, &branch))
-		targets := []Target{
-			{
-				SiteID: s.site.ID, Spec: "alpha", Enabled: true, Tags: []string{"web", "dmz"},
-				Owner: "Web", Criticality: CriticalityHigh,
-			},
-			{SiteID: s.site.ID, Spec: "beta", Enabled: true, Tags: []string{"web"}, Owner: "Web"},
-			{SiteID: branch.ID, Spec: "gamma", Enabled: true, Owner: "Files", Criticality: CriticalityLow},
-			{SiteID: branch.ID, Spec: "delta", Enabled: true},
-		}
-		_, _, err := s.SaveTargets(s.ctx, targets)
-		s.ok(err)
-		run := s.run(RunScan)
-		specs := map[int64]string{}
-		add := func(i int, v model.Verdict, cells Cells, smb1 bool, findings ...string) {
-			r := s.scan(run, targets[i], i+1, v, findings...)
-			r.Host.Name, r.Host.Cells, r.Host.SMB1, r.Host.Identity = strings.ToUpper(targets[i].Spec), cells, smb1,
-				"guid-"+targets[i].Spec[:1]
-			s.advance(time.Minute)
-			r.At = s.clock()
-			specs[s.record(r).ID] = targets[i].Spec
-		}
-		add(0, model.Exposed, "aadd", true, "f1", "f2", "f3")
-		add(1, model.Closed, "dddd", false)
-		add(2, model.Exposed, "addd", false, "f1")
-		add(3, model.Unreachable, "", false)
-		s.ok(s.SaveException(s.ctx, &Exception{
-			Finding: "f2",
-			Tag:     "dmz",
-			Reason:  "r",
-			Owner:   "o",
-			Until:   s.clock().Add(time.Hour),
-		}))
-
-		ask := func(f HostFilter, sort string) string {
-			s.Helper()
-			all, total, err := s.Hosts(s.ctx, f, Page{Sort: sort})
-			s.ok(err)
-			counts, err := s.Counts(s.ctx, f)
-			s.ok(err)
-			var words []string
-			seen := 0
-			for _, h := range all {
-				words = append(words, specs[h.ID])
-			}
-			s.ok(s.EachHost(s.ctx, f, func(Host) error { seen++; return nil }))
-			if total != len(all) || counts.Hosts != total || seen != total {
-				s.Errorf("%+v: listed %d, total %d, counted %d, walked %d", f, len(all), total, counts.Hosts, seen)
-			}
-			return strings.Join(words, " ")
-		}
-		for _, test := range []struct {
-			filter HostFilter
-			sort   string
-			want   string
-		}{
-			{HostFilter{}, "", "alpha beta delta gamma"},
-			{HostFilter{}, "-name", "gamma delta beta alpha"},
-			{HostFilter{}, "id", "alpha beta gamma delta"},
-			{HostFilter{}, "-verdict", "gamma alpha delta beta"},
-			{HostFilter{}, "-severity", "alpha gamma delta beta"},
-			{HostFilter{}, "-findings", "alpha gamma delta beta"},
-			{HostFilter{}, "owner", "delta gamma alpha beta"},
-			{HostFilter{}, "-criticality", "alpha delta beta gamma"},
-			{HostFilter{}, "last_seen", "alpha beta gamma delta"},
-			{HostFilter{}, "-last_changed", "delta gamma beta alpha"},
-			{HostFilter{}, "-site", "delta gamma beta alpha"},
-			{HostFilter{}, "cells", "delta alpha gamma beta"},
-			{HostFilter{Site: "branch"}, "", "delta gamma"},
-			{HostFilter{Site: "none"}, "", ""},
-			{HostFilter{Tag: "WEB"}, "", "alpha beta"},
-			{HostFilter{Owner: "Web"}, "", "alpha beta"},
-			{HostFilter{Criticality: CriticalityHigh}, "", "alpha"},
-			{HostFilter{Verdict: model.Exposed}, "", "alpha gamma"},
-			{HostFilter{Discloses: model.Disclosures()[0]}, "", "alpha gamma"},
-			{HostFilter{Discloses: model.Disclosures()[1]}, "", "alpha"},
-			{HostFilter{Discloses: "no such thing"}, "", ""},
-			{HostFilter{Finding: "f1"}, "", "alpha gamma"},
-			{HostFilter{Finding: "f2", Verdict: model.Exposed}, "", "alpha"},
-			{HostFilter{Setting: "set-f1"}, "", "alpha gamma"},
-			{HostFilter{Setting: "shared"}, "", "alpha gamma"},
-			{HostFilter{Setting: "set-f9"}, "", ""},
-			{HostFilter{Text: "LPh"}, "", "alpha"},
-			{HostFilter{Text: "10.0.0.3"}, "", "gamma"},
-			{HostFilter{Text: "%"}, "", ""},
-			{HostFilter{SMB1: true}, "", "alpha"},
-			{HostFilter{Excepted: true}, "", "alpha"},
-			{HostFilter{IDs: []int64{2, 3, 99}}, "", "beta gamma"},
-			{HostFilter{IDs: []int64{}}, "", ""},
-			{
-				HostFilter{
-					Site:        "main",
-					Tag:         "dmz",
-					Owner:       "Web",
-					Criticality: CriticalityHigh,
-					Verdict:     model.Exposed,
-					Discloses:   "accounts",
-					Finding:     "f1",
-					Setting:     "shared",
-					Text:        "a",
-					SMB1:        true,
-					Excepted:    true,
-					IDs:         []int64{1},
-				},
-				"-last_seen", "alpha",
-			},
-		} {
-			if got := ask(test.filter, test.sort); got != test.want {
-				s.Errorf("%+v by %q: %q, want %q", test.filter, test.sort, got, test.want)
-			}
-		}
-		for _, sort := range []string{"password", "-", "name--", "h.name"} {
-			if _, _, err := s.Hosts(s.ctx, HostFilter{}, Page{Sort: sort}); err == nil {
-				s.Errorf("hosts are sorted by %q", sort)
-			}
-		}
-		counts, err := s.Counts(s.ctx, HostFilter{})
-		s.ok(err)
-		same(s, "counts", counts, Counts{Hosts: 4, Exposed: 2, Closed: 1, Unknown: 1})
-		cells, err := s.CellCounts(s.ctx, HostFilter{})
-		s.ok(err)
-		same(s, "cells", cells, map[model.Disclosure]int{model.Disclosures()[0]: 2, model.Disclosures()[1]: 1})
-		byFinding, err := s.FindingCounts(s.ctx, HostFilter{})
-		s.ok(err)
-		same(s, "findings", byFinding, []FindingCount{
-			{Finding: "f1", Hosts: 2, Findings: 2, Severity: model.High},
-			{Finding: "f2", Hosts: 1, Findings: 1, Excepted: 1, Severity: model.High},
-			{Finding: "f3", Hosts: 1, Findings: 1, Severity: model.High},
-		})
-		bySetting, err := s.SettingCounts(s.ctx, HostFilter{Site: "main"})
-		s.ok(err)
-		same(s, "settings", bySetting, []SettingCount{
-			{Setting: "set-f1", Hosts: 1, Findings: 1, Severity: model.High},
-			{Setting: "set-f2", Hosts: 1, Findings: 1, Excepted: 1, Severity: model.High},
-			{Setting: "set-f3", Hosts: 1, Findings: 1, Severity: model.High},
-			{Setting: "shared", Hosts: 1, Findings: 3, Excepted: 1, Severity: model.High},
-		})
-		for _, test := range []struct {
-			filter HostFilter
-			want   int
-		}{
-			{HostFilter{}, 4},
-			{HostFilter{Finding: "f1"}, 2},
-			{HostFilter{Setting: "shared", Tag: "web"}, 3},
-			{HostFilter{Setting: "set-f2"}, 1},
-			{HostFilter{SMB1: true}, 3},
-		} {
-			all, total, err := s.Findings(s.ctx, test.filter, Page{})
-			s.ok(err)
-			if total != test.want || len(all) != test.want {
-				s.Errorf("%+v: %d findings, total %d, want %d", test.filter, len(all), total, test.want)
-			}
-		}
+		h := newHostsTest(s)
+		h.filters()
+		h.counts()
+		h.findings()
 		twins, err := s.HostsByIdentity(s.ctx, s.site.ID, "guid-a")
 		s.ok(err)
 		if len(twins) != 1 || twins[0].Name != "ALPHA" {
@@ -176,6 +26,187 @@ func TestHosts(t *testing.T) {
 		}
 		s.consistent()
 	})
+}
+
+// hostsTest is four hosts at two sites, with the name of each by its ID.
+type hostsTest struct {
+	*suite
+	specs map[int64]string
+}
+
+func newHostsTest(s *suite) *hostsTest {
+	branch := Site{Name: "branch"}
+	s.ok(s.SaveSite(s.ctx, &branch))
+	targets := []Target{
+		{
+			SiteID: s.site.ID, Spec: "alpha", Enabled: true, Tags: []string{"web", "dmz"},
+			Owner: "Web", Criticality: CriticalityHigh,
+		},
+		{SiteID: s.site.ID, Spec: "beta", Enabled: true, Tags: []string{"web"}, Owner: "Web"},
+		{SiteID: branch.ID, Spec: "gamma", Enabled: true, Owner: "Files", Criticality: CriticalityLow},
+		{SiteID: branch.ID, Spec: "delta", Enabled: true},
+	}
+	_, _, err := s.SaveTargets(s.ctx, targets)
+	s.ok(err)
+	run := s.run(RunScan)
+	specs := map[int64]string{}
+	add := func(i int, v model.Verdict, cells Cells, smb1 bool, findings ...string) {
+		r := s.scan(run, targets[i], i+1, v, findings...)
+		r.Host.Name, r.Host.Cells, r.Host.SMB1, r.Host.Identity = strings.ToUpper(targets[i].Spec), cells, smb1,
+			"guid-"+targets[i].Spec[:1]
+		s.advance(time.Minute)
+		r.At = s.clock()
+		specs[s.record(r).ID] = targets[i].Spec
+	}
+	add(0, model.Exposed, "aadd", true, "f1", "f2", "f3")
+	add(1, model.Closed, "dddd", false)
+	add(2, model.Exposed, "addd", false, "f1")
+	add(3, model.Unreachable, "", false)
+	s.ok(s.SaveException(s.ctx, &Exception{
+		Finding: "f2",
+		Tag:     "dmz",
+		Reason:  "r",
+		Owner:   "o",
+		Until:   s.clock().Add(time.Hour),
+	}))
+	return &hostsTest{s, specs}
+}
+
+// ask lists the names of a filter's hosts, and checks that counting and walking find as many.
+func (h *hostsTest) ask(f HostFilter, sort string) string {
+	s := h.suite
+	s.Helper()
+	all, total, err := s.Hosts(s.ctx, f, Page{Sort: sort})
+	s.ok(err)
+	counts, err := s.Counts(s.ctx, f)
+	s.ok(err)
+	var words []string
+	seen := 0
+	for _, found := range all {
+		words = append(words, h.specs[found.ID])
+	}
+	s.ok(s.EachHost(s.ctx, f, func(Host) error { seen++; return nil }))
+	if total != len(all) || counts.Hosts != total || seen != total {
+		s.Errorf("%+v: listed %d, total %d, counted %d, walked %d", f, len(all), total, counts.Hosts, seen)
+	}
+	return strings.Join(words, " ")
+}
+
+// filters asks with every filter and every order, and with orders that do not exist.
+func (h *hostsTest) filters() {
+	s := h.suite
+	for _, test := range []struct {
+		filter HostFilter
+		sort   string
+		want   string
+	}{
+		{HostFilter{}, "", "alpha beta delta gamma"},
+		{HostFilter{}, "-name", "gamma delta beta alpha"},
+		{HostFilter{}, "id", "alpha beta gamma delta"},
+		{HostFilter{}, "-verdict", "gamma alpha delta beta"},
+		{HostFilter{}, "-severity", "alpha gamma delta beta"},
+		{HostFilter{}, "-findings", "alpha gamma delta beta"},
+		{HostFilter{}, "owner", "delta gamma alpha beta"},
+		{HostFilter{}, "-criticality", "alpha delta beta gamma"},
+		{HostFilter{}, "last_seen", "alpha beta gamma delta"},
+		{HostFilter{}, "-last_changed", "delta gamma beta alpha"},
+		{HostFilter{}, "-site", "delta gamma beta alpha"},
+		{HostFilter{}, "cells", "delta alpha gamma beta"},
+		{HostFilter{Site: "branch"}, "", "delta gamma"},
+		{HostFilter{Site: "none"}, "", ""},
+		{HostFilter{Tag: "WEB"}, "", "alpha beta"},
+		{HostFilter{Owner: "Web"}, "", "alpha beta"},
+		{HostFilter{Criticality: CriticalityHigh}, "", "alpha"},
+		{HostFilter{Verdict: model.Exposed}, "", "alpha gamma"},
+		{HostFilter{Discloses: model.Disclosures()[0]}, "", "alpha gamma"},
+		{HostFilter{Discloses: model.Disclosures()[1]}, "", "alpha"},
+		{HostFilter{Discloses: "no such thing"}, "", ""},
+		{HostFilter{Finding: "f1"}, "", "alpha gamma"},
+		{HostFilter{Finding: "f2", Verdict: model.Exposed}, "", "alpha"},
+		{HostFilter{Setting: "set-f1"}, "", "alpha gamma"},
+		{HostFilter{Setting: "shared"}, "", "alpha gamma"},
+		{HostFilter{Setting: "set-f9"}, "", ""},
+		{HostFilter{Text: "LPh"}, "", "alpha"},
+		{HostFilter{Text: "10.0.0.3"}, "", "gamma"},
+		{HostFilter{Text: "%"}, "", ""},
+		{HostFilter{SMB1: true}, "", "alpha"},
+		{HostFilter{Excepted: true}, "", "alpha"},
+		{HostFilter{IDs: []int64{2, 3, 99}}, "", "beta gamma"},
+		{HostFilter{IDs: []int64{}}, "", ""},
+		{
+			HostFilter{
+				Site:        "main",
+				Tag:         "dmz",
+				Owner:       "Web",
+				Criticality: CriticalityHigh,
+				Verdict:     model.Exposed,
+				Discloses:   "accounts",
+				Finding:     "f1",
+				Setting:     "shared",
+				Text:        "a",
+				SMB1:        true,
+				Excepted:    true,
+				IDs:         []int64{1},
+			},
+			"-last_seen", "alpha",
+		},
+	} {
+		if got := h.ask(test.filter, test.sort); got != test.want {
+			s.Errorf("%+v by %q: %q, want %q", test.filter, test.sort, got, test.want)
+		}
+	}
+	for _, sort := range []string{"password", "-", "name--", "h.name"} {
+		if _, _, err := s.Hosts(s.ctx, HostFilter{}, Page{Sort: sort}); err == nil {
+			s.Errorf("hosts are sorted by %q", sort)
+		}
+	}
+}
+
+// counts counts hosts by verdict, disclosure, finding and setting.
+func (h *hostsTest) counts() {
+	s := h.suite
+	counts, err := s.Counts(s.ctx, HostFilter{})
+	s.ok(err)
+	same(s, "counts", counts, Counts{Hosts: 4, Exposed: 2, Closed: 1, Unknown: 1})
+	cells, err := s.CellCounts(s.ctx, HostFilter{})
+	s.ok(err)
+	same(s, "cells", cells, map[model.Disclosure]int{model.Disclosures()[0]: 2, model.Disclosures()[1]: 1})
+	byFinding, err := s.FindingCounts(s.ctx, HostFilter{})
+	s.ok(err)
+	same(s, "findings", byFinding, []FindingCount{
+		{Finding: "f1", Hosts: 2, Findings: 2, Severity: model.High},
+		{Finding: "f2", Hosts: 1, Findings: 1, Excepted: 1, Severity: model.High},
+		{Finding: "f3", Hosts: 1, Findings: 1, Severity: model.High},
+	})
+	bySetting, err := s.SettingCounts(s.ctx, HostFilter{Site: "main"})
+	s.ok(err)
+	same(s, "settings", bySetting, []SettingCount{
+		{Setting: "set-f1", Hosts: 1, Findings: 1, Severity: model.High},
+		{Setting: "set-f2", Hosts: 1, Findings: 1, Excepted: 1, Severity: model.High},
+		{Setting: "set-f3", Hosts: 1, Findings: 1, Severity: model.High},
+		{Setting: "shared", Hosts: 1, Findings: 3, Excepted: 1, Severity: model.High},
+	})
+}
+
+// findings lists the findings of a filter's hosts.
+func (h *hostsTest) findings() {
+	s := h.suite
+	for _, test := range []struct {
+		filter HostFilter
+		want   int
+	}{
+		{HostFilter{}, 4},
+		{HostFilter{Finding: "f1"}, 2},
+		{HostFilter{Setting: "shared", Tag: "web"}, 3},
+		{HostFilter{Setting: "set-f2"}, 1},
+		{HostFilter{SMB1: true}, 3},
+	} {
+		all, total, err := s.Findings(s.ctx, test.filter, Page{})
+		s.ok(err)
+		if total != test.want || len(all) != test.want {
+			s.Errorf("%+v: %d findings, total %d, want %d", test.filter, len(all), total, test.want)
+		}
+	}
 }
 
 func TestMerge(t *testing.T) {

@@ -7,173 +7,226 @@ import (
 	"ipcguard/internal/model"
 )
 
+// rolloutTest is a rollout over five of six hosts, of which the third is at another site.
+type rolloutTest struct {
+	*suite
+	Rollout
+	branch      Site
+	hosts       []Host
+	plan        *model.Plan
+	stop, maybe RolloutStop
+	planned     []PlannedHost
+}
+
 // A rollout is planned host by host, in any order and more than once; hosts close with later results, open again, and
 // leave the fleet. Who knows one site sees its hosts alone.
 func TestRollouts(t *testing.T) {
 	onBoth(t, func(s *suite) {
-		other := Site{Name: "branch"}
-		s.ok(s.SaveSite(s.ctx, &other))
-		scan := func(n int, findings ...string) *Result {
-			r := s.scan(Run{}, Target{}, n, model.Exposed, findings...)
-			if n == 3 {
-				r.Host.SiteID = other.ID
-			}
-			return r
-		}
-		hosts := []Host{}
-		for n, findings := range [][]string{1: {"f1", "f2"}, 2: {"f1"}, 3: {"f1"}, 4: {"f9"}, 5: {}, 6: {"f1"}} {
-			if n > 0 {
-				hosts = append(hosts, s.record(scan(n, findings...)))
-			}
-		}
-		o := Rollout{
+		o := newRolloutTest(s)
+		o.waits()
+		o.plans()
+		o.seesAll()
+		o.seesOneSite()
+		o.followsResults()
+		o.ends()
+	})
+}
+
+func newRolloutTest(s *suite) *rolloutTest {
+	o := &rolloutTest{
+		suite: s, branch: Site{Name: "branch"},
+		Rollout: Rollout{
 			Name: "all", Query: "severity=high", Strategy: "restrict", Goal: "findings", By: "eve", Accept: true,
-		}
-		s.ok(s.AddRollout(s.ctx, &o, HostFilter{IDs: []int64{1, 2, 3, 4, 5}}))
-		if o.Hosts != 5 {
-			s.Errorf("%d hosts", o.Hosts)
-		}
-		waiting, err := s.WaitingHosts(s.ctx, o.ID, 3)
-		s.ok(err)
-		same(s, "waiting", waiting, []int64{1, 2, 3})
-		due, err := s.UnplannedRollouts(s.ctx)
-		s.ok(err)
-		same(s, "to plan", len(due), 1)
-		plan := &model.Plan{
+		},
+		plan: &model.Plan{
 			Platform: model.Platform{System: "samba", Product: "samba", Role: model.Standalone},
 			Changes:  []model.Change{{ID: "1", Setting: "x", Closes: []string{"f1"}}},
-		}
-		stop := RolloutStop{
+		},
+		stop: RolloutStop{
 			Certainty: "observed", Who: "10.0.0.9 (LAB\\ann)", What: "opens samr as user",
 			Because: "the plan refuses it",
+		},
+		maybe: RolloutStop{Certainty: "possible", Who: "printers", What: "print", Because: "x"},
+	}
+	s.ok(s.SaveSite(s.ctx, &o.branch))
+	for n, findings := range [][]string{1: {"f1", "f2"}, 2: {"f1"}, 3: {"f1"}, 4: {"f9"}, 5: {}, 6: {"f1"}} {
+		if n > 0 {
+			o.hosts = append(o.hosts, s.record(o.result(n, findings...)))
 		}
-		maybe := RolloutStop{Certainty: "possible", Who: "printers", What: "print", Because: "x"}
-		s.advance(1000)
-		planned := []PlannedHost{
-			{
-				HostID: 1, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1", "f2"},
-				Stops: []RolloutStop{maybe, stop, stop},
-			},
-			{
-				HostID: 2, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"},
-				Stops: []RolloutStop{maybe},
-			},
-			{
-				HostID: 3, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"},
-				Stops: []RolloutStop{stop},
-			},
-			{HostID: 4, State: RolloutOpen, Changes: []byte("two"), Plan: plan, Closes: []string{"f1"}},
-			// none of the rollout's
-			{HostID: 6, State: RolloutOpen, Changes: []byte("two"), Plan: plan, Closes: []string{"f1"}},
-		}
-		s.ok(s.RecordPlanned(s.ctx, o.ID, planned[:2]))
-		s.ok(s.RecordPlanned(s.ctx, o.ID, planned))
-		s.ok(s.RecordPlanned(s.ctx, o.ID,
-			[]PlannedHost{
-				{HostID: 5, State: RolloutUnaudited, Why: "never audited"}, {HostID: 1, State: RolloutNothing},
-			}))
-		s.fails(s.RecordPlanned(s.ctx, 99, planned), ErrNotFound)
-		s.ok(s.RolloutPlanned(s.ctx, o.ID))
-		o.Planned = s.clock()
-		o.States = map[RolloutState]int{RolloutOpen: 3, RolloutUnwatched: 1, RolloutUnaudited: 1}
-		got, err := s.Rollout(s.ctx, o.ID, nil)
-		s.ok(err)
-		same(s, "rollout", got, o)
-		groups, total, err := s.RolloutGroups(s.ctx, o.ID, nil, Page{})
-		s.ok(err)
-		same(s, "groups", total, 2)
-		same(s, "group", groups[0], RolloutGroup{
-			ID: groups[0].ID, System: "samba", Product: "samba", Role: model.Standalone, Changes: plan.Changes,
-			Closes: []string{"f1", "f2"}, Hosts: 3,
-			States: map[RolloutState]int{RolloutOpen: 3}, Plan: plan,
-		})
-		stops, total, err := s.RolloutStops(s.ctx, o.ID, nil, Page{})
-		s.ok(err)
-		stop.Hosts, maybe.Hosts = 2, 2
-		same(s, "stops", total, 2)
-		same(s, "stops", stops, []RolloutStop{stop, maybe})
+	}
+	s.ok(s.AddRollout(s.ctx, &o.Rollout, HostFilter{IDs: []int64{1, 2, 3, 4, 5}}))
+	if o.Hosts != 5 {
+		s.Errorf("%d hosts", o.Hosts)
+	}
+	plan, stop, maybe := o.plan, o.stop, o.maybe
+	o.planned = []PlannedHost{
+		{
+			HostID: 1, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1", "f2"},
+			Stops: []RolloutStop{maybe, stop, stop},
+		},
+		{
+			HostID: 2, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"},
+			Stops: []RolloutStop{maybe},
+		},
+		{
+			HostID: 3, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{"f1"},
+			Stops: []RolloutStop{stop},
+		},
+		{HostID: 4, State: RolloutOpen, Changes: []byte("two"), Plan: plan, Closes: []string{"f1"}},
+		// none of the rollout's
+		{HostID: 6, State: RolloutOpen, Changes: []byte("two"), Plan: plan, Closes: []string{"f1"}},
+	}
+	return o
+}
 
-		// One site.
-		branch := Only(s.Store, Sites{other.ID}, 0)
-		got, err = branch.Rollout(s.ctx, o.ID, nil)
-		s.ok(err)
-		same(s, "rollout at a site", got.States, map[RolloutState]int{RolloutOpen: 1})
-		groups, total, err = branch.RolloutGroups(s.ctx, o.ID, nil, Page{})
-		s.ok(err)
-		same(s, "groups at a site", fmt.Sprint(total, groups[0].Hosts, groups[0].Closes), "1 1 [f1]")
-		stops, _, err = branch.RolloutStops(s.ctx, o.ID, nil, Page{})
-		s.ok(err)
-		stop.Hosts = 1
-		same(s, "stops at a site", stops, []RolloutStop{stop})
-		list, total, err := branch.RolloutHosts(s.ctx, o.ID, RolloutFilter{}, Page{})
-		s.ok(err)
-		same(s, "hosts at a site", total, 1)
-		same(s, "host", list[0], RolloutHost{
-			HostID: 3, Host: "HOST3", Address: "10.0.0.3:445", Site: "branch", Group: groups[0].ID, State: RolloutOpen,
-			Since: s.clock(), Before: model.Exposed, Verdict: model.Exposed,
-		})
-		nobody := Only(s.Store, Sites{}, 0)
-		_, err = nobody.Rollout(s.ctx, o.ID, nil)
-		s.fails(err, ErrNotFound)
-		if all, total, err := nobody.Rollouts(s.ctx, nil, Page{}); err != nil || total != 0 || len(all) != 0 {
-			s.Errorf("of no site: %+v, %d, %v", all, total, err)
-		}
+// result is a scan of one of the hosts.
+func (o *rolloutTest) result(n int, findings ...string) *Result {
+	r := o.scan(Run{}, Target{}, n, model.Exposed, findings...)
+	if n == 3 {
+		r.Host.SiteID = o.branch.ID
+	}
+	return r
+}
 
-		// Later results.
-		follow := func(want int64, states map[RolloutState]int) {
-			s.Helper()
-			s.advance(1000)
-			moved, err := s.FollowRollouts(s.ctx)
-			s.ok(err)
-			all, _, err := s.Rollouts(s.ctx, nil, Page{})
-			s.ok(err)
-			same(s, "moved", moved, want)
-			same(s, "states", all[0].States, states)
-		}
-		follow(0, o.States)
-		s.advance(1000)
-		s.record(scan(1, "f2")) // one of two is not enough
-		s.record(scan(2))
-		follow(1, map[RolloutState]int{RolloutOpen: 2, RolloutClosed: 1, RolloutUnwatched: 1, RolloutUnaudited: 1})
-		s.advance(1000)
-		s.record(scan(1))
-		s.record(scan(2, "f1")) // it is back
-		_, err = s.RetireHost(s.ctx, 3, s.clock())
-		s.ok(err)
-		follow(3, map[RolloutState]int{
-			RolloutOpen: 1, RolloutClosed: 1, RolloutGone: 1, RolloutUnwatched: 1, RolloutUnaudited: 1,
-		})
-		list, _, err = s.RolloutHosts(s.ctx, o.ID, RolloutFilter{State: RolloutClosed}, Page{Sort: "-since"})
-		s.ok(err)
-		same(s, "closed", fmt.Sprint(list[0].HostID, list[0].Since.Equal(s.clock())), "1 true")
+// waits: the hosts wait to be planned.
+func (o *rolloutTest) waits() {
+	s := o.suite
+	waiting, err := s.WaitingHosts(s.ctx, o.Rollout.ID, 3)
+	s.ok(err)
+	same(s, "waiting", waiting, []int64{1, 2, 3})
+	due, err := s.UnplannedRollouts(s.ctx)
+	s.ok(err)
+	same(s, "to plan", len(due), 1)
+}
 
-		// Two hosts become one, and one is forgotten.
-		s.ok(s.MergeHosts(s.ctx, hosts[5].ID, 2))
-		s.ok(s.DeleteHost(s.ctx, 4))
-		list, total, err = s.RolloutHosts(s.ctx, o.ID, RolloutFilter{}, Page{Sort: "id"})
-		s.ok(err)
-		same(s, "hosts", fmt.Sprint(total, list[0].HostID, list[3].HostID), "4 1 6")
-		n, err := s.PlanAgain(s.ctx, o.ID)
-		s.ok(err)
-		same(s, "planned again", n, 2)
-		s.ok(s.RecordPlanned(s.ctx, o.ID, []PlannedHost{planned[4], {HostID: 5, State: RolloutUnaudited}}))
-		s.ok(s.EndRollout(s.ctx, o.ID))
-		s.fails(s.EndRollout(s.ctx, o.ID), ErrConflict)
-		s.record(scan(6))
-		follow(0, map[RolloutState]int{RolloutOpen: 1, RolloutClosed: 1, RolloutGone: 1, RolloutUnaudited: 1})
-		open, err := s.OpenRollouts(s.ctx)
-		s.ok(err)
-		same(s, "open", open, 0)
-		s.ok(s.DeleteRollout(s.ctx, o.ID))
-		s.fails(s.DeleteRollout(s.ctx, o.ID), ErrNotFound)
-		for _, table := range []string{
-			"rollout_groups", "rollout_sets", "rollout_closes", "rollout_hosts", "rollout_stops", "rollout_stopped",
-		} {
-			if n := s.number(`SELECT count(*) FROM ` + table); n != 0 {
-				s.Errorf("%d rows are left in %s", n, table)
-			}
-		}
+// plans: some hosts are planned twice, one is none of the rollout's, one has no audit.
+func (o *rolloutTest) plans() {
+	s, planned := o.suite, o.planned
+	s.advance(1000)
+	s.ok(s.RecordPlanned(s.ctx, o.Rollout.ID, planned[:2]))
+	s.ok(s.RecordPlanned(s.ctx, o.Rollout.ID, planned))
+	s.ok(s.RecordPlanned(s.ctx, o.Rollout.ID,
+		[]PlannedHost{
+			{HostID: 5, State: RolloutUnaudited, Why: "never audited"}, {HostID: 1, State: RolloutNothing},
+		}))
+	s.fails(s.RecordPlanned(s.ctx, 99, planned), ErrNotFound)
+	s.ok(s.RolloutPlanned(s.ctx, o.Rollout.ID))
+	o.Planned = s.clock()
+	o.States = map[RolloutState]int{RolloutOpen: 3, RolloutUnwatched: 1, RolloutUnaudited: 1}
+}
+
+// seesAll: who knows every site sees one group for each plan, and whom it stops.
+func (o *rolloutTest) seesAll() {
+	s, plan, stop, maybe := o.suite, o.plan, o.stop, o.maybe
+	got, err := s.Rollout(s.ctx, o.Rollout.ID, nil)
+	s.ok(err)
+	same(s, "rollout", got, o.Rollout)
+	groups, total, err := s.RolloutGroups(s.ctx, o.Rollout.ID, nil, Page{})
+	s.ok(err)
+	same(s, "groups", total, 2)
+	same(s, "group", groups[0], RolloutGroup{
+		ID: groups[0].ID, System: "samba", Product: "samba", Role: model.Standalone, Changes: plan.Changes,
+		Closes: []string{"f1", "f2"}, Hosts: 3,
+		States: map[RolloutState]int{RolloutOpen: 3}, Plan: plan,
 	})
+	stops, total, err := s.RolloutStops(s.ctx, o.Rollout.ID, nil, Page{})
+	s.ok(err)
+	stop.Hosts, maybe.Hosts = 2, 2
+	same(s, "stops", total, 2)
+	same(s, "stops", stops, []RolloutStop{stop, maybe})
+}
+
+// seesOneSite: who knows one site sees the host there, and who knows none sees nothing.
+func (o *rolloutTest) seesOneSite() {
+	s, stop := o.suite, o.stop
+	branch := Only(s.Store, Sites{o.branch.ID}, 0)
+	got, err := branch.Rollout(s.ctx, o.Rollout.ID, nil)
+	s.ok(err)
+	same(s, "rollout at a site", got.States, map[RolloutState]int{RolloutOpen: 1})
+	groups, total, err := branch.RolloutGroups(s.ctx, o.Rollout.ID, nil, Page{})
+	s.ok(err)
+	same(s, "groups at a site", fmt.Sprint(total, groups[0].Hosts, groups[0].Closes), "1 1 [f1]")
+	stops, _, err := branch.RolloutStops(s.ctx, o.Rollout.ID, nil, Page{})
+	s.ok(err)
+	stop.Hosts = 1
+	same(s, "stops at a site", stops, []RolloutStop{stop})
+	list, total, err := branch.RolloutHosts(s.ctx, o.Rollout.ID, RolloutFilter{}, Page{})
+	s.ok(err)
+	same(s, "hosts at a site", total, 1)
+	same(s, "host", list[0], RolloutHost{
+		HostID: 3, Host: "HOST3", Address: "10.0.0.3:445", Site: "branch", Group: groups[0].ID, State: RolloutOpen,
+		Since: s.clock(), Before: model.Exposed, Verdict: model.Exposed,
+	})
+	nobody := Only(s.Store, Sites{}, 0)
+	_, err = nobody.Rollout(s.ctx, o.Rollout.ID, nil)
+	s.fails(err, ErrNotFound)
+	if all, total, err := nobody.Rollouts(s.ctx, nil, Page{}); err != nil || total != 0 || len(all) != 0 {
+		s.Errorf("of no site: %+v, %d, %v", all, total, err)
+	}
+}
+
+// follow takes later results into account, and checks how many hosts moved and where all stand.
+func (o *rolloutTest) follow(want int64, states map[RolloutState]int) {
+	s := o.suite
+	s.Helper()
+	s.advance(1000)
+	moved, err := s.FollowRollouts(s.ctx)
+	s.ok(err)
+	all, _, err := s.Rollouts(s.ctx, nil, Page{})
+	s.ok(err)
+	same(s, "moved", moved, want)
+	same(s, "states", all[0].States, states)
+}
+
+// followsResults: hosts close, open again and leave with their results.
+func (o *rolloutTest) followsResults() {
+	s := o.suite
+	o.follow(0, o.States)
+	s.advance(1000)
+	s.record(o.result(1, "f2")) // one of two is not enough
+	s.record(o.result(2))
+	o.follow(1, map[RolloutState]int{RolloutOpen: 2, RolloutClosed: 1, RolloutUnwatched: 1, RolloutUnaudited: 1})
+	s.advance(1000)
+	s.record(o.result(1))
+	s.record(o.result(2, "f1")) // it is back
+	_, err := s.RetireHost(s.ctx, 3, s.clock())
+	s.ok(err)
+	o.follow(3, map[RolloutState]int{
+		RolloutOpen: 1, RolloutClosed: 1, RolloutGone: 1, RolloutUnwatched: 1, RolloutUnaudited: 1,
+	})
+	list, _, err := s.RolloutHosts(s.ctx, o.Rollout.ID, RolloutFilter{State: RolloutClosed}, Page{Sort: "-since"})
+	s.ok(err)
+	same(s, "closed", fmt.Sprint(list[0].HostID, list[0].Since.Equal(s.clock())), "1 true")
+}
+
+// ends: two hosts become one, one is forgotten, and the rollout is planned again, ended and deleted without a rest.
+func (o *rolloutTest) ends() {
+	s, planned := o.suite, o.planned
+	s.ok(s.MergeHosts(s.ctx, o.hosts[5].ID, 2))
+	s.ok(s.DeleteHost(s.ctx, 4))
+	list, total, err := s.RolloutHosts(s.ctx, o.Rollout.ID, RolloutFilter{}, Page{Sort: "id"})
+	s.ok(err)
+	same(s, "hosts", fmt.Sprint(total, list[0].HostID, list[3].HostID), "4 1 6")
+	n, err := s.PlanAgain(s.ctx, o.Rollout.ID)
+	s.ok(err)
+	same(s, "planned again", n, 2)
+	s.ok(s.RecordPlanned(s.ctx, o.Rollout.ID, []PlannedHost{planned[4], {HostID: 5, State: RolloutUnaudited}}))
+	s.ok(s.EndRollout(s.ctx, o.Rollout.ID))
+	s.fails(s.EndRollout(s.ctx, o.Rollout.ID), ErrConflict)
+	s.record(o.result(6))
+	o.follow(0, map[RolloutState]int{RolloutOpen: 1, RolloutClosed: 1, RolloutGone: 1, RolloutUnaudited: 1})
+	open, err := s.OpenRollouts(s.ctx)
+	s.ok(err)
+	same(s, "open", open, 0)
+	s.ok(s.DeleteRollout(s.ctx, o.Rollout.ID))
+	s.fails(s.DeleteRollout(s.ctx, o.Rollout.ID), ErrNotFound)
+	for _, table := range []string{
+		"rollout_groups", "rollout_sets", "rollout_closes", "rollout_hosts", "rollout_stops", "rollout_stopped",
+	} {
+		if n := s.number(`SELECT count(*) FROM ` + table); n != 0 {
+			s.Errorf("%d rows are left in %s", n, table)
+		}
+	}
 }
 
 // A host of which no finding shows that it is changed waits for an audit: it closes with one that shows its values, and is planned anew
