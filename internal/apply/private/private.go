@@ -133,10 +133,21 @@ func Read(path string, most int64) ([]byte, error) {
 	return b, nil
 }
 
-// quoted quotes a path for a shell.
+// quoted quotes a path for a command that a person copies: with ' for a POSIX shell, with " for those of Windows, whose
+// paths have no ". A path that looks like an option is named from the current directory.
 func quoted(path, quote string) string {
-	if strings.Trim(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+@:\\") == "" {
-		return path
+	plain := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+@:"
+	if quote == `"` {
+		plain += `\`
 	}
-	return quote + strings.ReplaceAll(path, "'", `'\''`) + quote
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	switch {
+	case path != "" && strings.Trim(path, plain) == "":
+		return path
+	case quote == "'":
+		path = strings.ReplaceAll(path, "'", `'\''`)
+	}
+	return quote + path + quote
 }
