@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"ipcguard/internal/apply"
@@ -14,13 +13,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// stored is Samba's registry as net conf shows it.
-type stored struct {
-	config   *smbconf.Config
-	sections []string
-}
-
-func (s *Samba) stored(ctx context.Context) (*stored, error) {
+// stored reads Samba's registry as net conf shows it.
+func (s *Samba) stored(ctx context.Context) (*smbconf.Config, error) {
 	out, err := s.list(ctx)
 	if err != nil {
 		return nil, err
@@ -34,14 +28,10 @@ func (s *Samba) stored(ctx context.Context) (*stored, error) {
 	if err != nil {
 		return nil, fmt.Errorf("apply: net conf list: %w", err)
 	}
-	st := &stored{config: c}
-	for line := range strings.Lines(string(out)) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
-			st.sections = append(st.sections, line[1:len(line)-1])
-		}
+	if c.Broken != nil { // what follows it was not read, and would count as absent
+		return nil, fmt.Errorf("apply: net conf list: %s", c.Broken)
 	}
-	return st, nil
+	return c, nil
 }
 
 // list returns Samba's registry in the form of smb.conf.
@@ -51,10 +41,6 @@ func (s *Samba) list(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("apply: net conf list: %w: %s", err, firstComplaint(out))
 	}
 	return []byte(out), nil
-}
-
-func (st *stored) has(section string) bool {
-	return slices.ContainsFunc(st.sections, func(n string) bool { return strings.EqualFold(n, section) })
 }
 
 // resolveParameters turns each change into one write of Samba's registry. A parameter that a file sets too is still
@@ -88,18 +74,14 @@ func (s *Samba) resolveParameters(ctx context.Context, c *smbconf.Config, change
 }
 
 func (s *Samba) readParameter(ctx context.Context, p apply.Place) (apply.State, error) {
-	st, err := s.stored(ctx)
+	c, err := s.stored(ctx)
 	if err != nil {
 		return apply.State{}, err
 	}
-	if !st.has(p.Path) {
+	if !c.Has(p.Path) {
 		return apply.State{Missing: p.Path}, nil
 	}
-	sec := st.config.Section(p.Path)
-	if sec == nil {
-		return apply.State{}, nil
-	}
-	v, ok := sec.Own(p.Name)
+	v, ok := c.Section(p.Path).Own(p.Name)
 	if !ok {
 		return apply.State{}, nil
 	}
@@ -134,11 +116,11 @@ func (s *Samba) writeParameter(ctx context.Context, p apply.Place, to apply.Stat
 	if to.Missing == "" {
 		return nil
 	}
-	st, err := s.stored(ctx)
+	c, err := s.stored(ctx)
 	if err != nil {
 		return err
 	}
-	if sec := st.config.Section(p.Path); st.has(p.Path) && (sec == nil || len(sec.Params) == 0) {
+	if c.Has(p.Path) && len(c.Section(p.Path).Params) == 0 {
 		err = net("delshare", p.Path)
 		s.at("netconf:section")
 	}

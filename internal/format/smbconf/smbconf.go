@@ -219,6 +219,14 @@ func (c *Config) Section(name string) *Section {
 	return c.Share(name)
 }
 
+// Has reports whether a section is written. [global] need not be: what stands before the first section belongs to it.
+func (c *Config) Has(name string) bool {
+	if isGlobal(name) {
+		return c.global
+	}
+	return c.Share(name) != nil
+}
+
 func isGlobal(name string) bool { n := fold(name); return n == "global" || n == "globals" }
 
 // Get returns the effective assignment of a parameter under any of its names. False means that nothing is configured
