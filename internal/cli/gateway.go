@@ -33,7 +33,7 @@ A policy (--policy) lets some strangers pass: by client, server and identity, wi
 interfaces and calls. It can deny pipes, interfaces and calls to users, where the traffic can be read.
 
 The gateway reads SMB1 (NT LM 0.12) to 3.1.1, on port 445, and with NetBIOS sessions on port 139. Whether an account
-has an empty or well-known password it cannot see.
+has an empty or well-known password, and whose a Kerberos ticket is, it cannot see.
 
 The counts are logged every --report, and written to --metrics: sessions by identity, refusals by reason, and how long
 bytes stayed in the gateway. -v logs every logon.

@@ -360,7 +360,7 @@ func (v *watch) data(o *watched, b []byte) (*waiting, *denial) {
 // A server may process two concurrent requests in either order. So the pieces of a packet are sent only after the
 // previous ones were answered: in another order they would form another packet.
 func (v *watch) packets(o *watched, b []byte) *denial {
-	judge := judge{
+	judge := rpcJudge{
 		bind: func(x dcerpc.Context) *denial { return v.bind(o, x) },
 		call: func(q dcerpc.Request) *denial { return v.call(o, q) },
 	}.packet

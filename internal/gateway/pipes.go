@@ -444,7 +444,7 @@ func (v *conversation) data(id smb2.FileID, b []byte) *denial {
 	const whole = dcerpc.FlagFirst | dcerpc.FlagLast
 	alone := true
 	why := o.take(b, func(p *dcerpc.PDU) *denial {
-		why := judge{o.bind, o.call}.packet(p)
+		why := rpcJudge{o.bind, o.call}.packet(p)
 		if why != nil && alone && p.Type == dcerpc.TypeRequest && p.Flags&whole == whole && o.requests.Idle() {
 			why.fault = faultOf(p)
 		}

@@ -46,8 +46,8 @@ func (r *reading) deny(what string) *denial {
 	return &denial{layer: model.LayerCall, pipe: r.name, what: what}
 }
 
-// judge is what judges the two parts of an RPC conversation: an interface that is bound, and a call.
-type judge struct {
+// rpcJudge judges the two parts of an RPC conversation: an interface that is bound, and a call.
+type rpcJudge struct {
 	bind func(dcerpc.Context) *denial
 	call func(dcerpc.Request) *denial
 }
@@ -56,7 +56,7 @@ type judge struct {
 // both, since no client of today sends it, and one of the ways may be what the policy denies: servers that know one byte
 // order read another packet in the other, and those that read the header of a call at once read more than a shorter
 // packet, such as a cancel.
-func (j judge) packet(p *dcerpc.PDU) *denial {
+func (j rpcJudge) packet(p *dcerpc.PDU) *denial {
 	const shortest = 24 // bytes of a call without parameters
 	switch {
 	case p.BigEndian():

@@ -25,7 +25,7 @@ const (
 	ReasonMalformed  Reason = "malformed"            // a message that violates the protocol
 	ReasonCompound   Reason = "compound"             // a compound with a refused message
 	ReasonTooMuch    Reason = "too-much"             // beyond a limit of one connection
-	ReasonIdle       Reason = "idle"                 // no user logged on in time
+	ReasonIdle       Reason = "idle"                 // a time limit: no user came, or nothing was said or read
 	ReasonClients    Reason = "too-many-connections" // beyond the limit of connections
 	ReasonServer     Reason = "server-down"          // the server could not be reached
 )
