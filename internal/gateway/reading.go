@@ -53,8 +53,8 @@ type rpcJudge struct {
 }
 
 // packet judges an RPC packet of a client, be it a stranger or a user. What servers read in several ways is denied to
-// both, since no client of today sends it, and one of the ways may be what the policy denies: servers that know one byte
-// order read another packet in the other, and those that read the header of a call at once read more than a shorter
+// both, because one of the ways may be what the policy denies: servers that know one byte order read another packet in
+// the other, which no client of today sends, and those that read the header of a call at once read more than a shorter
 // packet, such as a cancel.
 func (j rpcJudge) packet(p *dcerpc.PDU) *denial {
 	const shortest = 24 // bytes of a call without parameters

@@ -170,8 +170,8 @@ func TestReadingsOfBind(t *testing.T) {
 	}
 }
 
-// TestPackets: one judgement applies to the packets of strangers, who may use one interface, and of users, who are denied
-// another.
+// TestPackets: one judgement applies to the packets of strangers, who may use one interface, and of users, who are
+// denied another.
 func TestPackets(t *testing.T) {
 	several := func(typ dcerpc.PacketType, transfer ...dcerpc.SyntaxID) []byte {
 		return packet(t, typ, whole, &dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280, Contexts: []dcerpc.Context{

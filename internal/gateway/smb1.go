@@ -106,8 +106,8 @@ func (c *conn) chained(h *smb1.Header, n int) (bool, error) {
 	return smb1.Command(c.up.unread()[nbss.HeaderLen+smb1.HeaderLen+1]) != smb1.NoAndX, nil
 }
 
-// behindLogon refuses a chain of more than a logon and a tree connect, which is all that clients send. The server carries
-// out the whole chain before it says that the caller is a guest.
+// behindLogon refuses a chain of more than a logon and a tree connect, which is all that clients send. The server
+// carries out the whole chain before it says that the caller is a guest.
 func behindLogon(blocks []smb1.Block) error {
 	if len(blocks) == 0 || len(blocks) == 1 && blocks[0].Command == smb1.TreeConnectAndX {
 		return nil
