@@ -120,6 +120,65 @@ func TestCutIsNoRefusal(t *testing.T) {
 	}
 }
 
+// A device that cuts one request of a null session, or the session itself, refuses nothing in the server's name, however
+// often it does so; and only Windows is known to refuse by a cut.
+func TestCutRequestIsNoRefusal(t *testing.T) {
+	ask := func(profile string, blind bool, cut func(command uint16, code uint32) (before, after bool)) (r *model.Scan) {
+		o := Options{NoGuest: true, NoUnknownUser: true, Retries: 1, Shares: []string{"Public"}}
+		if blind {
+			o.Catalog = unidentified(t)
+		}
+		synctest.Test(t, func(t *testing.T) {
+			r = scanOver(t, profile, o, time.Millisecond, nil, func() func(int, []byte) ([]byte, error) {
+				return func(_ int, frame []byte) ([]byte, error) {
+					m := frame[4:]
+					if m[0] != 0xFE || cut == nil {
+						return frame, nil
+					}
+					before, after := cut(binary.LittleEndian.Uint16(m[12:]), binary.LittleEndian.Uint32(m[8:]))
+					switch {
+					case before:
+						return nil, io.EOF
+					case after:
+						return frame, io.EOF
+					}
+					return frame, nil
+				}
+			})
+		})
+		return r
+	}
+	const setup, logoff, treeConnect = 1, 2, 3
+	atTree := func(command uint16, _ uint32) (bool, bool) { return command == treeConnect, false }
+	afterLogon := func(command uint16, code uint32) (bool, bool) { return false, command == setup && code == 0 }
+	atAll := func(command uint16, _ uint32) (bool, bool) { return command == treeConnect || command == logoff, false }
+	for _, one := range []struct {
+		what, profile string
+		blind         bool
+		cut           func(uint16, uint32) (bool, bool)
+		closed        bool
+		says          string
+	}{
+		{"the tree connect", "win2022-dc", false, atTree, false, cutAlone},
+		{"the tree connect", "samba", false, atTree, false, ""},
+		{"the tree connect", "samba", true, atTree, false, cutByWhom},
+		{"the session", "win2022-dc", false, afterLogon, false, cutByItself},
+		{"nothing", "win2022", true, nil, false, cutByWhom},
+		{"nothing", "win2022", false, nil, true, ""},
+		{"what Windows cuts", "win2022-dc", false, atAll, true, ""},
+	} {
+		r := ask(one.profile, one.blind, one.cut)
+		id := identity(r, model.Anonymous)
+		if (r.Verdict == model.Closed) != one.closed || (id.ClosedBy != "") != one.closed {
+			t.Errorf("%s cut at %s, unidentified %v: %s: %s", one.what, one.profile, one.blind, r.Verdict, r.Reason)
+		}
+		if id.Session.Outcome != model.Allowed || !strings.Contains(id.Tree.Detail, one.says) {
+			t.Errorf("%s cut at %s, unidentified %v: session %s, tree %+v", one.what, one.profile, one.blind,
+				id.Session.Outcome, id.Tree)
+		}
+	}
+}
+
 // Connections that are made ahead of time keep no place in the room that another would wait for: many hosts at once,
 // each of which wants a further connection, all get theirs.
 func TestNoPlaceIsHeldAhead(t *testing.T) {

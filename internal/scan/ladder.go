@@ -108,9 +108,8 @@ func compounds(system string) bool {
 
 // beside asks what remains if IPC$ is refused: the named disk shares.
 func (l *ladder) beside(ctx context.Context, err error) {
-	constrained := l.constrained(err)
-	if constrained {
-		l.confirmConstrained(ctx)
+	if l.id == model.Anonymous && dropped(err) {
+		l.cutAtIPC(ctx)
 	}
 	switch {
 	case l.o.Quick:
@@ -179,46 +178,6 @@ func (l *ladder) logOn(ctx context.Context, conn *link) (smb.Session, error) {
 	}
 	l.challenged = l.listen(l.id, a, info)
 	return s, err
-}
-
-// constrained reports whether the server behaves as Windows 8 and Server 2012 and newer do if no pipe and no share is
-// open to anonymous: it accepts the session, and drops an SMB3 connection at the next request. See [MS-SMB2] 3.3.5.2.9.
-func (l *ladder) constrained(err error) bool {
-	if l.id != model.Anonymous || !dropped(err) || l.conn.Negotiated().Dialect < smb.SMB300 {
-		return false
-	}
-	system := l.system()
-	return system == "windows" || system == unknownSystem
-}
-
-// confirmConstrained does it all once more: what happens twice is not the network by chance. This time the negotiate
-// takes the detour over SMB1, one answer and some 200 bytes more than the answer to a tree connect. So a network that
-// ends every connection after so many messages or bytes ends this one earlier, and nothing is confirmed.
-func (l *ladder) confirmConstrained(ctx context.Context) {
-	offer := smb.AllDialects()
-	if l.o.Dialects != nil || l.netBIOS() { // over NetBIOS the first connection took the detour, and this one does not
-		offer = l.same()
-	}
-	conn, err := l.connect(ctx, l.meter, offer)
-	if dropped(err) { // it takes no detour
-		conn, err = l.connect(ctx, l.meter, l.same())
-	}
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	if conn.Negotiated().Dialect < smb.SMB300 {
-		return
-	}
-	session, err := l.logOn(ctx, conn)
-	if err != nil {
-		return
-	}
-	if _, err = session.TreeConnect(ctx, "IPC$"); dropped(err) {
-		l.result.Tree.Detail = "the connection is dropped at the first request after the anonymous session, twice"
-		l.result.ClosedBy = "the server accepts an anonymous session and drops the connection at the next request, " +
-			"twice: no pipe and no share is open to anonymous"
-	}
 }
 
 // quick asks only who the server thinks the caller is.

@@ -164,7 +164,8 @@ func (l *ladder) share(ctx context.Context, session smb.Session, s shareName) mo
 }
 
 // cutOff tries named shares of a server that drops a null session at its next request, each on its own connection.
-// Dropping those too is the server's way of refusing, which is certain once it did so for IPC$ twice.
+// Dropping those too is the server's way of refusing, if it is known that it refuses like that. An answer shows that it
+// does not.
 func (l *ladder) cutOff(ctx context.Context, list []shareName) {
 	for i, s := range l.untried(list) {
 		if i >= maxReconnects || ctx.Err() != nil {
@@ -176,7 +177,11 @@ func (l *ladder) cutOff(ctx context.Context, list []shareName) {
 		if err == nil {
 			var session smb.Session
 			if session, err = l.logOn(ctx, conn); err == nil {
-				if r = l.share(ctx, session, s); r.Tree.Outcome == model.Inconclusive && l.result.ClosedBy != "" {
+				switch r = l.share(ctx, session, s); {
+				case l.result.ClosedBy == "":
+				case r.Tree.Outcome != model.Inconclusive:
+					l.noRefusal(cutAnswered)
+				default:
 					r.Tree = model.Step{
 						Outcome: model.Denied,
 						Detail:  "the connection is dropped, as at every first request of a null session here",

@@ -117,3 +117,13 @@ func negotiate(t *transport.Conn, host string, o *Options, deadline time.Time) (
 
 // Close ends the connection and every request in flight. It may be called more than once.
 func (c *Conn) Close() error { return c.transport.Close() }
+
+// Ended reports whether the connection has ended, by whichever side.
+func (c *Conn) Ended() bool {
+	select {
+	case <-c.transport.Down():
+		return true
+	default:
+		return false
+	}
+}
