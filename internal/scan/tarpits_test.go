@@ -25,9 +25,10 @@ func tarpit(context.Context, string, string) (net.Conn, error) {
 	return here, nil
 }
 
-// A host that accepts connections and says nothing is left after the requested wait, also with one question at a time.
+// A host that accepts connections and says nothing is left after the requested wait; with one question at a time, after
+// the wait of each.
 func TestMuteHost(t *testing.T) {
-	for _, single := range []bool{false, true} {
+	for single, most := range map[bool]time.Duration{false: 5 * time.Second, true: 10 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			s, err := New(Options{
 				Dial: tarpit, Retries: 1, OneConnection: single,
@@ -41,11 +42,32 @@ func TestMuteHost(t *testing.T) {
 			if r.Verdict != model.VerdictInconclusive || !strings.Contains(r.Reason, "timed out during negotiate") {
 				t.Errorf("%s: %s", r.Verdict, r.Reason)
 			}
-			if took := time.Since(started); took > 5*time.Second {
+			if took := time.Since(started); took > most {
 				t.Errorf("it took %v", took)
 			}
 			if r.Stats.Connections != 2 {
 				t.Errorf("it was asked on %d connections, want two ways", r.Stats.Connections)
+			}
+		})
+	}
+}
+
+// A server that needs most of the wait for its negotiate gets it, also with one question at a time, and then also if it
+// refused the question before.
+func TestSlowNegotiate(t *testing.T) {
+	const slow, wait = 3 * time.Second, 5 * time.Second
+	for _, one := range []struct {
+		profile string
+		single  bool
+	}{{"win2022-dc", false}, {"win2022-dc", true}, {"win2003", true}} { // the last one refuses SMB2
+		synctest.Test(t, func(t *testing.T) {
+			o := Options{
+				NoGuest: true, NoUnknownUser: true, OneConnection: one.single, Host: time.Hour,
+				Timeouts: smb.Timeouts{Negotiate: wait},
+			}
+			r := scanAway(t, one.profile, o, slow, nil)
+			if id := r.Identities; len(id) == 0 || id[0].Session.Outcome != model.Allowed {
+				t.Errorf("%s, one connection %v: %s: %s", one.profile, one.single, r.Verdict, r.Reason)
 			}
 		})
 	}

@@ -14,14 +14,12 @@ type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 // inTwoWays negotiates with a plain SMB2 negotiate, as current clients do, which saves a request and a round trip with
 // all but the oldest servers. A server that does not accept it (one with only SMB1) gets the multi-protocol negotiate
 // of SMB1: at once if it refused the first question, and in parallel if half the timeout has passed without an answer.
-// Both together take no longer than one timeout. Over NetBIOS, and if no anonymous logon will show whether SMB2 really
-// works (see asOfOld), the order is reversed.
+// Then both together take no longer than one timeout. If the server may have one connection at a time, the second
+// question comes after the first, and each has the whole timeout. Over NetBIOS, and if no anonymous logon will show
+// whether SMB2 really works (see asOfOld), the order is reversed.
 func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	wait := patient(h.o.Timeouts).WithDefaults()
 	half := wait.Negotiate / 2
-	if h.single { // not in parallel, but afterwards
-		wait.Negotiate = half
-	}
 	connected := make(chan struct{})
 	first, second := modern(), smb.AllDialects()
 	if h.o.NoAnonymous || h.netBIOS() {
@@ -38,9 +36,12 @@ func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	if over && (r.err == nil || !answered(r.err) || ctx.Err() != nil) {
 		return r.link, r.err
 	}
-	brief, cancel := context.WithTimeout(ctx, half)
-	defer cancel()
-	newer := ask(brief, func(ctx context.Context) (*link, error) { return h.connect(ctx, m, second) })
+	if !over {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, half)
+		defer cancel()
+	}
+	newer := ask(ctx, func(ctx context.Context) (*link, error) { return h.connect(ctx, m, second) })
 	if over {
 		if second := <-newer.answer; second.err == nil {
 			return second.link, nil
