@@ -21,7 +21,7 @@ with --show-names. It connects to no host that you did not name.
 
 Targets:
   srv1  srv1:1445                  a name, with all its addresses
-  10.0.0.1  [2001:db8::1]:445      an address
+  10.0.0.1  [2001:db8::1]:445      an address; fe80::1%eth0 names the interface of a link-local one
   10.0.0.0/24                      every address of a prefix
   10.0.0.1-10.0.0.99  10.0.0.1-99  a range
   @FILE  -                         a file or the standard input, one target a line, # starts a comment; in PowerShell

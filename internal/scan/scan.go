@@ -18,6 +18,7 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -211,8 +212,16 @@ func (s *Scanner) once(ctx context.Context, t targets.Target, earlier *host) *ho
 	if earlier != nil {
 		h.single, h.before, h.usedUp = true, earlier.result, earlier.usesUp()
 	}
-	if t.Err != nil {
+	switch a := t.Addr.Addr(); {
+	case errors.Is(t.Err, targets.ErrUnresolved):
+		h.result.Verdict, h.result.Reason, h.result.Partial = model.VerdictInconclusive, t.Err.Error(), true
+		return h
+	case t.Err != nil:
 		h.result.Reason = t.Err.Error()
+		return h
+	case a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "": // a name's: no connection could be made
+		h.result.Verdict, h.result.Address = model.VerdictInconclusive, t.Addr.String()
+		h.result.Reason = "a link-local address needs its network interface: name it as fe80::1%eth0"
 		return h
 	}
 	h.result.Address = t.Addr.String()

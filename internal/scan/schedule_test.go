@@ -3,10 +3,12 @@ package scan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -218,6 +220,15 @@ func TestUnresolved(t *testing.T) {
 	}
 	r := s.Host(context.Background(), targets.Target{Name: "nosuch", Err: errors.New("the name does not resolve")})
 	if r.Verdict != model.Unreachable || r.Reason != "the name does not resolve" || r.Address != "" {
+		t.Errorf("%+v", r)
+	}
+	r = s.Host(context.Background(), targets.Target{Name: "srv", Err: fmt.Errorf("%w: no answer", targets.ErrUnresolved)})
+	if r.Verdict != model.VerdictInconclusive || !r.Partial || r.Reason != "the name could not be resolved: no answer" {
+		t.Errorf("%+v", r)
+	}
+	// An address that a name has, where nothing says on which link.
+	r = s.Host(context.Background(), targets.Target{Name: "printer", Addr: netip.MustParseAddrPort("[fe80::1]:445")})
+	if r.Verdict != model.VerdictInconclusive || r.Address != "[fe80::1]:445" || !strings.Contains(r.Reason, "fe80::1%eth0") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -150,7 +150,7 @@ func parse(text string) (spec, error) {
 			return s, fmt.Errorf("%q: not the address of a host", show(text))
 		}
 		s.span = single(a)
-		return s, nil
+		return s, s.linked()
 	}
 	if err := checkName(host); err != nil {
 		return s, fmt.Errorf("%q: %w", show(text), err)
@@ -209,7 +209,7 @@ func parsePrefix(s spec) (spec, error) {
 	}
 	end, _ := netip.AddrFromSlice(last)
 	s.span, s.ranged = span{p.Addr(), end}, true
-	return s, nil
+	return s, s.linked()
 }
 
 func parseRange(s spec, first netip.Addr, right string) (spec, error) {
@@ -236,7 +236,16 @@ func parseRange(s spec, first netip.Addr, right string) (spec, error) {
 	if n := s.span.size(); !n.IsInt64() || n.Int64() > MaxAddresses {
 		return s, fmt.Errorf("%q: %s addresses; the limit for one range is 2^24", show(s.text), n)
 	}
-	return s, nil
+	return s, s.linked()
+}
+
+// linked refuses link-local addresses without a zone: every interface has the same ones. See RFC 4007, 6.
+func (s spec) linked() error {
+	if a := s.span.first; a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "" {
+		return fmt.Errorf("%q: a link-local address needs its network interface: fe80::1%%eth0, or a range, "+
+			"fe80::1%%eth0-fe80::9%%eth0", show(s.text))
+	}
+	return nil
 }
 
 // checkName accepts DNS and NetBIOS names: letters, digits, hyphen, underscore and dots, and whatever the resolver may

@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -19,6 +20,9 @@ const (
 	// maxNameAddresses bounds the addresses of one name; DNS over UDP rarely carries more.
 	maxNameAddresses = 64
 )
+
+// ErrUnresolved means that a name could not be looked up. It may have an address all the same.
+var ErrUnresolved = errors.New("the name could not be resolved")
 
 // answer is what a name resolves to.
 type answer struct {
@@ -72,7 +76,11 @@ func one(ctx context.Context, name string, lookup func(context.Context, string) 
 		case errors.As(err, &dns) && dns.IsNotFound:
 			err = errors.New("the name does not resolve")
 		case errors.As(err, &dns) && dns.IsTimeout, errors.Is(err, context.DeadlineExceeded):
-			err = errors.New("the name could not be resolved: no answer in time")
+			err = fmt.Errorf("%w: no answer in time", ErrUnresolved)
+		case errors.As(err, &dns):
+			err = fmt.Errorf("%w: %s", ErrUnresolved, dns.Err)
+		default:
+			err = fmt.Errorf("%w: %w", ErrUnresolved, err)
 		}
 		return answer{err: err}
 	}

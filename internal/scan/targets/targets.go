@@ -33,7 +33,7 @@ type Target struct {
 	Addr    netip.AddrPort // invalid if Err is set
 	Aliases []string       // other names of the same address in this run
 	Ranged  bool           // from a prefix or a range: there may be no host
-	Err     error          // the name does not resolve
+	Err     error          // the name does not resolve, or could not be looked up: ErrUnresolved
 }
 
 // Host is the name or address that the user gave, without a port.
@@ -60,6 +60,8 @@ type Options struct {
 	Stdin   io.Reader // what - reads
 	// Lookup resolves a name; nil means the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Interface returns the name of a network interface that is given by its name or number; nil asks the system.
+	Interface func(zone string) (name string, err error)
 	// Done reports addresses that an earlier run has scanned.
 	Done []netip.AddrPort
 	// DoneNames reports names that an earlier run could not resolve and that are not tried again.
@@ -96,7 +98,11 @@ func Parse(ctx context.Context, args []string, o Options) (*List, error) {
 	}
 	specs, err := readAll(args, o.Stdin)
 	excluded, xerr := readAll(o.Exclude, nil)
-	if err = errors.Join(err, xerr); err != nil {
+	here := &zones{lookup: o.Interface, known: map[string]string{}}
+	if here.lookup == nil {
+		here.lookup = ofThisMachine
+	}
+	if err = errors.Join(err, xerr, here.settle(specs), here.settle(excluded)); err != nil {
 		return nil, err
 	}
 	if len(specs) == 0 {
@@ -112,8 +118,9 @@ func Parse(ctx context.Context, args []string, o Options) (*List, error) {
 		l.skipped[name] = true
 	}
 	for _, a := range o.Done {
-		s := spaceOf(a.Addr(), a.Port())
-		l.skip[s] = l.skip[s].add(single(a.Addr()))
+		host := here.settled(a.Addr())
+		s := spaceOf(host, a.Port())
+		l.skip[s] = l.skip[s].add(single(host))
 	}
 	out := exclusions{ports: map[space]intervals{}, any: map[string]intervals{}}
 	for _, s := range excluded {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,12 +23,23 @@ func lookup(_ context.Context, host string) ([]netip.Addr, error) {
 	case "both":
 		return []netip.Addr{netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("2001:db8::9")}, nil
 	}
-	return nil, errors.New("the name does not resolve")
+	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
+
+// interfaces has two, of which one is number 2.
+func interfaces(zone string) (string, error) {
+	switch zone {
+	case "eth0", "2":
+		return "eth0", nil
+	case "eth1":
+		return "eth1", nil
+	}
+	return "", fmt.Errorf("this machine has no network interface %q", zone)
 }
 
 func expand(t *testing.T, args []string, o Options) []string {
 	t.Helper()
-	o.Lookup = lookup
+	o.Lookup, o.Interface = lookup, interfaces
 	l, err := Parse(context.Background(), args, o)
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +84,18 @@ func TestExpand(t *testing.T) {
 			"fe80::1%eth0 fe80::1%eth1",
 			Options{},
 			"fe80::1%eth0=[fe80::1%eth0]:445 fe80::1%eth1=[fe80::1%eth1]:445",
+		},
+		"zone by name and number": {
+			"fe80::1%2 fe80::1%eth0 fe80::2%2-fe80::3%2",
+			Options{Exclude: []string{"fe80::3%eth0"}},
+			"fe80::1%2=[fe80::1%eth0]:445 fe80::2%eth0=[fe80::2%eth0]:445",
+		},
+		"zone done before": {
+			"fe80::1%eth0 fe80::1%eth1",
+			Options{Done: []netip.AddrPort{
+				netip.MustParseAddrPort("[fe80::1%2]:445"), netip.MustParseAddrPort("[fe80::1%gone]:445"),
+			}},
+			"fe80::1%eth1=[fe80::1%eth1]:445",
 		},
 		"prefix": {
 			"10.0.0.6/30",
@@ -171,10 +196,16 @@ func TestBadTargets(t *testing.T) {
 		"-x":                  "not a host name",
 		"":                    "no host name",
 		"0.0.0.0":             "not the address of a host",
+		"fe80::1":             "needs its network interface",
+		"[fe80::1]:445":       "needs its network interface",
+		"fe80::1-fe80::2":     "needs its network interface",
+		"fe80::/120":          "needs its network interface",
+		"fe80::1%nosuch":      "no network interface \"nosuch\"",
+		"fe80::1%99":          "no network interface \"99\"",
 		"a..b":                "not a host name",
 		"@/nonexistent/file":  "no such file",
 	} {
-		_, err := Parse(context.Background(), []string{arg}, Options{Lookup: lookup})
+		_, err := Parse(context.Background(), []string{arg}, Options{Lookup: lookup, Interface: interfaces})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", arg, err, want)
 		}
@@ -184,6 +215,44 @@ func TestBadTargets(t *testing.T) {
 	}
 	if _, err := Parse(context.Background(), []string{"10.0.0.1"}, Options{Exclude: []string{"nosuch"}, Lookup: lookup}); err == nil {
 		t.Error("an exclusion that does not resolve is passed over")
+	}
+}
+
+// A name that could not be looked up may have an address, unlike one that does not resolve.
+func TestUnresolved(t *testing.T) {
+	for want, err := range map[string]error{
+		"the name does not resolve":                          &net.DNSError{Err: "no such host", IsNotFound: true},
+		"the name could not be resolved: no answer in time":  &net.DNSError{Err: "i/o timeout", IsTimeout: true},
+		"the name could not be resolved: server misbehaving": &net.DNSError{Err: "server misbehaving", IsTemporary: true},
+		"the name could not be resolved: no room":            errors.New("no room"),
+	} {
+		l, perr := Parse(t.Context(), []string{"srv"}, Options{
+			Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, err },
+		})
+		if perr != nil {
+			t.Fatal(perr)
+		}
+		for target := range l.All() {
+			if target.Err == nil || target.Err.Error() != want ||
+				errors.Is(target.Err, ErrUnresolved) != strings.HasPrefix(want, ErrUnresolved.Error()) {
+				t.Errorf("%v: %v, want %s", err, target.Err, want)
+			}
+		}
+	}
+}
+
+// The real interfaces of a machine have one name each, whichever way they are named.
+func TestInterfaceNames(t *testing.T) {
+	list, err := net.Interfaces()
+	if err != nil || len(list) == 0 {
+		t.Skipf("no network interface: %v", err)
+	}
+	for _, i := range list {
+		for _, zone := range []string{i.Name, strconv.Itoa(i.Index)} {
+			if name, err := ofThisMachine(zone); name != i.Name || err != nil {
+				t.Errorf("%s is %q, %v; want %s", zone, name, err, i.Name)
+			}
+		}
 	}
 }
 
