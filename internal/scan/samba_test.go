@@ -387,6 +387,12 @@ func TestImpacket(t *testing.T) {
 	if a := (peer.Client{}).List(t, open.Addr()); !a.OK() {
 		t.Errorf("smbclient does not get the list: %v", a)
 	}
+	// Over SMB1 it answers a bind of several interfaces with nothing, and each of them alone.
+	r, by = scanServer(t, open.Addr(), Options{Dialects: []smb.Dialect{smb.SMB1}})
+	anonymous = by[model.Anonymous]
+	if r.Verdict != model.Exposed || reached(anonymous, question{"srvsvc", "NetrShareEnum", ""}) != model.Allowed {
+		t.Errorf("open, SMB1: %s (%s): %+v", r.Verdict, r.Reason, anonymous)
+	}
 	users := peer.StartImpacket(t, "127.47.1.3", "alice")
 	alice := peer.Client{User: "alice", Password: peer.Password}
 	if a := alice.List(t, users.Addr()); !a.OK() {

@@ -66,8 +66,8 @@ func (e *expected) assemble(frame []byte) (done bool, err error) {
 	}
 	part, ok := body.(*smb1.TransResponse)
 	if !ok {
-		if m.NTStatus() == status.Success {
-			return false, transport.Broken("TRANSACTION answered with neither data nor an error")
+		if m.NTStatus() == status.Success && e.whole != nil {
+			return false, transport.Broken("TRANSACTION ended in the middle of its answer")
 		}
 		return true, nil
 	}

@@ -2,6 +2,7 @@ package smb1client
 
 import (
 	"context"
+	"errors"
 
 	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/smb1"
@@ -14,6 +15,10 @@ type pipe struct {
 	t   *tree
 	fid uint16
 }
+
+// errNoAnswer is how some small servers answer what they do not understand. The connection and its other pipes are as
+// good as before.
+var errNoAnswer = errors.New("smb: TRANSACTION answered with neither data nor an error")
 
 // most is the most data that one message to the server carries.
 func (c *Client) most() int {
@@ -46,7 +51,7 @@ func (p *pipe) Transact(ctx context.Context, in []byte, most int) ([]byte, error
 		return nil, dialect.Refused(transport.LayerCall, st)
 	}
 	if got.trans == nil {
-		return nil, transport.Broken("TRANSACTION answered without data").At(transport.LayerCall)
+		return nil, errNoAnswer
 	}
 	out := got.trans.Data
 	if st == status.Success {
