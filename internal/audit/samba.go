@@ -89,6 +89,9 @@ func (f *facts) config(o *Options, c *smbconf.Config) {
 	if gaps := c.Unread(); len(gaps) > 0 {
 		f.unread = gaps[0].String()
 	}
+	if c.Broken != nil && f.unread == "" {
+		f.unread = "the reading stops at " + c.Broken.String()
+	}
 	for _, p := range c.Problems {
 		if len(f.problems) < 1000 {
 			f.problems = append(f.problems, p.String())
@@ -219,6 +222,9 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 	}
 	if gap, may := s.conf.MayReplace(p); may && id != "config backend" {
 		s.hints[id] = "what was not read may replace it: " + gap.String()
+	}
+	if s.conf.Broken != nil {
+		s.hints[id] = "what was not read may replace it: " + s.unread
 	}
 	v := model.Value{Present: true, Data: p.Value, Raw: model.Hex(p.Value)}
 	switch typ {

@@ -50,6 +50,10 @@ func TestUnreadSamba(t *testing.T) {
 			"/nowhere/shares.conf is not here", nil,
 		},
 		{
+			"after a value that Samba refuses", "[global]\nrestrict anonymous = 2\nserver signing = wibble\n" +
+				"map to guest = Bad User\n", "is no value of this parameter", nil,
+		},
+		{
 			"written after it",
 			"[global]\nrestrict anonymous = 2\ninclude = /nowhere/shares.conf\nmap to guest = Bad User\n",
 			"/nowhere/shares.conf is not here", "bad user",
@@ -216,5 +220,24 @@ func TestUsersharesAgainstSamba(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestKsmbdValues claims nothing of a value that no document has: what ksmbd makes of it depends on its release.
+func TestKsmbdValues(t *testing.T) {
+	const text = "[global]\nserver signing = wibble\nsmb3 encryption = mandatory # all\nserver min protocol = SMB9\n" +
+		"smb3 encryption = disabled\nmap to guest = sometimes\n"
+	a := source(t, Options{}, write(t, map[string]string{"ksmbd.conf": text})+"/ksmbd.conf")
+	for id, want := range map[string]any{
+		"ksmbd:server signing": nil, "ksmbd:server min protocol": nil, "ksmbd:map to guest": nil,
+		"ksmbd:smb3 encryption": "mandatory",
+	} {
+		i := slices.IndexFunc(a.Settings, func(s model.Setting) bool { return s.ID == id })
+		if i < 0 || a.Settings[i].Effective != want {
+			t.Errorf("%s: want %v in %+v", id, want, a.Settings)
+		}
+	}
+	if a.Partial {
+		t.Errorf("partial: %v", a.Problems)
 	}
 }

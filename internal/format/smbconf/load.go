@@ -247,7 +247,7 @@ func (r *reader) read(file string, b []byte, depth int) bool {
 		if why != "" {
 			r.c.Broken = &Problem{file, l.number, why}
 			r.c.problem(file, l.number,
-				why+": Samba stops here: it does not start with this configuration, or keeps the one that it had")
+				why+": "+r.o.server()+" stops here: it does not start with this configuration, or keeps the one that it had")
 			r.c.Partial = true
 			return false
 		}
@@ -344,6 +344,9 @@ func (r *reader) take(n int, file string, line int) {
 func (r *reader) param(file string, l logical, depth int) string {
 	name, value, ok := strings.Cut(l.text, "=")
 	if !ok {
+		if r.o.Ksmbd {
+			return "a line without ="
+		}
 		r.c.problem(file, l.number, "a line without = is ignored")
 		return ""
 	}
@@ -359,7 +362,21 @@ func (r *reader) param(file string, l logical, depth int) string {
 		r.c.knows++
 		p.Name, p.Known, p.Inverse = k.Name, true, k.Inverse
 	}
+	if r.o.Ksmbd {
+		if p.Value = ksmbdValue(p.Value); p.Value == "" {
+			return "" // the line says nothing
+		}
+		if r.section != nil {
+			if _, twice := r.section.set[fold(p.Name)]; twice {
+				r.c.problem(file, l.number, fmt.Sprintf("%q was set above, and ksmbd takes the first", p.Name))
+				return ""
+			}
+		}
+	}
 	switch {
+	case r.o.Ksmbd && (p.Name == "copy" || p.Name == "include"):
+		r.c.problem(file, l.number, fmt.Sprintf("ksmbd has no %s: this is ignored", p.Name))
+		return ""
 	case !known && !strings.Contains(p.Name, ":"):
 		r.c.problem(file, l.number, fmt.Sprintf("unknown parameter %.80q is ignored", p.Name))
 		return ""
@@ -367,7 +384,7 @@ func (r *reader) param(file string, l logical, depth int) string {
 		r.c.problem(file, l.number, fmt.Sprintf("the global parameter %q has no effect in [%s]", p.Name,
 			r.section.Name))
 		return ""
-	case known:
+	case known && !r.o.Ksmbd: // which refuses no value; what it makes of one that it does not know the catalog says
 		if why := refusal(k.Type, p); why != "" {
 			return why
 		}
