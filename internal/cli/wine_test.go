@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -15,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 	"unicode/utf16"
 
 	"ipcguard/internal/peer"
@@ -129,19 +129,17 @@ func (w *wineHost) nobodyConfirms(t *testing.T) {
 }
 
 func (w *wineHost) killed(t *testing.T) {
-	w.hold.Lock() // the server goes silent in the middle of the proof
+	proof := w.silence() // from the middle of the apply on
 	cmd, said := w.start(t, w.apply()...)
-	w.hold.Unlock()
 	until(t, func() error {
 		if !strings.Contains(said(), "again, as a stranger") {
 			return fmt.Errorf("not there yet: %s", said())
 		}
 		return nil
 	})
-	w.hold.Lock()
 	err := cmd.Process.Kill()
 	_ = cmd.Wait() // it was killed
-	w.hold.Unlock()
+	close(proof)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,11 +329,31 @@ func utf16Text(s string) string {
 type wineHost struct {
 	*peer.Wine
 	program string
-	hold    sync.Mutex // while somebody has it the server is silent
-	server  string     // the address of the practice server
-	before  string     // the settings' keys before any apply
-	state   string     // the program's state directory
-	trace   string     // what Wine tells of itself, beside what the program says
+	server  string // the address of the practice server
+	before  string // the settings' keys before any apply
+	state   string // the program's state directory
+	trace   string // what Wine tells of itself, beside what the program says
+
+	mu     sync.Mutex
+	silent chan struct{} // until it is closed, the practice server says nothing once it is shut to strangers
+}
+
+// silence makes the practice server say nothing once it is shut to strangers, until what silence returns is closed.
+func (w *wineHost) silence() chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.silent = make(chan struct{})
+	return w.silent
+}
+
+// spoken waits for the end of a silence.
+func (w *wineHost) spoken() {
+	w.mu.Lock()
+	silent := w.silent
+	w.mu.Unlock()
+	if silent != nil {
+		<-silent
+	}
 }
 
 // apply is the command line that applies the plan.
@@ -483,7 +501,8 @@ func (w *wineHost) dump(t *testing.T, keys ...string) string {
 	return string(all)
 }
 
-// serve starts a practice server that is open to strangers unless the registry keeps them out.
+// serve starts a practice server that is open to strangers unless the registry keeps them out. It reads the registry at
+// each connection: an older answer would show a scan two servers at one address.
 func (w *wineHost) serve(t *testing.T) string {
 	t.Helper()
 	open, err := smbtest.NewHost("winxp", "WINE")
@@ -494,27 +513,58 @@ func (w *wineHost) serve(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now, asked := open, time.Time{}
+	restricted := w.restricted(t)
 	s, err := smbtest.StartMany("127.41.4.1:0", func(netip.Addr) *smbtest.Host {
-		w.hold.Lock()
-		defer w.hold.Unlock()
-		if time.Since(asked) > time.Second { // Wine takes its time to answer, and each scan makes many connections
-			query := w.Command(context.Background(), "reg", "query",
-				`HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters`, "/v", "RestrictNullSessAccess")
-			out, err := query.Output()
-			if now = open; err != nil {
-				return nil // the registry is gone, and so is the server
-			}
-			if bytes.Contains(out, []byte("0x1")) {
-				now = shut
-			}
-			asked = time.Now()
+		switch restricted() {
+		case "0":
+			return open
+		case "1":
+			w.spoken()
+			return shut
 		}
-		return now
+		return nil // the value is gone, and so is the server
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	return s.Address()
+}
+
+// restricted returns a function that reads RestrictNullSessAccess.
+func (w *wineHost) restricted(t *testing.T) func() string {
+	t.Helper()
+	program := filepath.Join(w.Prefix, "nullsession.exe")
+	build := exec.Command("go", "build", "-o", program, "./testdata/nullsession")
+	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	reader := w.Command(context.WithoutCancel(t.Context()), program)
+	asks, err := reader.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := reader.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reader.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = asks.Close()
+		_ = reader.Wait() // only its end matters
+	})
+	answers := bufio.NewReader(pipe)
+	var one sync.Mutex // asks at a time
+	return func() string {
+		one.Lock()
+		defer one.Unlock()
+		if _, err := asks.Write([]byte("\n")); err != nil {
+			return ""
+		}
+		answer, _ := answers.ReadString('\n') // an empty one if the program has ended
+		return strings.TrimSpace(answer)
+	}
 }
