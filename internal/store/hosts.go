@@ -26,14 +26,15 @@ func scanHost(r row, h *Host) error {
 		&h.LastChanged, &h.LastAudit, &h.Logon, &h.Retired)
 }
 
-// hostSorts are the columns by which hosts can be sorted: each has an index, but last_seen on PostgreSQL. Verdict,
+// hostSorts are the columns by which hosts can be sorted: each has an index, but last_audit, and last_seen on
+// PostgreSQL. Verdict,
 // severity and logon sort by how bad they are, and hosts of one severity by verdict and number of findings, so that
 // "-severity" starts with the worst.
 var hostSorts = map[string]string{
 	"id": "h.id", "name": "h.sort_name", "site": "h.site_id", "verdict": "h.verdict",
 	"severity": "h.severity; h.verdict; h.findings", "findings": "h.findings",
 	"owner": "h.owner", "criticality": "h.criticality", "cells": "h.cells",
-	"last_seen": "h.last_seen", "last_changed": "h.last_changed",
+	"last_seen": "h.last_seen", "last_changed": "h.last_changed", "last_audit": "h.last_audit",
 	"logon": "h.logon",
 }
 
@@ -119,6 +120,12 @@ func (f HostFilter) append(w *where) *where {
 		w.and(`h.id IN (SELECT host_id FROM logons WHERE client = ?)`, briefly(f.Client))
 	case f.Logon != "":
 		w.and(`h.logon = ?`, f.Logon)
+	}
+	switch f.Audit {
+	case AuditOld:
+		w.and(`h.last_audit > 0 AND h.last_changed > h.last_audit`)
+	case AuditNone:
+		w.and(`h.last_audit = 0`)
 	}
 	if f.Excepted {
 		w.and(`h.excepted > 0`)

@@ -351,3 +351,40 @@ func ask[T any](s *suite, f, g HostFilter, of func(context.Context, HostFilter) 
 	s.ok(err)
 	same(s, fmt.Sprintf("%+v: %T", f, got), got, want)
 }
+
+// TestLateAudit: an audit from before the last scan, which somebody uploads late, does not make the host look unseen or
+// unchanged since then, but audited before it changed. Taking a result back does not either.
+func TestLateAudit(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		s.record(s.scan(Run{}, Target{}, 1, model.Closed))
+		s.advance(24 * time.Hour)
+		scanned := s.clock()
+		s.record(s.scan(Run{}, Target{}, 1, model.Exposed, "f1"))
+		audit := s.scan(Run{}, Target{}, 1, "")
+		audit.Kind, audit.Findings, audit.At = RunAudit, nil, scanned.Add(-time.Hour)
+		h := s.record(audit)
+		same(s, "seen, changed, audited", []time.Time{h.LastSeen, h.LastChanged, h.LastAudit},
+			[]time.Time{scanned, scanned, audit.At})
+		list := func(audit string) int {
+			_, n, err := s.Hosts(s.ctx, HostFilter{Audit: audit}, Page{Sort: "last_audit"})
+			s.ok(err)
+			return n
+		}
+		same(s, "with an old audit, with none", []int{list(AuditOld), list(AuditNone)}, []int{1, 0})
+		s.record(s.scan(Run{}, Target{}, 2, model.Closed))
+		same(s, "with an old audit, with none", []int{list(AuditOld), list(AuditNone)}, []int{1, 1})
+		s.advance(time.Hour)
+		late := s.scan(Run{}, Target{}, 1, "")
+		late.Kind, late.Findings = RunAudit, nil
+		s.record(late)
+		same(s, "audited again", list(AuditOld), 0)
+		results, _, err := s.Results(s.ctx, h.ID, Page{Sort: "-at"})
+		s.ok(err)
+		_, err = s.RemoveResult(s.ctx, results[0].ID)
+		s.ok(err)
+		h, err = s.Host(s.ctx, h.ID)
+		s.ok(err)
+		same(s, "seen, changed, audited", []time.Time{h.LastSeen, h.LastChanged, h.LastAudit},
+			[]time.Time{scanned, scanned, audit.At})
+	})
+}

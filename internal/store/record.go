@@ -156,7 +156,7 @@ func (rec *recorder) record(ctx context.Context, r *Result) error {
 		return err
 	}
 	if changed {
-		host.LastChanged = r.At
+		host.LastChanged = r.after(host.LastChanged)
 	}
 	if !isNew {
 		if err := rec.updateHost(ctx, &old, &host); err != nil {

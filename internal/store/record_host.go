@@ -41,11 +41,20 @@ func (h Host) with(r *Result) Host {
 		}
 		h.SMB1 = n.SMB1
 	}
-	h.LastSeen = r.At
+	h.LastSeen = r.after(h.LastSeen)
 	if r.Kind == RunAudit {
 		h.LastAudit = r.At
 	}
 	return h
+}
+
+// after returns the later state of a time of its host: that of the result, except for an audit that somebody uploads
+// and that is from before. What a run brings is always newer, even if the clock was set back.
+func (r *Result) after(was time.Time) time.Time {
+	if r.Kind == RunAudit && r.RunID == 0 && r.At.Before(was) {
+		return was
+	}
+	return r.At
 }
 
 // insertHost creates the host of a result with what its target says, or what the result says if the target was deleted.

@@ -408,7 +408,7 @@ func (rem *removal) state(ctx context.Context, began []held) error {
 	if h.FirstSeen.Equal(rem.gone.At) {
 		h.FirstSeen = rem.rest[0].At
 	}
-	h.LastSeen = rem.rest[len(rem.rest)-1].At
+	h.LastSeen = timeAfter(rem.rest)
 	if rem.gone.Kind == RunAudit {
 		h.LastAudit = time.Time{}
 		if k := last(rem.rest, func(k *held) bool { return k.Kind == RunAudit }); k != nil {
@@ -416,7 +416,8 @@ func (rem *removal) state(ctx context.Context, began []held) error {
 		}
 	}
 	if len(began) > 0 {
-		h.LastChanged = slices.MaxFunc(began, func(a, b held) int { return int(a.ID - b.ID) }).At
+		slices.SortFunc(began, func(a, b held) int { return int(a.ID - b.ID) })
+		h.LastChanged = timeAfter(began)
 	}
 	_, err := rem.exec(ctx,
 		`UPDATE hosts SET verdict = $2, cells = $3, smb1 = $4, signing = $5, first_seen = $6, last_seen = $7,
@@ -424,6 +425,15 @@ func (rem *removal) state(ctx context.Context, began []held) error {
 		last_audit = $9 WHERE id = $1`, h.ID, h.Verdict, h.Cells, h.SMB1, h.Signing, h.FirstSeen, h.LastSeen,
 		h.LastChanged, h.LastAudit)
 	return err
+}
+
+// timeAfter returns the time of a host after results, in the order in which they were recorded.
+func timeAfter(all []held) time.Time {
+	var at time.Time
+	for i := range all {
+		at = all[i].after(at)
+	}
+	return at
 }
 
 // names deletes what the result alone is known to have reported, and corrects the times of names that it reported first or

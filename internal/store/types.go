@@ -536,6 +536,12 @@ const MaxPage = 1000
 // Sites limits a query to some sites, by id; nil is all, and an empty list none.
 type Sites []int64
 
+// The filters by audit.
+const (
+	AuditOld  = "old"  // hosts that changed since their last audit
+	AuditNone = "none" // hosts that were never audited
+)
+
 // HostFilter selects hosts; empty fields match all.
 type HostFilter struct {
 	Within      Sites
@@ -555,6 +561,7 @@ type HostFilter struct {
 	// The weakest successful logon or, with Client, one of the client's ways.
 	Logon    model.Strength
 	Client   string // a client that logged on
+	Audit    string // [AuditOld] or [AuditNone]
 	Excepted bool   // only hosts with an active exception
 	Retired  bool   // hosts that have left the fleet, instead of those in it
 	IDs      []int64

@@ -28,8 +28,8 @@ type hosts struct {
 
 type hostsFilter struct {
 	choices
-	Verdicts, Criticalities, Discloses, Severities, Unchanged, Unseen, Logons []option
-	Settings                                                                  []string // of the catalog
+	Verdicts, Criticalities, Discloses, Severities, Unchanged, Unseen, Logons, Audits []option
+	Settings                                                                          []string // of the catalog
 }
 
 // ageOptions returns the ages in days by which lists can be filtered.
@@ -177,6 +177,10 @@ func hostsPage(v *visit) error {
 	d.Filter.Criticalities = options(q.Get("criticality"), "any", view.Criticalities)
 	d.Filter.Discloses = wordOptions(q.Get("discloses"), "anything", texts(model.Disclosures()...))
 	d.Filter.Logons = options(q.Get("logon"), "any", view.Logons)
+	d.Filter.Audits = []option{
+		{"", "any", false}, {store.AuditOld, "older than the last change", q.Get("audit") == store.AuditOld},
+		{store.AuditNone, "none", q.Get("audit") == store.AuditNone},
+	}
 	d.Pager = v.pager(page, len(list), total)
 	d.Exports = exportsOf("hosts", d.Query)
 	return v.render("hosts", "Hosts", d)

@@ -214,6 +214,10 @@ func filterWords(q url.Values) []string {
 		case n == "client": // part of the logon's words
 		case n == "excepted":
 			out = append(out, "with an exception")
+		case n == "audit" && s == store.AuditOld:
+			out = append(out, "that changed since their last audit")
+		case n == "audit":
+			out = append(out, "that were never audited")
 		case n == "discloses":
 			out = append(out, "that give strangers "+words(s))
 		default:

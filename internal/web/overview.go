@@ -32,8 +32,8 @@ type overview struct {
 	Workers []workerRow
 	Empty   bool
 
-	Unaudited bool         // none of Hosts has an audit yet
-	Stale     []store.Host // the hosts of Told that changed since their audit
+	Unaudited bool // none of Hosts has an audit yet
+	Old       oldAudits
 
 	Problems []fleet.Problem // of the fleet itself
 }
@@ -118,7 +118,7 @@ func overviewPage(v *visit) error {
 		}
 	}
 	d.Told = oneEach(events, d.Changed)
-	if d.Stale, err = v.staleOf(d.Told); err != nil {
+	if d.Old, err = v.oldAudits(store.HostFilter{Site: d.Site}, url.Values{"site": {d.Site}}); err != nil {
 		return err
 	}
 	if d.Hosts, err = v.worstHosts(d.Site); err != nil {
@@ -163,20 +163,25 @@ func overviewPage(v *visit) error {
 	return v.render("overview", "Overview", d)
 }
 
-// staleOf returns the hosts that changed since their audit: plans from it are outdated.
-func (v *visit) staleOf(list []hostChange) ([]store.Host, error) {
-	var ids []int64
-	for _, t := range list {
-		if t.HostID != 0 {
-			ids = append(ids, t.HostID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	hosts, _, err := v.store.Hosts(v.ctx(), store.HostFilter{IDs: ids},
-		store.Page{Size: len(ids), Sort: "name", Uncounted: true})
-	return slices.DeleteFunc(hosts, func(h store.Host) bool { return !stale(h) }), err
+// oldAudits are the hosts that changed since their audit: counts of findings still have what it says, and so do plans.
+type oldAudits struct {
+	Hosts []store.Host // those with the oldest audits
+	Total int
+	URL   string // of all
+}
+
+// More returns the number of hosts that are not listed.
+func (o oldAudits) More() int { return o.Total - len(o.Hosts) }
+
+// mostOld bounds the listed hosts with old audits.
+const mostOld = 3
+
+func (v *visit) oldAudits(f store.HostFilter, q url.Values) (oldAudits, error) {
+	f.Audit = store.AuditOld
+	list, total, err := v.store.Hosts(v.ctx(), f, store.Page{Size: mostOld, Sort: "last_audit"})
+	q = filterQuery(q)
+	q.Set("audit", store.AuditOld)
+	return oldAudits{list, total, "/hosts?" + q.Encode()}, err
 }
 
 // stale reports whether a host has changed since its audit.

@@ -89,3 +89,41 @@ func TestGraveFirst(t *testing.T) {
 		t.Errorf("the overview does not say it: %s", body)
 	}
 }
+
+// TestOldAudits: the first page and the settings say which hosts changed since the audit that their counts are from,
+// also to those who have seen the changes, and lead to them.
+func TestOldAudits(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	p := s.login(store.RoleOperator)
+	for _, path := range []string{"/", "/settings"} {
+		if body := p.ok(path); !strings.Contains(body, "last scan and, where it was audited, last audit") || strings.Contains(body, "since the last audit") {
+			t.Errorf("%s does not say what it counts, or calls an audit old that is not", path)
+		}
+	}
+	h, now := s.host("10.1.0.4:445"), time.Now().UTC()
+	old := now.AddDate(0, -3, 0)
+	audit := &store.Result{
+		Kind: store.RunAudit, At: old, Host: store.Host{SiteID: h.SiteID, Address: h.Address, Name: h.Name},
+		Snapshot: store.Snapshot{Settings: map[string]string{"a": "1"}}, Findings: []store.HostFinding{},
+	}
+	if _, err := s.st.RecordResult(t.Context(), audit); err != nil {
+		t.Fatal(err)
+	}
+	p.post("/seen")
+	for _, path := range []string{"/", "/settings"} {
+		body := p.ok(path)
+		for _, want := range []string{
+			"1 host changed since the last audit", h.Name, old.Format(time.DateOnly), "Audit again",
+		} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s does not say %q", path, want)
+			}
+		}
+		check(t, path, body)
+	}
+	list := p.ok("/hosts?audit=old")
+	if !strings.Contains(list, "that changed since their last audit") || strings.Count(list, `name="host"`) != 1 {
+		t.Error("the list of hosts with old audits has others")
+	}
+}

@@ -24,6 +24,7 @@ type settings struct {
 	Table  settingTable
 	One    *settingOne
 	Total  int
+	Old    oldAudits
 }
 
 // settingTable is a list of settings with its heads.
@@ -95,6 +96,9 @@ func settingsPage(v *visit) error {
 		return err
 	}
 	if filter.Setting == "" {
+		if d.Old, err = v.oldAudits(filter, q); err != nil {
+			return err
+		}
 		return v.render("settings", "What fixes most", d)
 	}
 	one := settingOne{

@@ -65,6 +65,7 @@ var (
 	Severities    = texts(model.Critical, model.High, model.Medium, model.Low, model.Info)
 	Criticalities = texts(store.CriticalityHigh, store.CriticalityNormal, store.CriticalityLow)
 	Logons        = texts(model.Strengths()...)
+	Audits        = []string{store.AuditOld, store.AuditNone}
 	Verdicts      = texts(model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable,
 		store.VerdictUnknown)
 	RolloutStates = texts(
@@ -104,6 +105,8 @@ var (
 		{Name: "logon", Kind: Text, Enum: Logons, About: "it is the weakest way in which somebody was let in; with " +
 			"client, one of the client's ways"},
 		{Name: "client", Kind: Text, About: "it was let in"},
+		{Name: "audit", Kind: Text, Enum: Audits, About: "old: the host changed since its last audit; none: it was " +
+			"never audited"},
 		{Name: "excepted", Kind: Boolean, About: "only hosts with an exception in force"},
 		{Name: "retired", Kind: Boolean, About: "hosts that have left the fleet, instead of those in it"},
 	}
@@ -175,11 +178,11 @@ func Hosts(q url.Values, now time.Time) store.HostFilter {
 		Finding: text(q, "finding"),
 		Setting: text(q, "setting"), Text: text(q, "q"), SMB1: yes(q, "smb1"), Excepted: yes(q, "excepted"),
 		Retired: yes(q, "retired"),
-		Logon:   model.Strength(text(q, "logon")), Client: text(q, "client"),
+		Logon:   model.Strength(text(q, "logon")), Client: text(q, "client"), Audit: text(q, "audit"),
 	}
 	if Known(string(f.Least), Severities...) != string(f.Least) || Known(string(f.Verdict),
 		Verdicts...) != string(f.Verdict) || Known(string(f.Criticality), Criticalities...) != string(f.Criticality) ||
-		Known(string(f.Logon), Logons...) != string(f.Logon) {
+		Known(string(f.Logon), Logons...) != string(f.Logon) || Known(f.Audit, Audits...) != f.Audit {
 		return store.HostFilter{IDs: []int64{0}}
 	}
 	return f
