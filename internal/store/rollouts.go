@@ -78,7 +78,9 @@ type RolloutHost struct {
 	Since   time.Time     `json:"since"`
 	Before  model.Verdict `json:"before"` // when it was planned
 	Verdict model.Verdict `json:"verdict"`
-	Why     string        `json:"why,omitempty"` // it gets no changes, or nothing but an audit shows them
+	// it gets no changes, or nothing but an audit shows them, or it has changes again
+	Why   string `json:"why,omitempty"`
+	Newer bool   `json:"newer,omitempty"` // something is known of it that its plan was made without
 }
 
 // RolloutStop is something that the changes would stop, with the number of hosts on which they would.
@@ -95,6 +97,7 @@ type RolloutFilter struct {
 	Within Sites
 	Group  int64
 	State  RolloutState
+	Newer  bool // only hosts of which something is known that their plan was made without
 }
 
 // PlannedHost is the result of planning for one host.
@@ -327,17 +330,33 @@ func (q *Queries) RolloutHosts(ctx context.Context, id int64, f RolloutFilter, p
 	if f.State != "" {
 		w.and(`o.state = ?`, f.State)
 	}
+	from := ` FROM rollout_hosts o`
+	if f.Newer {
+		from += ` JOIN hosts h ON h.id = o.host_id`
+		w.parts = append(w.parts, w.newer())
+	}
 	var total int
-	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM rollout_hosts o`+w.String(), w.args...); err != nil {
+	if err := q.one(ctx, []any{&total}, `SELECT count(*)`+from+w.String(), w.args...); err != nil {
 		return nil, 0, err
 	}
 	all, err := list(ctx, q, func(r row, h *RolloutHost) error {
 		return r.Scan(&h.HostID, &h.Host, &h.Address, &h.Site, &h.Owner, &h.Group, &h.State, &h.Since, &h.Before,
-			&h.Verdict, &h.Why)
+			&h.Verdict, &h.Why, &h.Newer)
 	}, `SELECT h.id, h.name, h.address, (SELECT s.name FROM sites s WHERE s.id = h.site_id), h.owner, o.group_id,
-		o.state, o.since, o.verdict, h.verdict, o.why
+		o.state, o.since, o.verdict, h.verdict, o.why, CASE WHEN `+w.newer()+` THEN 1 ELSE 0 END
 		FROM rollout_hosts o JOIN hosts h ON h.id = o.host_id`+w.String()+order+p.limits(w), w.args...)
 	return all, total, err
+}
+
+// newer is true for a row o of rollout_hosts, of a host h that is left, whose plan was made without what is known of
+// the host now: it changed after it was planned, has its first audit since, or a new observation. Results count from
+// when they were made, so one that is uploaded later and was made before does not count.
+func (w *where) newer() string {
+	return `(o.state NOT IN (` + w.arg(RolloutWaiting) + `, ` + w.arg(RolloutClosed) + `, ` + w.arg(RolloutGone) + `)
+		AND (h.last_changed > o.since OR o.why = ` + w.arg(whyNewer) + `
+		OR (o.state = ` + w.arg(RolloutUnaudited) + ` AND h.last_audit > 0)
+		OR EXISTS (SELECT 1 FROM documents d WHERE d.host_id = h.id AND d.kind = ` + w.arg(KindObserve) + `
+		AND d.at > o.since)))`
 }
 
 // RolloutStops returns a page of what the changes of a rollout would stop, and the number: first what was observed,
@@ -483,6 +502,9 @@ func (q *Queries) RecordPlanned(ctx context.Context, id int64, planned []Planned
 // whyUnwatched is why nothing is said of an unwatched host until somebody audits it.
 const whyUnwatched = "no open finding would end with these changes: an audit shows whether they are made"
 
+// whyNewer is why a host is open that was not so when it was planned.
+const whyNewer = "it changed after it was planned"
+
 // stillOpen is true for a row of rollout_hosts whose host has an open finding that its changes close.
 const stillOpen = `EXISTS (SELECT 1 FROM hosts h JOIN posture_findings p ON p.posture_id = h.posture_id
 	JOIN rollout_closes c ON c.finding = p.finding AND c.set_id = rollout_hosts.set_id
@@ -589,9 +611,13 @@ func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 			{RolloutClosed, RolloutOpen, stillOpen},
 			{RolloutUnwatched, RolloutOpen, stillOpen},
 		} {
+			why := ""
+			if step.to == RolloutOpen {
+				why = whyNewer
+			}
 			n, err := q.exec(ctx,
-				`UPDATE rollout_hosts SET state = $1, since = $2, why = '' WHERE state = $3`+followed+step.is,
-				step.to, q.now(), step.from)
+				`UPDATE rollout_hosts SET state = $1, since = $2, why = $4 WHERE state = $3`+followed+step.is,
+				step.to, q.now(), step.from, why)
 			if err != nil {
 				return err
 			}

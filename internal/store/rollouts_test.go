@@ -2,7 +2,9 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"ipcguard/internal/model"
 )
@@ -295,5 +297,75 @@ func TestRolloutAudited(t *testing.T) {
 		s.ok(s.RecordPlanned(s.ctx, o.ID, planned[1:2])) // with what it would stop
 		same(s, "planned anew", hosts()[1].State, RolloutUnwatched)
 		same(s, "once more", due(), nil)
+	})
+}
+
+// What comes after a host was planned is not in its plan: it changed, was audited for the first time, was observed, or
+// shows again what had closed. The same result once more is no news, and a new plan has all of it.
+func TestRolloutNewer(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		audit := func(n int) *Result {
+			r := s.scan(Run{}, Target{}, n, "")
+			r.Kind, r.Findings = RunAudit, nil
+			return r
+		}
+		for n := 1; n <= 6; n++ {
+			s.record(s.scan(Run{}, Target{}, n, model.Exposed, "f1"))
+			if n != 2 {
+				s.record(audit(n))
+			}
+		}
+		o := Rollout{Name: "all", Strategy: "restrict"}
+		s.ok(s.AddRollout(s.ctx, &o, HostFilter{}))
+		newer := func(want ...int64) {
+			s.Helper()
+			var got []int64
+			list, total, err := s.RolloutHosts(s.ctx, o.ID, RolloutFilter{Newer: true}, Page{Sort: "id"})
+			s.ok(err)
+			for _, h := range list {
+				got = append(got, h.HostID)
+			}
+			same(s, "newer than the plan", got, want)
+			same(s, "their number", total, len(want))
+			list, _, err = s.RolloutHosts(s.ctx, o.ID, RolloutFilter{}, Page{Sort: "id"})
+			s.ok(err)
+			for _, h := range list {
+				same(s, fmt.Sprint("mark of host ", h.HostID), h.Newer, slices.Contains(want, h.HostID))
+			}
+		}
+		newer() // not planned yet
+		plan := func(n int64) PlannedHost {
+			return PlannedHost{
+				HostID: n, State: RolloutOpen, Changes: []byte("one"), Plan: &model.Plan{}, Closes: []string{"f1"},
+			}
+		}
+		planned := []PlannedHost{
+			plan(1), {HostID: 2, State: RolloutUnaudited}, plan(3), plan(4), plan(5), {HostID: 6, State: RolloutNothing},
+		}
+		s.advance(time.Second)
+		s.ok(s.RecordPlanned(s.ctx, o.ID, planned))
+		newer()
+		s.advance(time.Second)
+		s.record(s.scan(Run{}, Target{}, 1, model.Exposed, "f1")) // the same once more
+		s.record(audit(1))
+		s.record(audit(2))                                               // its first
+		s.record(s.scan(Run{}, Target{}, 3, model.Exposed, "f1", "f2"))  // changed
+		s.record(s.scan(Run{}, Target{}, 4, model.Closed))               // closed
+		s.ok(s.SaveDocument(s.ctx, 6, KindObserve, s.clock(), s.came())) // observed
+		_, err := s.FollowRollouts(s.ctx)
+		s.ok(err)
+		newer(2, 3, 6)
+		s.advance(time.Second)
+		s.record(s.scan(Run{}, Target{}, 4, model.Exposed, "f1"))
+		s.advance(time.Second)
+		_, err = s.FollowRollouts(s.ctx) // it is open again, later than its result
+		s.ok(err)
+		newer(2, 3, 4, 6)
+		s.advance(time.Second)
+		_, err = s.PlanAgain(s.ctx, o.ID)
+		s.ok(err)
+		planned[1] = plan(2)
+		s.ok(s.RecordPlanned(s.ctx, o.ID, planned))
+		newer()
 	})
 }

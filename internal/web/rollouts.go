@@ -165,6 +165,7 @@ type rollout struct {
 	Percent    int
 	Rounded    int // rounded to tens, so that screen readers announce it less often
 	Unaudited  int
+	Newer      int // hosts of which more is known than when they were planned
 	Tiles      []rolloutTile
 	Groups     []groupRow
 	MoreGroups pager
@@ -273,7 +274,10 @@ func rolloutPage(v *visit) error {
 		return err
 	}
 	q := v.r.URL.Query()
-	f := store.RolloutFilter{State: store.RolloutState(view.Known(q.Get("state"), view.RolloutStates...))}
+	f := store.RolloutFilter{
+		State: store.RolloutState(view.Known(q.Get("state"), view.RolloutStates...)),
+		Newer: q.Get("newer") != "",
+	}
 	if f.Group, err = strconv.ParseInt(q.Get("group"), 10, 64); err == nil {
 		d.GroupTitle = "number " + strconv.FormatInt(f.Group, 10)
 		for _, g := range d.Groups {
@@ -301,15 +305,22 @@ func rolloutPage(v *visit) error {
 		return err
 	}
 	d.Pager = v.pager(page, len(hosts), n)
+	if _, d.Newer, err = v.store.RolloutHosts(ctx, d.ID, store.RolloutFilter{Newer: true}, store.Page{Size: 1}); err != nil {
+		return err
+	}
 	d.States = append(d.States, rolloutTile{
-		Word: "all", URL: v.with("state", "", "offset", "", "page", "") + "#hosts",
-		Hosts: d.Hosts, Current: f.State == "",
+		Word: "all", URL: v.with("state", "", "newer", "", "offset", "", "page", "") + "#hosts",
+		Hosts: d.Hosts, Current: f.State == "" && !f.Newer,
 	})
 	for _, s := range stateWords {
 		if n := d.Rollout.States[s.state]; n > 0 {
-			d.States = append(d.States, rolloutTile{Word: s.word, URL: v.with("state", string(s.state), "offset", "",
-				"page", "") + "#hosts", Hosts: n, Current: f.State == s.state})
+			d.States = append(d.States, rolloutTile{Word: s.word, URL: v.with("state", string(s.state), "newer", "",
+				"offset", "", "page", "") + "#hosts", Hosts: n, Current: f.State == s.state})
 		}
+	}
+	if d.Newer > 0 {
+		d.States = append(d.States, rolloutTile{Word: "newer than their plan", URL: v.with("state", "", "newer", "yes",
+			"offset", "", "page", "") + "#hosts", Hosts: d.Newer, Current: f.Newer})
 	}
 	for _, h := range hosts {
 		row := rolloutHostRow{RolloutHost: h}

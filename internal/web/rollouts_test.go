@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"ipcguard/internal/store"
 )
@@ -55,5 +56,38 @@ func TestRolloutFromSetting(t *testing.T) {
 	}
 	if a := p.post("/hosts/act", "which", "ticked", "host", "1", "host", "2", "do", "plan"); a.header.Get("Location") != "/rollouts/new?host=1&host=2" {
 		t.Errorf("ticked hosts lead to %s", a.header.Get("Location"))
+	}
+}
+
+// TestRolloutTooOld: a rollout says which hosts changed after it was planned, and offers to plan them again.
+func TestRolloutTooOld(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	p := s.login(store.RoleOperator)
+	at := p.post("/rollouts", "name", "berlin", "query", "tag=berlin").header.Get("Location")
+	if err := s.fleet.PlanRollouts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := `action="` + at + `/plan"><button class="main">Plan again`
+	body := p.ok(at)
+	if !strings.Contains(body, "Planned from what was known until") || strings.Contains(body, again) {
+		t.Error("a fresh rollout does not say what it was planned from, or offers another plan as the next step")
+	}
+	h := s.host("10.1.0.1:445")
+	if err := s.st.SaveDocument(t.Context(), h.ID, store.KindObserve, time.Now(), []byte(`{"schema":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	body = p.ok(at)
+	for _, want := range []string{"1 host changed after the plan was made", again, `>newer than its plan<`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("a rollout that is too old does not say %q", want)
+		}
+	}
+	check(t, at, body)
+	if body := p.ok(at + "?newer=yes"); !strings.Contains(body, h.Name) || strings.Count(body, ">newer than its plan<") != 1 {
+		t.Error("the list of what is newer than its plan has other hosts")
+	}
+	if body := s.login(store.RoleViewer).ok(at); !strings.Contains(body, "changed after the plan") || strings.Contains(body, "Plan again") {
+		t.Error("a viewer is not told, or may plan")
 	}
 }

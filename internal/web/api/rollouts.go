@@ -48,7 +48,9 @@ func listRolloutHosts(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := store.RolloutFilter{Group: c.number("group"), State: store.RolloutState(c.query.Get("state"))}
+	f := store.RolloutFilter{
+		Group: c.number("group"), State: store.RolloutState(c.query.Get("state")), Newer: c.yes("newer"),
+	}
 	hosts, total, err := c.store.RolloutHosts(c.ctx(), o.ID, f, c.page())
 	return part(c, hosts, total, err)
 }

@@ -228,6 +228,8 @@ func routes() []route {
 			summary: "The hosts of a rollout: what is left, and what has closed",
 			query: with(paging, []view.Param{
 				{Name: "state", Kind: view.Text, Enum: view.RolloutStates},
+				{Name: "newer", Kind: view.Boolean, About: "only hosts that changed after their plan was made, or " +
+					"were audited for the first time or observed since"},
 				{Name: "group", Kind: view.Number},
 				sorts("host", "site", "owner", "state", "since", "verdict", "group",
 					"id"),
