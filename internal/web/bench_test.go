@@ -219,8 +219,6 @@ func fillYear(b testing.TB, st *store.Store, hosts int) {
 		_, err = st.FinishRuns(ctx)
 		must(err)
 	}
-	_, err = st.DB().ExecContext(ctx, `PRAGMA optimize`)
-	must(err)
 }
 
 func yearResult(k *hostKind, i int, at time.Time, run, target int64) *store.Result {
