@@ -178,7 +178,8 @@ func hostsPage(v *visit) error {
 	d.Filter.Discloses = wordOptions(q.Get("discloses"), "anything", texts(model.Disclosures()...))
 	d.Filter.Logons = options(q.Get("logon"), "any", view.Logons)
 	d.Filter.Audits = []option{
-		{"", "any", false}, {store.AuditOld, "older than the last change", q.Get("audit") == store.AuditOld},
+		{"", "any", false},
+		{store.AuditOld, "older than the last change", q.Get("audit") == store.AuditOld},
 		{store.AuditNone, "none", q.Get("audit") == store.AuditNone},
 	}
 	d.Pager = v.pager(page, len(list), total)
