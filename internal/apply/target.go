@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"ipcguard/internal/change"
 	"ipcguard/internal/model"
@@ -64,6 +65,23 @@ func (h Host) String() string {
 	}
 	return fmt.Sprintf("%s (%s)", h.Name, h.ID)
 }
+
+// prefix begins the errors of these rooms, once.
+const prefix = "apply: "
+
+// While adds to an error what it interrupted.
+func While(what string, err error) error { return &whileError{what, err} }
+
+type whileError struct {
+	what string
+	err  error
+}
+
+func (e *whileError) Error() string {
+	return prefix + e.what + ": " + strings.TrimPrefix(e.err.Error(), prefix)
+}
+
+func (e *whileError) Unwrap() error { return e.err }
 
 // StaleError means that a host has changed since the plan was made.
 type StaleError struct {

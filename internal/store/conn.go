@@ -117,7 +117,7 @@ type decoding struct{ row }
 
 func (d decoding) Scan(dest ...any) error {
 	if err := d.row.Scan(decodeAll(dest)...); err != nil {
-		return fmt.Errorf("store: reading a row: %w", err)
+		return fmt.Errorf("reading a row: %w", err)
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (q *Queries) one(ctx context.Context, dest []any, query string, args ...any
 	found := false
 	err := q.each(ctx, func(r row) error {
 		if found {
-			return errors.New("store: two rows where one was asked for")
+			return errors.New("two rows where one was asked for")
 		}
 		found = true
 		return r.Scan(dest...)
@@ -174,7 +174,7 @@ func get[T any](ctx context.Context, q *Queries, scan func(row, *T) error, query
 	case len(all) == 0:
 		return none, ErrNotFound
 	case len(all) > 1:
-		return none, errors.New("store: two rows where one was asked for")
+		return none, errors.New("two rows where one was asked for")
 	}
 	return all[0], nil
 }

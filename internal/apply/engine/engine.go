@@ -325,7 +325,7 @@ func (e *Engine) write(ctx context.Context, t apply.Target, p apply.Place, to, f
 	}
 	e.fault("write:before")
 	if err := t.Write(ctx, p, to, from); err != nil {
-		return fmt.Errorf("apply: writing %s: %w", p, err)
+		return apply.While("writing "+p.String(), err)
 	}
 	e.fault("write:after")
 	return e.readBack(ctx, t, p, to)
@@ -334,7 +334,7 @@ func (e *Engine) write(ctx context.Context, t apply.Target, p apply.Place, to, f
 func (e *Engine) readBack(ctx context.Context, t apply.Target, p apply.Place, want apply.State) error {
 	have, err := t.Read(ctx, p)
 	if err != nil {
-		return fmt.Errorf("apply: reading %s back: %w", p, err)
+		return apply.While("reading "+p.String()+" back", err)
 	}
 	if !have.Same(want) {
 		return fmt.Errorf("apply: %s was written as %s and reads back as %s", p, want, have)
