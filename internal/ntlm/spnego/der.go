@@ -69,6 +69,38 @@ func only(b []byte, want byte) ([]byte, error) {
 	return content, nil
 }
 
+// present is only with a result that is not nil: an empty element differs from an absent one, and is written again.
+func present(b []byte, want byte) ([]byte, error) {
+	content, err := only(b, want)
+	if content == nil {
+		content = []byte{}
+	}
+	return content, err
+}
+
+// eachField parses a sequence that fills b, and calls field for each of its elements. Their tags must ascend.
+func eachField(b []byte, field func(tag byte, content []byte) error) error {
+	b, err := only(b, tagSequence)
+	if err != nil {
+		return err
+	}
+	for last := -1; len(b) > 0; {
+		var tag byte
+		var content []byte
+		if tag, content, b, err = element(b); err != nil {
+			return err
+		}
+		if int(tag) <= last {
+			return malformed("element 0x%02X out of order", tag)
+		}
+		last = int(tag)
+		if err := field(tag, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // maxArcs bounds the parts of an object identifier; the longest in use here has ten.
 const maxArcs = 32
 

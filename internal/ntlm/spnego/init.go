@@ -23,60 +23,36 @@ type Hints struct {
 	Address []byte // nil = absent
 }
 
-// present keeps an empty element distinct from an absent one, so that it is written again.
-func present(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
-}
-
 func parseInit(b []byte) (*Init, error) {
-	b, err := only(b, tagSequence)
-	if err != nil {
-		return nil, err
-	}
 	t := new(Init)
-	for last := -1; len(b) > 0; {
-		var tag byte
-		var content []byte
-		if tag, content, b, err = element(b); err != nil {
-			return nil, err
-		}
-		if int(tag) <= last {
-			return nil, malformed("element 0x%02X out of order", tag)
-		}
-		last = int(tag)
+	err := eachField(b, func(tag byte, content []byte) (err error) {
 		switch tag {
 		case tagContext0:
 			if t.MechTypes, err = parseMechTypes(content); err == nil {
 				t.mechTypes = content
 			}
 		case tagContext0 + 1:
-			t.ReqFlags, err = only(content, tagBitString)
-			t.ReqFlags = present(t.ReqFlags)
+			t.ReqFlags, err = present(content, tagBitString)
 		case tagContext0 + 2:
-			t.MechToken, err = only(content, tagOctetString)
-			t.MechToken = present(t.MechToken)
+			t.MechToken, err = present(content, tagOctetString)
 		case tagContext0 + 3:
 			// RFC 4178 has the MIC here, [MS-SPNG] the hints.
 			if len(content) > 0 && content[0] == tagSequence {
 				t.Hints, err = parseHints(content)
 				break
 			}
-			t.MechListMIC, err = only(content, tagOctetString)
-			t.MechListMIC = present(t.MechListMIC)
+			t.MechListMIC, err = present(content, tagOctetString)
 		case tagContext0 + 4:
 			if t.MechListMIC != nil {
-				return nil, malformed("two message integrity codes")
+				return malformed("two message integrity codes")
 			}
-			t.MechListMIC, err = only(content, tagOctetString)
-			t.MechListMIC = present(t.MechListMIC)
+			t.MechListMIC, err = present(content, tagOctetString)
 		default: // RFC 4178 allows extensions
 		}
-		if err != nil {
-			return nil, err
-		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return t, nil
 }
@@ -101,32 +77,18 @@ func parseMechTypes(b []byte) ([]asn1.ObjectIdentifier, error) {
 }
 
 func parseHints(b []byte) (*Hints, error) {
-	b, err := only(b, tagSequence)
-	if err != nil {
-		return nil, err
-	}
 	h := new(Hints)
-	for last := -1; len(b) > 0; {
-		var tag byte
-		var content []byte
-		if tag, content, b, err = element(b); err != nil {
-			return nil, err
-		}
-		if int(tag) <= last {
-			return nil, malformed("hint 0x%02X out of order", tag)
-		}
-		last = int(tag)
+	err := eachField(b, func(tag byte, content []byte) (err error) {
 		switch tag {
 		case tagContext0:
-			h.Name, err = only(content, tagGeneralString)
-			h.Name = present(h.Name)
+			h.Name, err = present(content, tagGeneralString)
 		case tagContext0 + 1:
-			h.Address, err = only(content, tagOctetString)
-			h.Address = present(h.Address)
+			h.Address, err = present(content, tagOctetString)
 		}
-		if err != nil {
-			return nil, err
-		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return h, nil
 }

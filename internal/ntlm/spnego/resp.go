@@ -25,28 +25,15 @@ type Resp struct {
 }
 
 func parseResp(b []byte) (*Resp, error) {
-	b, err := only(b, tagSequence)
-	if err != nil {
-		return nil, err
-	}
 	t := &Resp{State: StateAbsent}
-	for last := -1; len(b) > 0; {
-		var tag byte
-		var content []byte
-		if tag, content, b, err = element(b); err != nil {
-			return nil, err
-		}
-		if int(tag) <= last {
-			return nil, malformed("element 0x%02X out of order", tag)
-		}
-		last = int(tag)
+	err := eachField(b, func(tag byte, content []byte) (err error) {
 		switch tag {
 		case tagContext0:
 			if content, err = only(content, tagEnumerated); err != nil {
-				return nil, err
+				return err
 			}
 			if len(content) != 1 || content[0] > byte(StateRequestMIC) {
-				return nil, malformed("an unknown state")
+				return malformed("an unknown state")
 			}
 			t.State = State(content[0])
 		case tagContext0 + 1:
@@ -54,15 +41,14 @@ func parseResp(b []byte) (*Resp, error) {
 				t.SupportedMech, err = parseOID(content)
 			}
 		case tagContext0 + 2:
-			t.ResponseToken, err = only(content, tagOctetString)
-			t.ResponseToken = present(t.ResponseToken)
+			t.ResponseToken, err = present(content, tagOctetString)
 		case tagContext0 + 3:
-			t.MechListMIC, err = only(content, tagOctetString)
-			t.MechListMIC = present(t.MechListMIC)
+			t.MechListMIC, err = present(content, tagOctetString)
 		}
-		if err != nil {
-			return nil, err
-		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return t, nil
 }
