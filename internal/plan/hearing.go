@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -298,8 +299,54 @@ func (w *work) coverage(p *model.Plan) {
 		p.Warnings = append(p.Warnings, "what was not observed may still be in use: "+g.Why)
 	}
 	if w.e.Observed != nil {
+		p.Warnings = append(p.Warnings, w.otherServer()...)
 		for _, n := range w.e.Observed.Notes {
 			p.Warnings = append(p.Warnings, "not observed: "+n)
 		}
 	}
+}
+
+// otherServer returns a warning if the only server that was observed has none of the names that audit and scans have for
+// this host: that it is this host is an assumption then. Where neither has a name, nothing speaks against it.
+func (w *work) otherServer() []string {
+	o := w.e.Observed
+	if len(o.Servers) > 0 || len(o.Uses) == 0 {
+		return nil
+	}
+	known := []string{w.e.Audit.Host}
+	for _, s := range w.e.Scans {
+		known = append(known, hostPart(s.Target), hostPart(s.Address), s.Server.Name, s.Server.DNSName)
+	}
+	known = slices.DeleteFunc(known, func(n string) bool { return n == "" })
+	seen := o.Uses[0].Witness()
+	if len(known) == 0 || seen == "" || slices.ContainsFunc(known, func(n string) bool { return sameHost(n, seen) }) {
+		return nil
+	}
+	return []string{fmt.Sprintf("the uses were observed at %s, and neither audit nor scan (%s) has that name or address: "+
+		"they count as uses of this host, which --server %s confirms", seen, strings.Join(known, ", "), seen)}
+}
+
+// hostPart returns an address without its port.
+func hostPart(address string) string {
+	if a, err := netip.ParseAddrPort(address); err == nil {
+		return a.Addr().String()
+	}
+	if host, _, ok := strings.Cut(address, ":"); ok && strings.Count(address, ":") == 1 {
+		return host
+	}
+	return address
+}
+
+// sameHost compares names of hosts; a full name has its first label as its short one.
+func sameHost(a, b string) bool {
+	if strings.EqualFold(a, b) {
+		return true
+	}
+	_, errA := netip.ParseAddr(a)
+	_, errB := netip.ParseAddr(b)
+	if errA == nil || errB == nil || strings.Contains(a, ".") == strings.Contains(b, ".") {
+		return false
+	}
+	short := func(n string) string { first, _, _ := strings.Cut(n, "."); return first }
+	return strings.EqualFold(short(a), short(b))
 }

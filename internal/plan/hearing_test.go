@@ -138,3 +138,39 @@ func TestWhatIfKnowsUsers(t *testing.T) {
 		t.Errorf("a setting for strangers: %+v", a.NotKnown)
 	}
 }
+
+// TestOtherServer: a plan says that uses count as those of this host where nothing in the evidence gives it the name or
+// address that they were observed at.
+func TestOtherServer(t *testing.T) {
+	h := host{system: "samba", product: "samba", role: model.Standalone, settings: map[string]any{}}
+	scan := func(target, address, name string) []*model.Scan {
+		return []*model.Scan{{Target: target, Address: address, Server: model.Server{Name: name, System: "samba"}}}
+	}
+	for _, c := range []struct {
+		name  string
+		edit  func(e *Evidence)
+		warns bool
+	}{
+		{"nothing names the host", func(*Evidence) {}, false},
+		{"the same address", func(e *Evidence) { e.Scans = scan("fs1", "10.0.0.1:445", "FS1") }, false},
+		{"another address", func(e *Evidence) { e.Scans = scan("fs1", "10.0.0.2:445", "FS1") }, true},
+		{"another name in the audit", func(e *Evidence) { e.Audit.Host = "FS1" }, true},
+		{"the short name", func(e *Evidence) {
+			e.Audit.Host, e.Observed.Uses[0].Server = "FS1", "fs1.corp.example"
+		}, false},
+		{"said by the user", func(e *Evidence) {
+			e.Audit.Host, e.Observed.Servers = "FS1", []string{"10.0.0.1"}
+		}, false},
+		{"nothing observed", func(e *Evidence) { e.Audit.Host, e.Observed.Uses = "FS1", nil }, false},
+	} {
+		e := Evidence{Audit: h.audit(t), Observed: month(use("10.0.0.9", model.User, "samr", "SamrConnect", 0))}
+		c.edit(&e)
+		if p := make1(t, e); has(p.Warnings, "the uses were observed at 10.0.0.1, and neither") != c.warns {
+			t.Errorf("%s: warnings %q", c.name, p.Warnings)
+		}
+		a, err := WhatIf(e, []Setting{{"restrict anonymous", "2"}})
+		if err != nil || has(a.Warnings, "the uses were observed at 10.0.0.1, and neither") != c.warns {
+			t.Errorf("%s: %v: what-if warns of %q", c.name, err, a.Warnings)
+		}
+	}
+}

@@ -118,6 +118,7 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 		}
 	}
 	a.Coverage = w.weighFor(changed)
+	a.Warnings = append(a.Warnings, w.otherServer()...)
 	r := replay(w.c, w.cfg, after, w.uses(), w.unmodelled(after, changed))
 	a.NotKnown = append(a.NotKnown, r.NotKnown...)
 	a.Refused, a.Possible, a.Unjudged, a.Unchanged = append(a.Refused, r.Refused...), append(a.Possible, r.Possible...),
