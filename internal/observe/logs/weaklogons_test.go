@@ -2,6 +2,7 @@ package logs
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,62 @@ func TestPackagesOfWindows(t *testing.T) {
 			}
 			if strings.HasSuffix(x.what, "not understood") && cov.Unreadable["NTLM events 4023 whose fields are not understood"] != 1 {
 				t.Errorf("not counted: %v", cov.Unreadable)
+			}
+		})
+	}
+}
+
+// TestMissingFields: a field that is not there is unknown, and the event counted; one that is there and empty has a meaning.
+// The events are made.
+func TestMissingFields(t *testing.T) {
+	const at = "2026-03-01T10:00:00Z"
+	ntlm := func(provider string, id int, data ...string) string {
+		return beat(id, at, append([]string{"provider", provider, "channel", "Microsoft-Windows-NTLM/Operational"}, data...)...)
+	}
+	smb := func(channel string, id int, data ...string) string {
+		return beat(id, at, append([]string{"provider", providerSMBServer, "channel", "Microsoft-Windows-SMBServer/" + channel}, data...)...)
+	}
+	event := func(id int, data string) string {
+		return fmt.Sprintf(`<Event><System><Provider Name="Microsoft-Windows-Security-Auditing"/><EventID>%d</EventID><TimeCreated SystemTime=%q/>`+
+			`<Channel>Security</Channel><Computer>FS1</Computer></System><EventData>%s</EventData></Event>`, id, at, data)
+	}
+	data := func(name, value string) string { return fmt.Sprintf("<Data Name=%q>%s</Data>", name, value) }
+	stranger := data("TargetUserSid", nullSID) + data("TargetLogonId", "0x100") + data("LogonType", "3")
+	const notUnderstood = "NTLM events %d whose fields are not understood"
+	for _, x := range []struct {
+		what, event string
+		want        []string
+		unread      string
+	}{
+		{"8004 without a user", ntlm(providerNetlogon, 8004, "SChannelName", "NAS1$", "Workstation", "PC7"), []string{"PC7>NAS1 unknown session allowed ntlm"}, fmt.Sprintf(notUnderstood, 8004)},
+		{"8004 without anything", ntlm(providerNetlogon, 8004), []string{"> unknown session allowed ntlm"}, fmt.Sprintf(notUnderstood, 8004)},
+		{"8004 by position", ntlm(providerNetlogon, 8004, "param1", "NAS1", "param2", "ann"), []string{"> unknown session allowed ntlm"}, fmt.Sprintf(notUnderstood, 8004)},
+		{"8001 without a user", ntlm(providerNTLM, 8001, "TargetName", "cifs/nas1"), []string{"FS1>nas1 unknown session inconclusive ntlm cifs/nas1"}, fmt.Sprintf(notUnderstood, 8001)},
+		{"8004 with an empty user", ntlm(providerNetlogon, 8004, "SChannelName", "NAS1$", "UserName", ""), []string{">NAS1 anonymous session allowed anonymous"}, ""},
+		{"8004 with a dash", ntlm(providerNetlogon, 8004, "SChannelName", "NAS1$", "UserName", "-"), []string{">NAS1 unknown session allowed ntlm"}, ""},
+		{"4624 cut after the type", event(4624, stranger), []string{">FS1 anonymous session allowed anonymous"}, "events 4624 of strangers that do not name the client"},
+		{"4624 from the host itself", event(4624, stranger+data("WorkstationName", "-")+data("IpAddress", "-")), nil, ""},
+		{"4624 from the host itself by Winlogbeat", beat(4624, at, "TargetUserSid", nullSID, "TargetLogonId", "0x100", "LogonType", "3", "KeyLength", "0", "ProcessId", "0x0"), nil, ""},
+		{"4624 from no address", event(4624, stranger+data("IpAddress", "999.1.2.3")), []string{">FS1 anonymous session allowed anonymous"}, "events 4624 whose IpAddress is not an address"},
+		{"4624 from a name", event(4624, stranger+data("IpAddress", "pc7.corp.example")), []string{"pc7.corp.example>FS1 anonymous session allowed anonymous"}, ""},
+		{"4624 with a type in words", event(4624, data("TargetUserSid", nullSID)+data("LogonType", "three")+data("IpAddress", "10.0.0.1")), nil, "events 4624 whose logon type is not a number"},
+		{"4625 with a type in words", event(4625, data("TargetUserName", "ann")+data("LogonType", "three")), nil, "events 4625 whose logon type is not a number"},
+		{"5145 that names nothing", event(5145, data("SubjectUserSid", nullSID)+data("IpAddress", "10.0.0.1")+data("ShareName", `\\*\IPC$`)), []string{"10.0.0.1>FS1 anonymous open allowed"}, "events 5145 that do not name what was opened"},
+		{"5145 of the root", event(5145, data("SubjectUserSid", nullSID)+data("IpAddress", "10.0.0.1")+data("ShareName", `\\*\IPC$`)+data("RelativeTargetName", `\`)), nil, ""},
+		{"5712 without a transport", event(5712, data("SubjectUserSid", nullSID)), nil, "events 5712 that do not name the transport"},
+		{"1007 without a share", smb("Security", 1007, "ClientAddress", "0200C0DE0A000007"), nil, "SMBServer events 1007 that do not name the share"},
+	} {
+		t.Run(x.what, func(t *testing.T) {
+			uses, cov := readLogs(t, Options{}, x.event)
+			if got := ways(uses); !slices.Equal(got, x.want) {
+				t.Errorf("%q, want %q", got, x.want)
+			}
+			var want map[string]int64
+			if x.unread != "" {
+				want = map[string]int64{x.unread: 1}
+			}
+			if !maps.Equal(cov.Unreadable, want) {
+				t.Errorf("unreadable %v, want %v", cov.Unreadable, want)
 			}
 		})
 	}

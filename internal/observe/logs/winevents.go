@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,6 +167,25 @@ func (w *windowsLog) row(e winEvent, layer model.Layer) model.Use {
 // needed are the data without which an event says nothing.
 var needed = map[int]string{4624: "LogonType", 4625: "LogonType", 5140: "ShareName", 5145: "ShareName"}
 
+// datumOf returns the first value with one of the names, and whether there is one: a field may be there and empty.
+func datumOf(e winEvent, names ...string) (value string, told bool) {
+	for d := range e.values {
+		if slices.Contains(names, d.name) {
+			return d.value, true
+		}
+	}
+	return "", false
+}
+
+// saysNoAddress reports whether a logon's event says that there is no address, with an empty field or a dash. Winlogbeat and
+// Wazuh leave such fields out. That theirs is whole is told by ProcessId, a number, after which only the program and the
+// address come.
+func saysNoAddress(e winEvent) bool {
+	address, told := datumOf(e, "IpAddress")
+	j, ok := e.(*jsonEvent)
+	return told && undash(address) == "" || !told && ok && isObject(j.top, "winlog") && e.Text("ProcessId") != ""
+}
+
 // dataless reports whether an event has lost its data, or keeps them in an unknown place.
 func dataless(e winEvent) bool {
 	name := needed[e.ID()]
@@ -213,7 +233,7 @@ func (w *windowsLog) security(e winEvent, id int) {
 
 // logon handles 4624, a successful logon. Only network logons can use IPC$.
 func (w *windowsLog) logon(e winEvent) {
-	if e.Text("LogonType") != "3" {
+	if !w.fromNetwork(4624, e.Text("LogonType")) {
 		return
 	}
 	u := w.row(e, model.LayerSession)
@@ -225,14 +245,35 @@ func (w *windowsLog) logon(e winEvent) {
 	}
 	u.Package = packageOf(u.Identity, e.Text("LmPackageName"), e.Text("AuthenticationPackageName"))
 	u.Account = accountName(u.Identity, e.Text("TargetDomainName"), e.Text("TargetUserName"))
-	u.Client = cleanAddress(e.Text("IpAddress"))
+	u.Client = w.address(e, "IpAddress")
 	if port, err := strconv.ParseUint(e.Text("IpPort"), 10, 16); err == nil && port != 0 {
 		if addr, err := netip.ParseAddr(u.Client); err == nil {
 			w.cov.LogonInLog(e.Computer(), w.source, netip.AddrPortFrom(addr.WithZone(""), uint16(port)), e.Time())
 		}
 	}
 	w.named(e, e.Text("TargetUserName"), e.Text("WorkstationName"))
-	w.joinLogon(e, u, e.Text("TargetLogonId"), cleanAddress(e.Text("WorkstationName")))
+	noAddress := u.Client == "" && saysNoAddress(e)
+	w.joinLogon(e, u, e.Text("TargetLogonId"), cleanAddress(e.Text("WorkstationName")), noAddress)
+}
+
+// fromNetwork reports whether a logon is of type 3: only network logons can use IPC$. A type that is no number is counted.
+func (w *windowsLog) fromNetwork(id int, logonType string) bool {
+	n, err := strconv.ParseUint(strings.TrimSpace(logonType), 10, 32)
+	if err != nil {
+		w.cov.CountUnreadable(fmt.Sprintf("events %d whose logon type is not a number", id), 1)
+	}
+	return n == 3
+}
+
+// address returns the client's address as a field gives it. What can be neither an address nor a host's name is counted and
+// unknown.
+func (w *windowsLog) address(e winEvent, name string) string {
+	s := cleanAddress(e.Text(name))
+	if !isAddress(s) && !canBeHost(s) {
+		w.cov.CountUnreadable(fmt.Sprintf("events %d whose %s is not an address", e.ID(), name), 1)
+		return ""
+	}
+	return s
 }
 
 // named records a logon with NTLM under the names that other hosts' logs use, so that their clocks can be compared.
@@ -241,12 +282,20 @@ func (w *windowsLog) named(e winEvent, account, computer string) {
 }
 
 // joinLogon emits the row of a stranger's logon always, and of one with LM or NTLMv1; that of another account only if
-// it used IPC$, because a network logon may be for any service.
-func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string) {
+// it used IPC$, because a network logon may be for any service. noAddress means that the event says that there is no
+// address.
+func (w *windowsLog) joinLogon(e winEvent, u model.Use, id, workstation string, noAddress bool) {
 	stranger := u.Identity.IsStranger()
-	if stranger && u.Client == "" && workstation == "" {
+	switch {
+	case !stranger || u.Client != "" || workstation != "":
+	case noAddress:
 		w.cov.CountRead("anonymous or guest logons from the host itself", 1)
-		stranger = false // no address: made on the host by a local service
+		stranger = false // made on the host by a local service
+	default:
+		if e.Text("IpAddress") == "" { // else it was counted
+			w.cov.CountUnreadable(fmt.Sprintf("events %d of strangers that do not name the client", e.ID()), 1)
+		}
+		u.Basis += "; the client is not told"
 	}
 	if u.Client == "" && stranger {
 		u.Client = workstation
@@ -274,9 +323,14 @@ func (w *windowsLog) oldLogon(e winEvent, id int) {
 			break
 		}
 	}
-	if len(v) < 4 || v[3] != "3" {
+	if len(v) < 4 {
+		w.cov.CountUnreadable(fmt.Sprintf("events %d whose data could not be found", id), 1)
 		return
 	}
+	if !w.fromNetwork(id, v[3]) {
+		return
+	}
+	noAddress := len(v) > 13 && undash(v[13]) == ""
 	v = append(v, make([]string, 15)...)
 	u := w.row(e, model.LayerSession)
 	var basis string
@@ -284,17 +338,17 @@ func (w *windowsLog) oldLogon(e winEvent, id int) {
 	u.Basis = fmt.Sprintf("event %d: %s", id, basis)
 	u.Account = accountName(u.Identity, v[1], v[0])
 	u.Client = cleanAddress(v[13])
-	w.joinLogon(e, u, v[2], cleanAddress(v[6]))
+	w.joinLogon(e, u, v[2], cleanAddress(v[6]), noAddress)
 }
 
 // failedLogon handles 4625. The event does not say which service was asked.
 func (w *windowsLog) failedLogon(e winEvent) {
-	if e.Text("LogonType") != "3" {
+	if !w.fromNetwork(4625, e.Text("LogonType")) {
 		return
 	}
 	u := w.row(e, model.LayerSession)
 	u.Outcome = model.Denied
-	u.Client = cleanAddress(e.Text("IpAddress"))
+	u.Client = w.address(e, "IpAddress")
 	if u.Client == "" {
 		u.Client = cleanAddress(e.Text("WorkstationName"))
 	}
@@ -330,6 +384,9 @@ func (w *windowsLog) share(e winEvent, id int) {
 	if id == 5145 {
 		if u.Pipe = cleanPipe(e.Text("RelativeTargetName")); u.Pipe != "" {
 			u.Layer = model.LayerOpen
+		} else if _, told := datumOf(e, "RelativeTargetName"); !told {
+			w.cov.CountUnreadable("events 5145 that do not name what was opened", 1)
+			u.Layer = model.LayerOpen
 		} else if u.Outcome == model.Allowed {
 			return // the share's root, which 5140 reports
 		}
@@ -337,7 +394,7 @@ func (w *windowsLog) share(e winEvent, id int) {
 	if u.Outcome == model.Denied {
 		u.Status = "STATUS_ACCESS_DENIED"
 	}
-	u.Client = cleanAddress(e.Text("IpAddress"))
+	u.Client = w.address(e, "IpAddress")
 	identity, basis := sidIdentity(e.Text("SubjectUserSid"), undash(e.Text("SubjectUserName")))
 	u.Basis = fmt.Sprintf("event %d: %s", id, basis)
 	if identity != model.Unknown {
@@ -357,7 +414,11 @@ func (w *windowsLog) share(e winEvent, id int) {
 
 // rpc handles 5712, which reports an attempted call and not its outcome.
 func (w *windowsLog) rpc(e winEvent) {
-	if p := e.Text("ProtocolSequence"); !strings.Contains(strings.ToLower(p), "ncacn_np") {
+	switch p := e.Text("ProtocolSequence"); {
+	case p == "":
+		w.cov.CountUnreadable("events 5712 that do not name the transport", 1)
+		return
+	case !strings.Contains(strings.ToLower(p), "ncacn_np"):
 		w.cov.CountRead("RPC calls that do not use a pipe", 1)
 		return
 	}
@@ -366,7 +427,7 @@ func (w *windowsLog) rpc(e winEvent) {
 	u.Share = "IPC$"
 	u.UUID = strings.ToLower(strings.Trim(e.Text("InterfaceUuid"), "{}"))
 	u.Interface = interfaceName(u.UUID)
-	u.Client = cleanAddress(e.Text("RemoteIpAddress"))
+	u.Client = w.address(e, "RemoteIpAddress")
 	var basis string
 	u.Identity, basis = sidIdentity(e.Text("SubjectUserSid"), undash(e.Text("SubjectUserName")))
 	u.Basis = "event 5712, an attempt: " + basis

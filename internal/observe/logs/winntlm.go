@@ -44,7 +44,7 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 		u.Client, u.Server, u.SPN = e.Computer(), hostOfSPN(e.Text("TargetName")), undash(e.Text("TargetName"))
 		u.ToldBy = u.Client
 		w.named(e, e.Text("UserName"), e.Computer())
-		w.ntlmUser(&u, e.Text("DomainName"), e.Text("UserName"), basis+"this host as a client")
+		w.ntlmUser(e, &u, basis+"this host as a client")
 		if u.Outcome = model.Inconclusive; id == 8001 {
 			u.Basis += "; it was considered, and whether it ran is not told"
 		}
@@ -54,13 +54,13 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 	case 8003, 4003: // incoming, an account of the domain
 		w.named(e, e.Text("UserName"), e.Text("Workstation"))
 		u.Client = cleanAddress(e.Text("Workstation"))
-		w.ntlmUser(&u, e.Text("DomainName"), e.Text("UserName"), basis+"an account of the domain; the workstation is what the client says")
+		w.ntlmUser(e, &u, basis+"an account of the domain; the workstation is what the client says")
 	case 8004, 4004, 8005, 4005, 8006, 4006:
 		u.Client = cleanAddress(first(e, "Workstation", "WorkstationName"))
 		u.Server = strings.TrimSuffix(undash(first(e, "SChannelName", "SecureChannelName")), "$")
 		u.ToldBy = e.Computer()
 		w.named(e, first(e, "User", "UserName"), first(e, "Workstation", "WorkstationName"))
-		w.ntlmUser(&u, first(e, "Domain", "DomainName"), first(e, "User", "UserName"), basis+"told by the domain controller")
+		w.ntlmUser(e, &u, basis+"told by the domain controller")
 	case 4020, 4021, 4022, 4023, 4030, 4031, 4032, 4033:
 		w.enhanced(e, id, &u)
 		return
@@ -89,15 +89,22 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 	w.add(u)
 }
 
-// ntlmUser fills in who signs in. Null credentials appear as "(NULL)" or without a name.
-func (w *windowsLog) ntlmUser(u *model.Use, domain, name, basis string) {
-	if name = undash(name); name == "" || strings.EqualFold(name, "(NULL)") {
+// ntlmUser fills in who signs in. Null credentials appear as "(NULL)" or as an empty name; a name that is not among the
+// fields is unknown, and the event counted as not understood.
+func (w *windowsLog) ntlmUser(e winEvent, u *model.Use, basis string) {
+	name, told := datumOf(e, "User", "UserName")
+	name = strings.TrimSpace(name)
+	switch {
+	case !told:
+		w.cov.CountUnreadable(fmt.Sprintf("NTLM events %d whose fields are not understood", e.ID()), 1)
+		u.Identity, u.Basis = model.Unknown, basis+", no field names the account"
+	case name == "" || strings.EqualFold(name, "(NULL)"):
 		u.Identity, u.Package, u.Basis = model.Anonymous, model.PackageAnonymous, basis+", null credentials"
-		return
+	default:
+		var who string
+		u.Identity, who = sidIdentity("", undash(name))
+		u.Account, u.Basis = accountName(u.Identity, first(e, "Domain", "DomainName"), name), basis+", "+who
 	}
-	var who string
-	u.Identity, who = sidIdentity("", name)
-	u.Account, u.Basis = accountName(u.Identity, domain, name), basis+", "+who
 }
 
 // enhanced takes the events of 24H2 and Server 2025: even ones inform, odd ones warn. A version and an address are known by

@@ -120,6 +120,10 @@ func (w *windowsLog) smbServer(e winEvent, id int) {
 	default:
 		return
 	}
+	if u.Layer == model.LayerTree && u.Share == "" {
+		w.cov.CountUnreadable(fmt.Sprintf("SMBServer events %d that do not name the share", id), 1)
+		return
+	}
 	if u.Layer == model.LayerTree && u.Share != "IPC$" {
 		w.cov.CountRead("accesses to shares other than IPC$", 1)
 		return
