@@ -32,6 +32,7 @@ func TestJobs(t *testing.T) {
 		{"a cancelled run ends", testCancel},
 		{"schedules", testSchedules},
 		{"units without a job get one", testStrays},
+		{"slow workers elsewhere keep their units", testSlowElsewhere},
 		{"the server tells of itself", testWatch},
 		{"a result is taken back", testRemoving},
 		{"names of a result that is taken back", testRemovedNames},
@@ -590,6 +591,76 @@ func testStrays(t *testing.T, open func() *store.Store) {
 	ahead.Store(int64(2 * strayAfter))
 	serve(t, f.Serve)
 	once(t, st, runDone(t, st, r.ID), 5)
+}
+
+// testSlowElsewhere: the units of a worker on another machine have no job in the queue, and while the worker lives they
+// are not given to others, however long they take.
+func testSlowElsewhere(t *testing.T, open func() *store.Store) {
+	st := open()
+	var ahead atomic.Int64
+	f := fleetOf(t, st, func(o *Options) {
+		o.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	ctx := t.Context()
+	fatal := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := addTargets(t, f, addresses(3, "127.44.2.1", 1)...)
+	fatal(st.AddEnrolled(ctx, &store.Enrolled{Name: "branch-1", SiteID: list[0].SiteID}))
+	run := store.Run{Kind: store.RunScan, Quick: true}
+	fatal(st.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.CreateRun(ctx, &run); err != nil {
+			return err
+		}
+		if _, err := tx.AddUnits(ctx, run.ID, run.Selector); err != nil {
+			return err
+		}
+		_, err := tx.TakeUnits(ctx, run.ID, []int64{list[0].ID, list[1].ID}, "branch-1")
+		return err
+	}))
+	strays := func(want int) {
+		t.Helper()
+		open, err := st.OpenRuns(ctx)
+		fatal(err)
+		fatal(f.strays(ctx, open))
+		units, _, err := st.Units(ctx, run.ID, store.UnitRunning, store.Page{Size: 10})
+		if err != nil || len(units) != want {
+			t.Errorf("it has %d units, want %d: %v", len(units), want, err)
+		}
+	}
+	ahead.Store(int64(2 * strayAfter))
+	fatal(st.Heartbeat(ctx, store.Worker{Name: "branch-1", Site: DefaultSite, Seen: f.now()}))
+	strays(2)
+}
+
+// TestSteady: after the clock has jumped nobody is taken over from until everybody could give a sign of life.
+func TestSteady(t *testing.T) {
+	st, _ := sqlite(t)
+	var ahead atomic.Int64
+	f := fleetOf(t, st, func(o *Options) {
+		o.Heartbeat = time.Hour
+		o.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	wants := func(want bool, what string) {
+		t.Helper()
+		if f.steady() != want {
+			t.Errorf("%s: steady is %v", what, !want)
+		}
+	}
+	wants(true, "the first time")
+	wants(true, "again")
+	ahead.Store(int64(30 * time.Minute))
+	wants(true, "a small step")
+	ahead.Store(int64(3 * time.Hour))
+	wants(false, "the machine was asleep")
+	wants(false, "still")
+	f.jumped = f.jumped.Add(-4 * time.Hour)
+	wants(true, "long after that")
+	ahead.Store(0)
+	wants(false, "the clock was set back")
 }
 
 func testTwoServers(t *testing.T, open func() *store.Store) {

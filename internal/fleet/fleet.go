@@ -158,6 +158,8 @@ type Fleet struct {
 	// These are used only by the supervisor.
 	watched map[string]time.Time // when each problem began, reported or not
 	ahead   map[string]sighting  // workers whose last sign of life is in the future
+	looked  sighting             // both clocks when the supervisor looked at the workers
+	jumped  time.Time            // when the clock last jumped, by the one that nobody sets
 }
 
 // migrateTime bounds the creation of the queue's tables: a dozen statements that may wait for another server doing the

@@ -247,8 +247,19 @@ func (f *Fleet) silent(w store.Worker) bool {
 	return f.now().Sub(w.Seen) > silentFor*f.o.Heartbeat
 }
 
-// sighting is a sign of life in the future, and when it was first read, by the clock that nobody sets.
+// sighting is a time that somebody told, and when it was first read, by the clock that nobody sets.
 type sighting struct{ seen, read time.Time }
+
+// steady reports whether the clock has not jumped for as long as a worker may be silent. Right after a jump, as of a
+// machine that was asleep, the last sign of life of everybody is old.
+func (f *Fleet) steady() bool {
+	now, read := f.now(), time.Now()
+	if last := f.looked; !last.read.IsZero() && (now.Sub(last.seen)-read.Sub(last.read)).Abs() > f.o.Heartbeat {
+		f.jumped = read
+	}
+	f.looked = sighting{now, read}
+	return f.jumped.IsZero() || read.Sub(f.jumped) > silentFor*f.o.Heartbeat
+}
 
 // gone is silent for the supervisor, which reads the signs of life again and again: a worker whose last one is in the
 // future, because the clock was set back since or the worker's is ahead, is gone if no other follows.

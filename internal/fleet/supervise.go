@@ -47,7 +47,7 @@ func (f *Fleet) supervise(ctx context.Context) {
 		if err := f.schedules(ctx); err != nil {
 			return err
 		}
-		if time.Since(swept) >= f.o.Heartbeat {
+		if time.Since(swept) >= f.o.Heartbeat && f.steady() {
 			if err := f.inherit(ctx, f.gone); err != nil {
 				return err
 			}
@@ -256,6 +256,10 @@ func (f *Fleet) strays(ctx context.Context, open []store.Run) error {
 			}
 			continue
 		}
+		remote, err := f.remote(ctx)
+		if err != nil {
+			return err
+		}
 		units := 0
 		err = f.st.InTx(ctx, func(tx *store.Tx) error {
 			units = 0
@@ -265,7 +269,7 @@ func (f *Fleet) strays(ctx context.Context, open []store.Run) error {
 			}
 			var names []string
 			for _, u := range running {
-				if !slices.Contains(names, u.Worker) {
+				if !slices.Contains(names, u.Worker) && !remote[u.Worker] {
 					names = append(names, u.Worker)
 				}
 			}
@@ -285,6 +289,25 @@ func (f *Fleet) strays(ctx context.Context, open []store.Run) error {
 		}
 	}
 	return nil
+}
+
+// remote returns the workers on other machines that live. Their hosts have no job in the queue.
+func (f *Fleet) remote(ctx context.Context) (map[string]bool, error) {
+	enrolled, err := f.st.EnrolledWorkers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := f.st.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, w := range all {
+		if !f.silent(w) && slices.ContainsFunc(enrolled, func(e store.Enrolled) bool { return e.Name == w.Name }) {
+			out[w.Name] = true
+		}
+	}
+	return out, nil
 }
 
 // schedules starts runs that are due.
