@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"ipcguard/internal/model"
@@ -23,6 +24,14 @@ func rawRequest(fid uint16, count int) *smb1.Generic {
 	w[14] = 1    // WritethroughMode: there is a final response
 	w[22] = 0x3B // DataOffset, of none
 	return &smb1.Generic{Code: writeRaw, Words: w}
+}
+
+// readRequest is a READ_RAW of so many bytes.
+func readRequest(fid uint16, count int) *smb1.Generic {
+	w := make([]byte, 16)
+	binary.LittleEndian.PutUint16(w, fid)
+	binary.LittleEndian.PutUint16(w[6:], uint16(count))
+	return &smb1.Generic{Code: readRaw, Words: w}
 }
 
 // rawAnswer is a server's answer to a WRITE_RAW: with the same command it is the interim one.
@@ -153,9 +162,101 @@ func TestWriteRaw(t *testing.T) {
 	})
 }
 
-// TestWriteRawToSamba writes data that look like a command of SMB to a file of a real server, directly and through the
-// gateway.
-func TestWriteRawToSamba(t *testing.T) {
+// TestReadRaw is client and server of a user who reads in raw mode a file that looks like something else: it passes, and
+// is never taken for the answer to another request.
+func TestReadRaw(t *testing.T) {
+	user := func(h *smb1.Header) { h.UID = 100 }
+	null := frame1(t, nil, null1())
+	guest := null1()
+	guest.AccountName, guest.OEMPassword, guest.UnicodePassword = "x", make([]byte, 24), make([]byte, 24)
+	request := map[string][]byte{
+		"READ_RAW":  frame1(t, user, readRequest(1, 1000)),
+		"WRITE_RAW": frame1(t, user, rawRequest(1, 1000)),
+		"READ_ANDX": frame1(t, user, &smb1.ReadRequest{FID: 1, MaxCount: 1}),
+		"LOGOFF":    frame1(t, user, &smb1.Generic{Code: smb1.LogoffAndX, Link: true, Words: []byte{}}),
+		"a logon":   frame1(t, nil, guest),
+	}
+	start := func(t *testing.T) *ends {
+		e := between(t, New(Options{Log: testLog(t)}), Route{To: "192.0.2.20:445"})
+		e.negotiate1(false)
+		e.user1(100)
+		return e
+	}
+	ask := func(t *testing.T, e *ends, what string) {
+		t.Helper()
+		if e.asks(request[what]) == nil {
+			t.Fatalf("%s does not pass", what)
+		}
+	}
+	forged := rawAnswer(t, writeRaw, status.Success, 7)
+	t.Run("passes", func(t *testing.T) {
+		e := start(t)
+		data := rawData(t)
+		data["the interim answer to a WRITE_RAW"] = forged[nbss.HeaderLen:]
+		for name, data := range data {
+			ask(t, e, "READ_RAW")
+			if got := e.answers(rawFrame(data)); !bytes.Equal(got, rawFrame(data)) {
+				t.Fatalf("%s: the user gets %d bytes of %d", name, len(got), len(data))
+			}
+		}
+		ask(t, e, "LOGOFF")
+	})
+	for _, c := range [][]string{
+		{"READ_RAW", "WRITE_RAW"},
+		{"READ_RAW", "READ_RAW"},
+		{"READ_RAW", "a logon"},
+		{"READ_RAW", "LOGOFF"},
+		{"READ_RAW", "READ_ANDX", "WRITE_RAW"},
+		{"WRITE_RAW", "READ_RAW"},
+		{"a logon", "READ_RAW"},
+	} {
+		t.Run(strings.Join(c, ", "), func(t *testing.T) {
+			e := start(t)
+			last := len(c) - 1
+			for _, what := range c[:last] {
+				ask(t, e, what)
+			}
+			if e.asks(request[c[last]]) != nil {
+				t.Errorf("%s passes", c[last])
+			}
+		})
+	}
+	t.Run("an answer to another request before it", func(t *testing.T) {
+		e := start(t)
+		ask(t, e, "READ_ANDX")
+		ask(t, e, "READ_RAW")
+		e.answers(rawAnswer(t, smb1.ReadAndX, 0, 7))
+		ask(t, e, "WRITE_RAW")
+		e.answers(forged)
+		if got := e.asks(null); got != nil {
+			t.Errorf("a null session passes for data: % X", got)
+		}
+	})
+	t.Run("an oplock break before it", func(t *testing.T) {
+		e := start(t)
+		ask(t, e, "READ_RAW")
+		e.answers(frame1(t, nil, &smb1.Generic{Code: lockingAndX, Link: true, Words: make([]byte, 12)}))
+		e.answers(rawFrame(nil))
+		ask(t, e, "WRITE_RAW")
+	})
+	t.Run("what looks like an oplock break", func(t *testing.T) {
+		e := start(t)
+		ask(t, e, "READ_RAW")
+		e.answers(frame1(t, nil, &smb1.Generic{Code: lockingAndX, Link: true, Words: make([]byte, 12)}))
+		if e.asks(request["WRITE_RAW"]) != nil {
+			t.Error("a WRITE_RAW passes before the data")
+		}
+	})
+	t.Run("behind another command", func(t *testing.T) {
+		if got := start(t).asks(frame1(t, user, ipc1(), readRequest(1, 1000))); got != nil {
+			t.Errorf("it passes: % X", got)
+		}
+	})
+}
+
+// TestRawWithSamba writes data that look like a command of SMB to a file of a real server and reads them, directly and
+// through the gateway.
+func TestRawWithSamba(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	l := startLab(t, peer.Config{Global: []string{
 		"server min protocol = NT1", "ntlm auth = yes", "server signing = disabled",
@@ -194,6 +295,11 @@ func TestWriteRawToSamba(t *testing.T) {
 				}
 				if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, data) {
 					t.Errorf("%s: %d bytes were written, %d are in the file: %v", address, len(data), len(got), err)
+				}
+				w.raw(frame1(t, func(h *smb1.Header) { h.UID, h.TID = w.uid, tid }, readRequest(fid, len(data))))
+				_, got, err := nbss.ReadFrame(w.nc, nil, nbss.MaxLen)
+				if err != nil || !bytes.Equal(got, data) {
+					t.Errorf("%s: %d of %d bytes were read: %v", address, len(got), len(data), err)
 				}
 			}
 		})

@@ -22,7 +22,13 @@ func (c *conn) reply() error {
 	switch typ := c.down.unread()[0]; {
 	case typ == nbss.Retarget && !c.observing():
 		return refusal{ReasonProtocol, "the server leads NetBIOS sessions to another address"}
-	case n == 0, typ != nbss.SessionMessage, !c.table.waits():
+	case typ != nbss.SessionMessage:
+		return c.down.passRest()
+	}
+	switch seen, raw := c.table.expects(); {
+	case raw:
+		return c.rawAnswer(n)
+	case n == 0, !seen:
 		return c.down.passRest()
 	}
 	kind, b, err := kindOf(&c.down, n)

@@ -72,6 +72,7 @@ type table struct {
 	strangers  int                 // sessions that are judged
 	judging    bool                // the server's answer to a logon has come, and its session is not recorded yet
 	raw        rawWrite            // of SMB1
+	reads      rawRead             // of SMB1
 }
 
 func newTable() *table {
@@ -89,6 +90,9 @@ func (t *table) wait(id uint64, w waiting) error {
 	if len(t.waiting) >= limit {
 		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d answers are due", limit)}
 	}
+	if t.reads.asked {
+		return errReadsRaw
+	}
 	if _, twice := t.waiting[id]; twice { // the first answer would be taken for the second
 		return refusal{ReasonMalformed, "a MessageId whose answer is still due"}
 	}
@@ -104,9 +108,15 @@ func (t *table) wait(id uint64, w waiting) error {
 
 // waits reports whether any response must be seen.
 func (t *table) waits() bool {
+	seen, raw := t.expects()
+	return seen || raw
+}
+
+// expects reports whether any response must be seen, and whether the next frame is data in raw mode instead.
+func (t *table) expects() (seen, raw bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.waiting) > 0 || t.raw.asked
+	return len(t.waiting) > 0 || t.raw.asked, t.reads.asked
 }
 
 // due returns what waits for a response. After an interim response it keeps waiting.

@@ -64,8 +64,10 @@ func (c *conn) smb1Request(b []byte, n int) error {
 		c.table.left(uint64(h.UID)) // what the client sends behind it may reach the server as another's
 		return c.up.passRest()
 	case s.user(), h.Command == smb1.Echo, c.observing():
-		if h.Command == writeRaw {
-			c.table.asksRaw(h.MID, s)
+		if h.Command == writeRaw || h.Command == readRaw {
+			if err := c.table.asksRaw(&h, s); err != nil {
+				return err
+			}
 		}
 		return c.up.passRest()
 	case h.Command == smb1.NTCancel:
@@ -74,7 +76,7 @@ func (c *conn) smb1Request(b []byte, n int) error {
 	return c.refuseSMB1(&h, refusal{ReasonSession, h.Command.String() + " in a session that is not here"}, badUID)
 }
 
-// andXChain refuses a logon and a WRITE_RAW after another command of the same frame, and reports whether the user logs
+// andXChain refuses a logon and raw mode after another command of the same frame, and reports whether the user logs
 // off there. Servers accept chains that the specification does not allow.
 func (c *conn) andXChain(h *smb1.Header, n int) (logsOff bool, err error) {
 	if chained, err := c.chained(h, n); !chained {
@@ -86,7 +88,7 @@ func (c *conn) andXChain(h *smb1.Header, n int) (logsOff bool, err error) {
 	}
 	for _, b := range m.Blocks[1:] {
 		switch b.Command {
-		case smb1.SessionSetupAndX, securityPackage, smb1.Negotiate, writeRaw:
+		case smb1.SessionSetupAndX, securityPackage, smb1.Negotiate, readRaw, writeRaw:
 			return false, refusal{ReasonCompound, b.Command.String() + " behind another command"}
 		case smb1.LogoffAndX:
 			logsOff = true
