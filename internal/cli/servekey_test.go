@@ -91,3 +91,58 @@ func TestLostKey(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRestoreOlder: the backup of before an upgrade is restored with the program of after it. The backup stays as it is,
+// what an interrupted restore left is in nobody's way, and no other database passes for a backup.
+func TestRestoreOlder(t *testing.T) {
+	dir := t.TempDir()
+	path, saved := filepath.Join(dir, databaseFile), filepath.Join(dir, "saved.db")
+	var out bytes.Buffer
+	a := &app{stdout: &out, stderr: &out}
+	ctx := t.Context()
+	st, err := openStore(ctx, saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The step to version 14 changes no table of SQLite: without its row this is a database of version 13.
+	_, err = st.DB().ExecContext(ctx, `DELETE FROM goose_db_version WHERE version_id >= 14`)
+	if err := errors.Join(err, st.SaveSite(ctx, &store.Site{Name: "berlin"}), st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".restored", []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.restore(ctx, saved, path, filepath.Join(dir, keyFile)); err != nil ||
+		!strings.Contains(out.String(), "of an older ipcguard") {
+		t.Fatal(err, out.String())
+	}
+	if st, err = store.Open(ctx, path, store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = st.SiteByName(ctx, "berlin")
+	if err := errors.Join(err, st.CheckSchema(ctx), st.Close()); err != nil {
+		t.Error(err)
+	}
+	if st, err = store.Open(ctx, saved, store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(st.CheckSchema(ctx), st.Close()); !errors.Is(err, store.ErrOlder) {
+		t.Errorf("the backup itself: %v", err)
+	}
+	foreign := filepath.Join(dir, "foreign.db")
+	if st, err = store.Open(ctx, foreign, store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = st.DB().ExecContext(ctx, `CREATE TABLE notes (text TEXT)`)
+	if err := errors.Join(err, st.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.restore(ctx, foreign, path, filepath.Join(dir, keyFile)); err == nil ||
+		!strings.Contains(err.Error(), "is not a database of ipcguard") {
+		t.Errorf("a database of something else: %v", err)
+	}
+	left, err := filepath.Glob(path + ".restored*")
+	if err != nil || len(left) > 0 {
+		t.Errorf("it leaves %q: %v", left, err)
+	}
+}

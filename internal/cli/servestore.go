@@ -166,25 +166,22 @@ func (a *app) restore(ctx context.Context, from, path, keyPath string) error {
 	if _, err := os.Stat(from); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
+	key, err := sealing.Load(keyPath)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	draft := path + ".restored"
-	backup, err := store.Open(ctx, from, store.Options{Shared: true})
+	clear := func() { // what a restore left that was killed, too; after a rename there is none
+		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+			_ = os.Remove(draft + suffix)
+		}
+	}
+	clear()
+	defer clear()
+	lost, err := a.draft(ctx, from, draft, key)
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	key, err := sealing.Load(keyPath)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, backup.Close())
-	}
-	var lost []string
-	if err := backup.CheckSchema(ctx); err == nil { // an older one is refused below
-		if lost, err = fleet.Unopened(ctx, backup, key); err != nil {
-			return errors.Join(fmt.Errorf("backup: %w", err), backup.Close())
-		}
-	}
-	if err := errors.Join(backup.CheckSchema(ctx), backup.Backup(ctx, draft), backup.Close()); err != nil {
-		return errors.Join(fmt.Errorf("backup: %w", err), os.Remove(draft))
-	}
-	defer os.Remove(draft)
 	if _, err := os.Stat(path); err == nil {
 		there, err := store.Open(ctx, path, store.Options{}) // fails while a server uses it; merges the write-ahead log
 		if err != nil {
@@ -213,6 +210,36 @@ func (a *app) restore(ctx context.Context, from, path, keyPath string) error {
 			"before the server starts", keyPath, listed(lost))
 	}
 	return nil
+}
+
+// draft copies a backup, upgrades the copy to this program's tables, and returns what the key does not open in it.
+func (a *app) draft(ctx context.Context, from, to string, key sealing.Key) (lost []string, err error) {
+	backup, err := store.Open(ctx, from, store.Options{Shared: true})
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(backup.Backup(ctx, to), backup.Close()); err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, to, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	var steps int // any other database would get empty tables
+	if err := st.DB().QueryRowContext(ctx,
+		`SELECT count(*) FROM goose_db_version WHERE version_id > 0`).Scan(&steps); err != nil || steps == 0 {
+		return nil, fmt.Errorf("%s is not a database of ipcguard", from)
+	}
+	if err := st.CheckSchema(ctx); errors.Is(err, store.ErrOlder) {
+		if err := st.Migrate(ctx); err != nil {
+			return nil, err
+		}
+		say(a.stdout, "%s is of an older ipcguard; its tables are upgraded in the copy", from)
+	} else if err != nil {
+		return nil, err
+	}
+	return fleet.Unopened(ctx, st, key)
 }
 
 // sqliteFile returns the path of the server's SQLite database.
