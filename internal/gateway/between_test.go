@@ -18,16 +18,23 @@ type ends struct {
 // between runs a connection of a gateway until the test ends.
 func between(t testing.TB, g *Gateway, route Route) *ends {
 	t.Helper()
+	return betweenWith(t, g, route, func(nc net.Conn) net.Conn { return nc })
+}
+
+// betweenWith is between with another connection to the server.
+func betweenWith(t testing.TB, g *Gateway, route Route, toServer func(net.Conn) net.Conn) *ends {
+	t.Helper()
 	way, err := NewWay(route)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client, clientSide := net.Pipe()
 	server, serverSide := net.Pipe()
+	back := toServer(serverSide)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		newConn(g, way, route.To, clientSide, serverSide).run()
+		newConn(g, way, route.To, clientSide, back).run()
 	}()
 	t.Cleanup(func() {
 		client.Close()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"ipcguard/internal/smb/dialect"
 	"ipcguard/internal/smb/nbss"
@@ -14,6 +15,9 @@ import (
 func (c *conn) reply() error {
 	if c.over() {
 		return cmp.Or(c.down.flush(), errNobody)
+	}
+	if err := c.awaitServer(); err != nil {
+		return err
 	}
 	n, err := c.down.frame()
 	if err != nil {
@@ -55,6 +59,18 @@ func (c *conn) reply() error {
 		return c.down.passRest()
 	}
 	return c.answer(&h, w, n)
+}
+
+// awaitServer lifts the time limit of a long frame that was forwarded: the server may say nothing as long as it likes.
+func (c *conn) awaitServer() error {
+	if !c.down.limited {
+		return nil
+	}
+	err := c.down.deadline(time.Time{})
+	if err == nil && c.half.Load() { // the other direction may have ended just now
+		err = c.down.deadline(time.Now().Add(halfFor))
+	}
+	return err
 }
 
 // answers handles the responses of a compound, the first of which belongs to w. It skips a compound that is too long
