@@ -3,9 +3,10 @@
 //
 // Rules of the room:
 //
-//   - One source a file. Every source adds to the same [Aggregator] and says in the same [Coverage] what it could not see.
-//   - State is bounded, oldest first out, and what was given up is counted.
-//   - A row says what its source says. What the source leaves open is unknown or inconclusive, never guessed.
+//   - Each source has one file. All add to the same [Aggregator], and report in the same [Coverage] what they could not
+//     see.
+//   - State is bounded: the oldest goes first, and what is dropped is counted.
+//   - A row reports what its source says. What the source leaves open is unknown or inconclusive, never guessed.
 //   - Reading is passive: nothing here opens a connection to what it observes.
 package observe
 
@@ -20,13 +21,13 @@ import (
 )
 
 const (
-	// DefaultMaxRows is how many rows an Aggregator holds unless told otherwise: some 80 MB of ordinary names. A network
-	// with that many different uses needs its own limit.
+	// DefaultMaxRows is how many rows an Aggregator holds by default: some 80 MB of ordinary names. A network with more
+	// different uses needs a limit of its own.
 	DefaultMaxRows = 100_000
 
-	// rowBytes is what a row takes beside its texts, its key and its share of the map among it, wayBytes what a way that no
-	// row before it has takes, and maxRowBytes what all rows may take together: names may be made long by whoever is
-	// observed, and the whole of observe is to stay below what it may use.
+	// rowBytes is the size of a row without its texts, but with its key and its share of the map. wayBytes is the size
+	// of a new way. maxRowBytes bounds all rows together: whoever is observed can make names long, and observe as a
+	// whole must stay within its memory.
 	rowBytes    = 720
 	wayBytes    = 200
 	maxRowBytes = 96 << 20
@@ -35,18 +36,18 @@ const (
 	maxSources = 4
 )
 
-// useKey is what makes two uses the same row.
+// useKey is the key of a row: uses with the same key are one row.
 type useKey struct {
 	client, server, account, share, pipe, iface, uuid, call, status string
 
-	way      uint32 // the number of how it came
+	way      uint32 // its number in ways
 	identity model.Identity
 	layer    model.Layer
 	outcome  model.Outcome
 	opnum    int
 }
 
-// way is how a use came. It is the same for all uses of a logon, so that it is looked up once and compared from then on.
+// way is how a client came in: the part of the key that all uses of a logon share. It is looked up once, then compared.
 type way struct {
 	dialect, logon, spn, offers, signing, encryption, agent, teller string
 
@@ -57,18 +58,20 @@ type way struct {
 
 func wayOf(u *model.Use) way {
 	return way{
-		dialect: u.Dialect, logon: u.Package, spn: u.SPN, offers: u.Offers, signing: u.Signing, encryption: u.Encryption, agent: u.Agent, teller: u.ToldBy,
-		signed: u.Signed, encrypted: u.Encrypted, mic: u.MIC, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding, log: u.Log,
+		dialect: u.Dialect, logon: u.Package, spn: u.SPN, offers: u.Offers, signing: u.Signing,
+		encryption: u.Encryption, agent: u.Agent, teller: u.ToldBy, signed: u.Signed, encrypted: u.Encrypted,
+		mic: u.MIC, canEncrypt: u.CanEncrypt, raw: u.Raw, binding: u.Binding, log: u.Log,
 	}
 }
 
-// ways numbers how uses came, from 1; 0 is one that no row has. There are no more of them than rows.
+// ways numbers the ways of the rows from 1; 0 is a way that no row has. There are at most as many as rows.
 type ways struct {
 	byWay  map[way]uint32
 	last   way
 	number uint32 // of last
 }
 
+// of returns the number of a use's way.
 func (w *ways) of(u *model.Use) uint32 {
 	if x := wayOf(u); x != w.last || w.number == 0 {
 		w.last, w.number = x, w.byWay[x]
@@ -76,7 +79,7 @@ func (w *ways) of(u *model.Use) uint32 {
 	return w.number
 }
 
-// take numbers the one that was asked for last.
+// take gives the way that was asked for last a number if it has none.
 func (w *ways) take() uint32 {
 	if w.number == 0 {
 		w.number = uint32(len(w.byWay)) + 1
@@ -85,18 +88,19 @@ func (w *ways) take() uint32 {
 	return w.number
 }
 
-// alike tells whether a use belongs to a row: whether all is the same that useKey and way hold.
+// alike reports whether a use belongs to a row: whether their useKey and way are equal.
 func alike(row, u *model.Use) bool {
-	return row.Call == u.Call && row.Opnum == u.Opnum && row.Layer == u.Layer && row.Outcome == u.Outcome && row.Status == u.Status &&
-		row.Client == u.Client && row.Server == u.Server && row.Identity == u.Identity && row.Account == u.Account &&
-		row.Share == u.Share && row.Pipe == u.Pipe && row.Interface == u.Interface && row.UUID == u.UUID && wayOf(row) == wayOf(u)
+	return row.Call == u.Call && row.Opnum == u.Opnum && row.Layer == u.Layer && row.Outcome == u.Outcome &&
+		row.Status == u.Status && row.Client == u.Client && row.Server == u.Server && row.Identity == u.Identity &&
+		row.Account == u.Account && row.Share == u.Share && row.Pipe == u.Pipe && row.Interface == u.Interface &&
+		row.UUID == u.UUID && wayOf(row) == wayOf(u)
 }
 
 // Aggregator joins uses into rows with first, last and count. The number of rows is bounded; uses that would need a
-// further row are counted and given up. It is not safe for concurrent use.
+// further row are only counted. It is not safe for concurrent use.
 type Aggregator struct {
 	rows    map[useKey]*model.Use
-	last    *model.Use // the row of the use before: clients repeat calls
+	last    *model.Use // the row of the previous use, because clients repeat calls
 	ways    ways
 	max     int
 	most    int // bytes
@@ -105,19 +109,22 @@ type Aggregator struct {
 	days    dayCounts
 }
 
-// NewAggregator returns an Aggregator of at most max rows, DefaultMaxRows where max is 0.
+// NewAggregator returns an Aggregator of at most maxRows rows, or DefaultMaxRows if that is 0.
 func NewAggregator(maxRows int) *Aggregator {
 	if maxRows <= 0 {
 		maxRows = DefaultMaxRows
 	}
-	return &Aggregator{rows: make(map[useKey]*model.Use), ways: ways{byWay: make(map[way]uint32)}, max: maxRows, most: maxRowBytes, givenUp: make(map[model.Identity]int64)}
+	return &Aggregator{
+		rows: make(map[useKey]*model.Use), ways: ways{byWay: make(map[way]uint32)}, max: maxRows, most: maxRowBytes,
+		givenUp: make(map[model.Identity]int64),
+	}
 }
 
-// LimitBytes bounds what all rows may take together, where less is to be had than maxRowBytes.
+// LimitBytes bounds all rows together in bytes. A limit above maxRowBytes has no effect.
 func (a *Aggregator) LimitBytes(n int) { a.most = min(n, maxRowBytes) }
 
-// Touch tells that a use that was added goes on: the row's Last moves, its Count stays. A row that is not there, because a
-// new result was begun since, gets a Count of 0.
+// Touch reports that a use that was added goes on: the row's Last moves, and its Count stays. If a new result was begun
+// in between, the row is made with a Count of 0.
 func (a *Aggregator) Touch(u model.Use) {
 	u.Count = 0
 	a.add(&u)
@@ -136,12 +143,13 @@ func (a *Aggregator) Reset() {
 
 func (a *Aggregator) keyOf(u *model.Use) useKey {
 	return useKey{
-		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface, uuid: u.UUID, call: u.Call,
-		status: u.Status, way: a.ways.of(u), identity: u.Identity, layer: u.Layer, outcome: u.Outcome, opnum: u.Opnum,
+		client: u.Client, server: u.Server, account: u.Account, share: u.Share, pipe: u.Pipe, iface: u.Interface,
+		uuid: u.UUID, call: u.Call, status: u.Status, way: a.ways.of(u), identity: u.Identity, layer: u.Layer,
+		outcome: u.Outcome, opnum: u.Opnum,
 	}
 }
 
-// Add adds a use or, with Count, First and Last set, several alike. A Count of 0 is 1.
+// Add adds a use, or several equal ones if Count, First and Last say so. A Count of 0 is 1.
 func (a *Aggregator) Add(u model.Use) {
 	if u.Count <= 0 {
 		u.Count = 1
@@ -150,7 +158,7 @@ func (a *Aggregator) Add(u model.Use) {
 	a.add(&u)
 }
 
-// add keeps u alone where it begins a row: most uses do not, and are worth no memory of their own.
+// add copies u only if it begins a row: most uses do not, so they cost no allocation.
 func (a *Aggregator) add(u *model.Use) {
 	size := rowBytes + ClipUse(u)
 	row := a.last
@@ -182,7 +190,7 @@ func (a *Aggregator) add(u *model.Use) {
 	}
 }
 
-// Rows are the rows so far, in an order that does not depend on the order of Add.
+// Rows returns the rows so far, in an order that does not depend on the order of Add.
 func (a *Aggregator) Rows() []model.Use {
 	rows := make([]model.Use, 0, len(a.rows))
 	for _, r := range a.rows {
@@ -195,9 +203,10 @@ func (a *Aggregator) Rows() []model.Use {
 			layerOrder(x.Layer)-layerOrder(y.Layer), strings.Compare(x.Share, y.Share), strings.Compare(x.Pipe, y.Pipe),
 			strings.Compare(x.Interface, y.Interface), strings.Compare(x.UUID, y.UUID), cmp.Compare(x.Opnum, y.Opnum),
 			strings.Compare(x.Call, y.Call), strings.Compare(string(x.Outcome), string(y.Outcome)),
-			strings.Compare(x.Status, y.Status), strings.Compare(x.Dialect, y.Dialect), strings.Compare(x.Package, y.Package),
-			strings.Compare(x.SPN, y.SPN), cmp.Compare(x.Signed, y.Signed), cmp.Compare(x.Encrypted, y.Encrypted), cmp.Compare(x.MIC, y.MIC),
-			strings.Compare(x.Offers, y.Offers), strings.Compare(x.Signing, y.Signing), strings.Compare(x.Encryption, y.Encryption),
+			strings.Compare(x.Status, y.Status), strings.Compare(x.Dialect, y.Dialect),
+			strings.Compare(x.Package, y.Package), strings.Compare(x.SPN, y.SPN), cmp.Compare(x.Signed, y.Signed),
+			cmp.Compare(x.Encrypted, y.Encrypted), cmp.Compare(x.MIC, y.MIC), strings.Compare(x.Offers, y.Offers),
+			strings.Compare(x.Signing, y.Signing), strings.Compare(x.Encryption, y.Encryption),
 			strings.Compare(x.Agent, y.Agent), strings.Compare(x.ToldBy, y.ToldBy),
 			cmp.Compare(x.CanEncrypt, y.CanEncrypt), cmp.Compare(x.Raw, y.Raw), cmp.Compare(x.Binding, y.Binding),
 			compareBool(x.Log, y.Log),
@@ -216,10 +225,10 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// Days are the uses so far by day and identity, in order.
+// Days returns the uses so far by day and identity, in order.
 func (a *Aggregator) Days() []model.Day { return a.days.list() }
 
-// GivenUp is how many uses found no room, by identity.
+// GivenUp returns how many uses had no room, by identity.
 func (a *Aggregator) GivenUp() map[model.Identity]int64 { return a.givenUp }
 
 func layerOrder(l model.Layer) int {
@@ -229,15 +238,16 @@ func layerOrder(l model.Layer) int {
 	}, l)
 }
 
-// ClipUse cuts a use's texts and gives their length together.
+// ClipUse cuts a use's texts and returns their total length.
 func ClipUse(u *model.Use) int {
-	return shorten(&u.Client) + shorten(&u.Server) + shorten(&u.Account) + shorten(&u.Share) + shorten(&u.Pipe) + shorten(&u.Interface) +
-		shorten(&u.UUID) + shorten(&u.Call) + shorten(&u.Status) + shorten(&u.Basis) + shorten(&u.Source) + shorten(&u.Dialect) +
-		shorten(&u.Package) + shorten(&u.SPN) + shorten(&u.Offers) + shorten(&u.Signing) + shorten(&u.Encryption) + shorten(&u.Agent) +
-		shorten(&u.ToldBy)
+	return shorten(&u.Client) + shorten(&u.Server) + shorten(&u.Account) + shorten(&u.Share) + shorten(&u.Pipe) +
+		shorten(&u.Interface) + shorten(&u.UUID) + shorten(&u.Call) + shorten(&u.Status) + shorten(&u.Basis) +
+		shorten(&u.Source) + shorten(&u.Dialect) + shorten(&u.Package) + shorten(&u.SPN) + shorten(&u.Offers) +
+		shorten(&u.Signing) + shorten(&u.Encryption) + shorten(&u.Agent) + shorten(&u.ToldBy)
 }
 
-// shorten cuts a text where it is too long, which is rare: writing it back each time costs more than all the rest.
+// shorten cuts a text that is too long. It writes the text only then: writing it back each time costs more than all the
+// rest.
 func shorten(s *string) int {
 	if len(*s) > clip.Max {
 		*s = clip.Text(*s)
@@ -264,7 +274,7 @@ func later(a, b time.Time) time.Time {
 
 const otherSources = "and others"
 
-// joinSource names several sources of one row.
+// joinSource adds a source to those that a row names.
 func joinSource(have, more string) string {
 	if more == "" || have == more {
 		return have

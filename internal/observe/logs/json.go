@@ -22,12 +22,14 @@ const maxJSONValue = 4 << 20
 
 var errLong = fmt.Errorf("a JSON record is longer than %d MiB", maxJSONValue>>20)
 
-// readJSON reads one record a line or, where the first line is not one, an array or any sequence of records.
+// readJSON reads one record a line or, if the first line is no record, an array or any sequence of records.
 func (l *Reader) readJSON(ctx context.Context, r *bufio.Reader) error {
-	head := source.Sniff(r, func(head []byte) bool { return bytes.IndexByte(bytes.TrimLeft(head, " \t\r\n"), '\n') >= 0 })
+	head := source.Sniff(r, func(head []byte) bool {
+		return bytes.IndexByte(bytes.TrimLeft(head, " \t\r\n"), '\n') >= 0
+	})
 	first, _, whole := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
 	if first = bytes.TrimSpace(first); len(first) > 0 {
-		// A record over several lines ends its first one where it cannot end.
+		// The first line of a record of several lines ends in the middle of it.
 		if last := first[len(first)-1]; first[0] == '[' || whole && (last == '{' || last == ',') {
 			return l.readJSONValues(ctx, r)
 		}
@@ -39,7 +41,7 @@ func (l *Reader) readJSON(ctx context.Context, r *bufio.Reader) error {
 	})
 }
 
-// readLines gives every line that is not empty. A line longer than maxJSONValue is counted and passed over.
+// readLines calls each for every line that is not empty. A line longer than maxJSONValue is only counted.
 func (l *Reader) readLines(ctx context.Context, r *bufio.Reader, each func(line []byte)) error {
 	var line []byte
 	long := false
@@ -72,7 +74,7 @@ func (l *Reader) readLines(ctx context.Context, r *bufio.Reader, each func(line 
 	}
 }
 
-// readJSONValues reads JSON values one after the other, and the values of an array.
+// readJSONValues reads a sequence of JSON values, or the values of an array.
 func (l *Reader) readJSONValues(ctx context.Context, r io.Reader) error {
 	src := &boundedReader{r: r}
 	d := json.NewDecoder(src)
@@ -134,7 +136,8 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// first is the first byte of the stream that is not space, told once: an array is opened once.
+// first returns the first byte of the stream that is not space, and 0 once the decoder has read it: only that byte may
+// open the array of records.
 func (b *boundedReader) first(d *json.Decoder) byte {
 	if d.InputOffset() > 0 {
 		return 0
@@ -143,7 +146,7 @@ func (b *boundedReader) first(d *json.Decoder) byte {
 	return b.head
 }
 
-// jsonRecord takes one record of any of the shapes known.
+// jsonRecord reads one record of any known form.
 func (l *Reader) jsonRecord(raw []byte) error {
 	if i := bytes.IndexByte(raw, '{'); i > 0 {
 		raw = raw[i:] // a syslog header, or a byte order mark
@@ -160,7 +163,8 @@ func (l *Reader) jsonRecord(raw []byte) error {
 	case isObject(m, "sessions") && isObject(m, "tcons"):
 		l.samba.status(m)
 	case m["__REALTIME_TIMESTAMP"] != nil:
-		l.journalEntry(jsonText(m["MESSAGE"]), jsonText(m["SYSLOG_IDENTIFIER"]), jsonText(m["__REALTIME_TIMESTAMP"]), jsonText(m["_HOSTNAME"]))
+		l.journalEntry(jsonText(m["MESSAGE"]), jsonText(m["SYSLOG_IDENTIFIER"]), jsonText(m["__REALTIME_TIMESTAMP"]),
+			jsonText(m["_HOSTNAME"]))
 	default:
 		for _, record := range unwrap(m, 0) {
 			l.eventRecord(record)
@@ -169,7 +173,7 @@ func (l *Reader) jsonRecord(raw []byte) error {
 	return nil
 }
 
-// eventRecord takes a record that stands for one event, in any of the shapes known.
+// eventRecord reads a record of one event in any known form.
 func (l *Reader) eventRecord(m map[string]any) {
 	var e winEvent
 	j := newJSONEvent(m)
@@ -191,8 +195,8 @@ func (l *Reader) eventRecord(m map[string]any) {
 	l.windows.event(e)
 }
 
-// rawText is an event that a record keeps as a text: Splunk's _raw, or, where the record is none itself, what Logstash, Wazuh
-// and Splunk's collector took in.
+// rawText returns an event that a record holds as text: Splunk's _raw or, if the record itself is no event, what
+// Logstash, Wazuh or Splunk's collector received.
 func rawText(m map[string]any, j *jsonEvent) string {
 	if raw := jsonText(m["_raw"]); raw != "" {
 		return raw
@@ -209,7 +213,7 @@ func rawText(m map[string]any, j *jsonEvent) string {
 	return ""
 }
 
-// rawEvent takes the text that Splunk kept of an event.
+// rawEvent reads an event that a record holds as text.
 func (l *Reader) rawEvent(m map[string]any, raw string) {
 	switch text := strings.TrimSpace(raw); {
 	case strings.HasPrefix(text, "<Event"):
@@ -229,7 +233,7 @@ func (l *Reader) rawEvent(m map[string]any, raw string) {
 	}
 }
 
-// notUnderstood counts a record by its form: the names in it, and none of its values.
+// notUnderstood counts a record by its form: by the names in it, without values.
 func (l *Reader) notUnderstood(m map[string]any) {
 	l.cov.CountUnreadable("records that are not understood, with the keys "+form(m), 1)
 }
@@ -242,7 +246,7 @@ func (l *Reader) notUnderstood(m map[string]any) {
 //	the event's own tree      {"Event":{"System":{…},"EventData":{…}}}
 type jsonEvent struct {
 	top, system, data map[string]any
-	flat              bool // the data stand beside the rest
+	flat              bool // the data are beside the rest
 }
 
 func newJSONEvent(m map[string]any) *jsonEvent {
@@ -283,7 +287,7 @@ func nonNil(m map[string]any, keys ...string) map[string]any {
 	return nil
 }
 
-// jsonText is a scalar's text; of an object that XML was turned into, its own text.
+// jsonText returns the text of a scalar, or the own text of an object that was made from XML.
 func jsonText(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -309,7 +313,7 @@ func (e *jsonEvent) systemText(keys ...string) string {
 	return ""
 }
 
-// attribute is System's child's attribute, in the tree shape.
+// attribute returns an attribute of a child of System, in the form of the event's own tree.
 func (e *jsonEvent) attribute(child, name string) string {
 	o := object(e.system, child)
 	if s := jsonText(o[name]); s != "" {
@@ -326,29 +330,32 @@ func (e *jsonEvent) ID() int {
 	return n
 }
 
-// EventRecordID is the event's number in its log; 0 is not told.
+// EventRecordID returns the event's number in its log; 0 if the record does not have it.
 func (e *jsonEvent) EventRecordID() uint64 {
-	n, _ := strconv.ParseUint(e.systemText("EventRecordID", "record_id", "RecordNumber", "RecordId", "EventRecordId", "eventRecordID"), 10, 64)
+	n, _ := strconv.ParseUint(e.systemText("EventRecordID", "record_id", "RecordNumber", "RecordId", "EventRecordId",
+		"eventRecordID"), 10, 64)
 	return n
 }
 
 func (e *jsonEvent) Provider() string {
-	if s := e.systemText("SourceName", "provider_name", "source_name", "ProviderName", "EventSourceName", "Provider"); s != "" {
+	s := e.systemText("SourceName", "provider_name", "source_name", "ProviderName", "EventSourceName", "Provider")
+	if s != "" {
 		return s
 	}
 	if s := e.attribute("Provider", "Name"); s != "" {
 		return s
 	}
-	if e.Channel() == "Security" { // no other provider writes there, but for the log's own
+	if e.Channel() == "Security" { // apart from the log itself, no other provider writes there
 		return providerAudit
 	}
 	return ""
 }
 
-// bare tells that an event has no data of its own.
+// bare reports whether an event has no data of its own.
 func (e *jsonEvent) bare() bool {
 	if e.flat {
-		return jsonText(e.top["SubjectUserSid"]) == "" && jsonText(e.top["TargetUserName"]) == "" && e.top["Id"] != nil
+		return jsonText(e.top["SubjectUserSid"]) == "" && jsonText(e.top["TargetUserName"]) == "" &&
+			e.top["Id"] != nil
 	}
 	return len(e.data) == 0
 }
@@ -371,13 +378,13 @@ func (e *jsonEvent) UserID() string {
 	return e.attribute("Security", "UserID")
 }
 
-// Time is the event's own time where it has a zone, else the shipper's. A time without a zone is that of the host that wrote
-// it, and taken for ours where there is no other.
+// Time returns the event's own time if it has a zone, else the shipper's. A time without a zone is in that of the host
+// that wrote it; if there is no other time, it is read in this machine's zone.
 func (e *jsonEvent) Time() time.Time {
 	for _, s := range []string{
 		e.systemText("TimeCreated"), e.attribute("TimeCreated", "SystemTime"), e.systemText("EventTime"),
-		jsonText(e.top["@timestamp"]), jsonText(e.top["TimeGenerated"]), jsonText(e.top["timestamp"]), jsonText(e.top["_time"]),
-		e.systemText("UtcTime"), e.systemText("EventReceivedTime"),
+		jsonText(e.top["@timestamp"]), jsonText(e.top["TimeGenerated"]), jsonText(e.top["timestamp"]),
+		jsonText(e.top["_time"]), e.systemText("UtcTime"), e.systemText("EventReceivedTime"),
 	} {
 		for _, layout := range zoned {
 			if t, err := time.Parse(layout, s); err == nil {
@@ -393,7 +400,9 @@ func (e *jsonEvent) Time() time.Time {
 	if t, ok := seconds(e.top["timestamp"]); ok {
 		return t
 	}
-	for _, s := range []string{e.systemText("EventTime"), e.systemText("TimeCreated"), jsonText(e.top["@timestamp"]), jsonText(e.top["_time"])} {
+	for _, s := range []string{
+		e.systemText("EventTime"), e.systemText("TimeCreated"), jsonText(e.top["@timestamp"]), jsonText(e.top["_time"]),
+	} {
 		if t, ok := plainTime(s); ok {
 			return t
 		}
@@ -401,10 +410,10 @@ func (e *jsonEvent) Time() time.Time {
 	return time.Time{}
 }
 
-// zoned are forms of times with their zone. What Sentinel exports as a table has it in the name of the column.
+// zoned are the forms of times with a zone. A table that Sentinel exports has the zone in the column's name.
 var zoned = []string{
-	time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006-01-02 15:04:05.999999999-07:00", "2006-01-02 15:04:05.999999999 -0700",
-	"2006-01-02 15:04:05.999999999 MST", "1/2/2006, 3:04:05.999999999 PM UTC",
+	time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006-01-02 15:04:05.999999999-07:00",
+	"2006-01-02 15:04:05.999999999 -0700", "2006-01-02 15:04:05.999999999 MST", "1/2/2006, 3:04:05.999999999 PM UTC",
 }
 
 // seconds reads GELF's time, in seconds since 1970.
@@ -414,7 +423,7 @@ func seconds(v any) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	s, err := n.Float64()
-	const latest = 1 << 33 // the year 2242, where milliseconds would be in 1970
+	const latest = 1 << 33 // the year 2242; a time in milliseconds is greater
 	if err != nil || s <= 0 || s > latest {
 		return time.Time{}, false
 	}
@@ -459,7 +468,7 @@ func (e *jsonEvent) Text(name string) string {
 }
 
 func (e *jsonEvent) values(yield func(datum) bool) {
-	if list, ok := e.data["Data"].([]any); ok { // unnamed data, or XML turned into objects
+	if list, ok := e.data["Data"].([]any); ok { // data without names, or objects made from XML
 		for _, v := range list {
 			d := datum{value: jsonText(v)}
 			if o, ok := v.(map[string]any); ok {
@@ -484,7 +493,7 @@ func (e *jsonEvent) values(yield func(datum) bool) {
 		if strings.HasPrefix(name, "param") || e.flat && shipperField(name) {
 			continue
 		}
-		if o, ok := e.data[name].(map[string]any); ok { // UserData has an element around its data
+		if o, ok := e.data[name].(map[string]any); ok { // UserData has one more element around its data
 			for _, inner := range slices.Sorted(maps.Keys(o)) {
 				if !yield(datum{inner, jsonText(o[inner])}) {
 					return
@@ -498,8 +507,8 @@ func (e *jsonEvent) values(yield func(datum) bool) {
 	}
 }
 
-// shipperField tells whether a field beside an event's data is the log shipper's own, such as host and @timestamp: the
-// events' own begin with a capital.
+// shipperField reports whether a field beside an event's data is the log shipper's own, such as host and @timestamp:
+// the names of the events' own fields begin with a capital letter.
 func shipperField(name string) bool {
 	switch name {
 	case "", "Hostname", "MessageSourceAddress", "Message":

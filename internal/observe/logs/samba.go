@@ -16,17 +16,17 @@ import (
 	"ipcguard/internal/status"
 )
 
-// sambaLog turns Samba's own records into uses: the JSON authentication audit (log class auth_json_audit), full_audit's
-// lines and what smbstatus --json shows. None of them names a pipe or a call.
+// sambaLog turns Samba's own records into uses: the authentication audit (as JSON, log class auth_json_audit, and in
+// words), the lines of full_audit, and the output of smbstatus --json. None of them names a pipe or a call.
 type sambaLog struct {
 	add    func(model.Use)
 	cov    *observe.Coverage
 	source string
-	server string // the name for records that do not tell the server's address
+	server string // of records without the server's address
 
-	// A successful logon is told twice, as Authentication and as Authorization, when the log level holds both. The first
-	// kind is kept back until it is known whether the second is there, for each server and identity by itself: at level 3
-	// there is no Authorization, at 4 there is none of null sessions, whose Authentication a file server still writes.
+	// At a log level that has both, a successful logon has two records, Authentication and Authorization. The first
+	// kind waits until it is known, for each server and identity, whether the second is there: level 3 has no
+	// Authorization, and level 4 none of null sessions, whose Authentication a file server still writes.
 	authenticated *observe.Aggregator
 	authorized    map[authorizedKey]bool
 	vouched       vouched
@@ -43,10 +43,12 @@ type authorizedKey struct {
 }
 
 func newSambaLog(add func(model.Use), cov *observe.Coverage) *sambaLog {
-	return &sambaLog{add: add, cov: cov, authenticated: observe.NewAggregator(0), authorized: make(map[authorizedKey]bool)}
+	return &sambaLog{
+		add: add, cov: cov, authenticated: observe.NewAggregator(0), authorized: make(map[authorizedKey]bool),
+	}
 }
 
-// sambaAuth tells whether a JSON record is one of the authentication audit.
+// sambaAuth reports whether a JSON record is one of the authentication audit.
 func sambaAuth(m map[string]any) bool {
 	t := jsonText(m["type"])
 	return (t == "Authentication" || t == "Authorization") && isObject(m, t)
@@ -61,7 +63,7 @@ func sambaTime(s string) time.Time {
 	return time.Time{}
 }
 
-// auth takes one record of the authentication audit, in one of its forms.
+// auth reads one record of the authentication audit, in one of its forms.
 func (s *sambaLog) auth(m map[string]any, form int) {
 	kind := jsonText(m["type"])
 	r := object(m, kind)
@@ -79,16 +81,18 @@ func (s *sambaLog) auth(m map[string]any, form int) {
 	s.cov.CountRead("Samba "+kind+" records", 1)
 	s.authEvents++
 	service := text("serviceDescription")
-	if kind == "Authentication" { // that of a controller for its members, too
-		s.cov.LogonNamed(cmp.Or(cleanAddress(text("localAddress")), s.server, s.source), s.source, text("clientAccount"), text("workstation"), t)
+	if kind == "Authentication" { // also a controller's for its members
+		s.cov.LogonNamed(cmp.Or(cleanAddress(text("localAddress")), s.server, s.source), s.source,
+			text("clientAccount"), text("workstation"), t)
 	}
 	if !strings.HasPrefix(service, "SMB") {
 		s.cov.CountRead("Samba logons for services other than SMB", 1)
 		return
 	}
 	u := model.Use{
-		Client: cleanAddress(text("remoteAddress")), Server: cleanAddress(text("localAddress")), Layer: model.LayerSession,
-		Outcome: model.Allowed, Status: "STATUS_SUCCESS", Opnum: -1, Count: 1, First: t, Last: t, Source: s.source,
+		Client: cleanAddress(text("remoteAddress")), Server: cleanAddress(text("localAddress")),
+		Layer: model.LayerSession, Outcome: model.Allowed, Status: "STATUS_SUCCESS", Opnum: -1, Count: 1, First: t,
+		Last: t, Source: s.source,
 	}
 	s.cov.Hear(u.Server, model.LayerSession, "Samba "+kind+" records", t)
 	if kind == "Authentication" {
@@ -96,7 +100,7 @@ func (s *sambaLog) auth(m map[string]any, form int) {
 			s.cov.LogonInLog(u.Server, s.source, client, t)
 		}
 	}
-	if service == "SMB" { // and "SMB2" for whatever is newer
+	if service == "SMB" { // "SMB2" is every newer dialect
 		u.Dialect = dialectSMB1
 	}
 	via := text("remoteAddress") + " " + text("localAddress")
@@ -139,14 +143,14 @@ func (s *sambaLog) auth(m map[string]any, form int) {
 		s.authenticated.Add(u)
 		return
 	}
-	u.Outcome = model.Inconclusive // the server may be at fault: no controller to ask
+	u.Outcome = model.Inconclusive // the fault may be the server's: it may have found no controller to ask
 	if st, ok := status.ParseNTStatus(u.Status); ok && st.Answer() == status.No {
 		u.Outcome = model.Denied
 	}
 	s.add(u)
 }
 
-// sambaPeer is an address with its port as Samba writes it: ipv4:192.0.2.1:49152.
+// sambaPeer reads an address with its port as Samba writes it: ipv4:192.0.2.1:49152.
 func sambaPeer(s string) (netip.AddrPort, bool) {
 	_, rest, _ := strings.Cut(s, ":")
 	i := strings.LastIndexByte(rest, ':')
@@ -164,8 +168,8 @@ func (s *sambaLog) countAnonymous(u model.Use) {
 	}
 }
 
-// line takes one line of a Samba log or of syslog: an audit record, a full_audit line, or anything else. host is whose it is,
-// where that is known.
+// line reads one line of a Samba log or of syslog: an audit record, a full_audit line, or anything else. host wrote it,
+// if that is known.
 func (s *sambaLog) line(l *Reader, line []byte, at time.Time, host string) {
 	if i := bytes.IndexByte(line, '{'); i >= 0 && bytes.Contains(line[i:], []byte(`"type"`)) {
 		if l.jsonRecord(line[i:]) != nil {
@@ -188,11 +192,15 @@ func (s *sambaLog) line(l *Reader, line []byte, at time.Time, host string) {
 	}
 }
 
-// schannelText is what Samba's controllers say of an account whose Netlogon has no secure channel (CVE-2020-1472) or is not
-// encrypted on it (CVE-2022-38023), with the line that lets it go on. [S] librpc/rpc/server/netlogon/schannel_util.c
-var schannelText = regexp.MustCompile(`^\s*CVE-20(?:22-38023|20-1472\(ZeroLogon\)): (Check if option|Please use|Option) '((server (?:require schannel|schannel require seal)):([^' ]{1,64})) = no' (might be needed|for|still needed)\b`)
+// schannelText is what Samba's controllers log about an account whose Netlogon has no secure channel (CVE-2020-1472) or
+// does not encrypt on it (CVE-2022-38023), with the line of smb.conf that allows it. [S]
+// librpc/rpc/server/netlogon/schannel_util.c
+var schannelText = regexp.MustCompile(
+	`^\s*CVE-20(?:22-38023|20-1472\(ZeroLogon\)): (Check if option|Please use|Option) ` +
+		`'((server (?:require schannel|schannel require seal)):([^' ]{1,64})) = no' ` +
+		`(might be needed|for|still needed)\b`)
 
-// schannel takes a line of a domain controller about Netlogon that is too weak.
+// schannel reads a domain controller's line about Netlogon that is too weak.
 func (s *sambaLog) schannel(line string, at time.Time, host string) {
 	m := schannelText.FindStringSubmatch(line)
 	if m == nil {
@@ -214,14 +222,14 @@ func (s *sambaLog) schannel(line string, at time.Time, host string) {
 	s.cov.Notice(n)
 }
 
-// fullAuditLine takes PREFIX|operation|result|arguments. The prefix is the administrator's own; by default it is
-// user|address, and others name what they give: USER=ann | IP=10.0.0.1. Only a connection to IPC$ tells anything here: the
-// operations on pipes do not pass this module.
+// fullAuditLine reads PREFIX|operation|result|arguments. The administrator chooses the prefix: by default it is
+// user|address, and others have names, as in USER=ann | IP=10.0.0.1. Only connections to IPC$ matter here: operations
+// on pipes do not pass this module.
 func (s *sambaLog) fullAuditLine(line string, at time.Time, host string) {
 	f := strings.Split(strings.TrimSpace(line), "|")
 	i := slices.Index(f, "connect")
 	if i < 0 || i+2 >= len(f) {
-		if len(f) >= 3 && (slices.Contains(f, "ok") || slices.ContainsFunc(f, func(s string) bool { return strings.HasPrefix(s, "fail (") })) {
+		if len(f) >= 3 && slices.ContainsFunc(f, isResult) {
 			s.fullAudit++
 			s.cov.CountRead("full_audit lines", 1)
 			s.cov.Saw(at)
@@ -241,8 +249,8 @@ func (s *sambaLog) fullAuditLine(line string, at time.Time, host string) {
 		return
 	}
 	u := model.Use{
-		Server: server, Share: "IPC$", Layer: model.LayerTree, Outcome: model.Allowed, Opnum: -1, Count: 1, First: at, Last: at,
-		Source: s.source,
+		Server: server, Share: "IPC$", Layer: model.LayerTree, Outcome: model.Allowed, Opnum: -1, Count: 1, First: at,
+		Last: at, Source: s.source,
 	}
 	if result != "ok" {
 		u.Outcome = model.Denied
@@ -253,8 +261,11 @@ func (s *sambaLog) fullAuditLine(line string, at time.Time, host string) {
 	s.add(u)
 }
 
-// auditPrefix finds the account and the client's address in full_audit's prefix: by the names that are given, else the first
-// word is the account and the first address is the client's. What is kept is copied, the rest of the line is not.
+// isResult reports whether a field of full_audit is a result.
+func isResult(s string) bool { return s == "ok" || strings.HasPrefix(s, "fail (") }
+
+// auditPrefix finds the account and the client's address in full_audit's prefix: by their names, else the first word is
+// the account and the first address is the client's. It copies both, so that the line can be freed.
 func auditPrefix(fields []string) (account, client string) {
 	first := ""
 	for n, v := range fields {
@@ -277,7 +288,7 @@ func auditPrefix(fields []string) (account, client string) {
 	return cmp.Or(account, first), client
 }
 
-// unixIdentity tells who a Unix account is. Samba runs strangers and guests alike as its guest account.
+// unixIdentity returns the identity behind a Unix account. Samba uses its guest account for null sessions and guests.
 func unixIdentity(name, from string) (model.Identity, string, string) {
 	switch {
 	case name == "nobody" || name == "":
@@ -288,7 +299,7 @@ func unixIdentity(name, from string) (model.Identity, string, string) {
 	return model.User, name, from + ": account name"
 }
 
-// status takes what smbstatus --json shows: the connections to IPC$ at that moment.
+// status reads the output of smbstatus --json: the connections to IPC$ at that moment.
 func (s *sambaLog) status(m map[string]any) {
 	t := sambaTime(jsonText(m["timestamp"]))
 	s.cov.Saw(t)
@@ -304,13 +315,13 @@ func (s *sambaLog) status(m map[string]any) {
 		until := t
 		if at := sambaTime(jsonText(c["connected_at"])); !at.IsZero() {
 			from = at
-			if at.After(t) { // made after smbstatus had written the snapshot's time
+			if at.After(t) { // it was made after smbstatus had written the snapshot's time
 				until = at
 			}
 		}
 		u := model.Use{
-			Client: cleanAddress(jsonText(c["machine"])), Server: s.server, Share: "IPC$", Layer: model.LayerTree, Outcome: model.Allowed,
-			Opnum: -1, Count: 1, First: from, Last: until, Source: s.source,
+			Client: cleanAddress(jsonText(c["machine"])), Server: s.server, Share: "IPC$", Layer: model.LayerTree,
+			Outcome: model.Allowed, Opnum: -1, Count: 1, First: from, Last: until, Source: s.source,
 		}
 		session := object(sessions, jsonText(c["session_id"]))
 		if session == nil {
@@ -325,7 +336,7 @@ func (s *sambaLog) status(m map[string]any) {
 	}
 }
 
-// close gives the logons that were told once only, and says what the logs could not show.
+// close adds the logons that have only one record, and notes what the logs could not show.
 func (s *sambaLog) close() {
 	for _, u := range s.authenticated.Rows() {
 		if !s.authorized[authorizedKey{u.Server, u.Identity}] {
@@ -333,18 +344,23 @@ func (s *sambaLog) close() {
 		}
 	}
 	if n := s.twice.doubtful; n > 0 {
-		s.cov.Note(fmt.Sprintf("Samba: up to %d logons may be counted twice, in words and as JSON: the two are too far apart in what was read to be matched", n))
+		s.cov.Note(fmt.Sprintf("Samba: up to %d logons may be counted twice, in words and as JSON: the two are too "+
+			"far apart in what was read to be matched", n))
 	}
 	if s.authEvents > 0 && len(s.authorized) == 0 {
-		s.cov.Note("Samba: there are no Authorization records, so logons turned into guests are not seen: log level 4 of auth_json_audit adds them")
+		s.cov.Note("Samba: there are no Authorization records, so logons turned into guests are not seen: log level " +
+			"4 of auth_json_audit adds them")
 	}
 	if s.authEvents > 0 && s.anonymous == 0 {
-		s.cov.Note("Samba: no anonymous logon in the log, which proves something only if auth_json_audit was at 5: a lower level may leave null sessions out")
+		s.cov.Note("Samba: no anonymous logon in the log, which proves something only if auth_json_audit was at 5: a " +
+			"lower level may leave null sessions out")
 	}
 	if s.authEvents > 0 || s.fullAudit > 0 || s.snapshots > 0 {
 		s.cov.Note("Samba: no log names pipes or calls: a capture or the gateway shows them")
 	}
 	if s.authEvents == 0 && (s.fullAudit > 0 || s.snapshots > 0) {
-		s.cov.Note(fmt.Sprintf("Samba: no authentication audit was read (%d full_audit lines, %d smbstatus snapshots), so null sessions cannot be told from guests: set log level = 1 auth_json_audit:5", s.fullAudit, s.snapshots))
+		s.cov.Note(fmt.Sprintf("Samba: no authentication audit was read (%d full_audit lines, %d smbstatus "+
+			"snapshots), so null sessions cannot be told from guests: set log level = 1 auth_json_audit:5",
+			s.fullAudit, s.snapshots))
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"ipcguard/internal/model"
 )
 
-// NTLM's own channel. Events 4001 to 4006 say what was refused, 8001 to 8006 what would be: 1 this host as a client, 2 and 3
-// as a server, 4 to 6 as a domain controller. None tells the version of NTLM. Those of 24H2 and Server 2025, 4020 to 4033,
-// do; their fields have no public names, so that they are read by what they hold.
+// NTLM has a channel of its own. Events 4001 to 4006 report what was refused, 8001 to 8006 what would be refused: 1
+// with this host as a client, 2 and 3 as a server, 4 to 6 as a domain controller. None has the version of NTLM. Those
+// of 24H2 and Server 2025, 4020 to 4033, have it; their fields have no public names, so they are read by their values.
 
-// packageOf reads the package of a logon, as 4624 and 4625 name it. "NTLM V1" of an anonymous logon is no NTLMv1: there is no
-// key. Of a refused NTLMv1 the name is "-", and nothing is known. A package of Negotiate with a name of LM is NTLM too.
+// packageOf returns the package of a logon, as 4624 and 4625 name it. "NTLM V1" of an anonymous logon is no NTLMv1:
+// there is no key. A refused NTLMv1 has the name "-", which says nothing. Negotiate with a name of LM is NTLM too.
 func packageOf(identity model.Identity, lm, authentication string) string {
 	if identity == model.Anonymous {
 		return model.PackageAnonymous
@@ -34,7 +34,7 @@ func packageOf(identity model.Identity, lm, authentication string) string {
 	return ""
 }
 
-// ntlmEvent takes NTLM's channel and the domain controller's part of it.
+// ntlmEvent reads an event of NTLM's channel.
 func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 	basis := fmt.Sprintf("NTLM event %d: ", id)
 	u := w.row(e, model.LayerSession)
@@ -48,7 +48,7 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 		if u.Outcome = model.Inconclusive; id == 8001 {
 			u.Basis += "; it was considered, and whether it ran is not told"
 		}
-	case 8002, 4002: // incoming, from an account of this host or none that is told
+	case 8002, 4002: // incoming, from an account of this host or an unnamed one
 		u.Client, u.Identity = cleanAddress(e.Text("Workstation")), model.Unknown
 		u.Basis = basis + "who came is not told"
 	case 8003, 4003: // incoming, an account of the domain
@@ -65,13 +65,16 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 		w.enhanced(e, id, &u)
 		return
 	case 4010, 4011:
-		w.notice(e, "ntlm-session-security-refused", "", "less session security was offered than is required (NtlmMinClientSec, NtlmMinServerSec)", fmt.Sprintf("NTLM event %d", id))
+		w.notice(e, "ntlm-session-security-refused", "",
+			"less session security was offered than is required (NtlmMinClientSec, NtlmMinServerSec)",
+			fmt.Sprintf("NTLM event %d", id))
 		return
 	case 4013:
 		w.notice(e, "ntlmv1-failed", "", "this host tried NTLMv1, which is not there any more", "NTLM event 4013")
 		return
 	case 4015:
-		w.notice(e, "ntlm-blocked-as-client", "", "this host's NTLM to a server was blocked (BlockNTLM)", "NTLM event 4015")
+		w.notice(e, "ntlm-blocked-as-client", "", "this host's NTLM to a server was blocked (BlockNTLM)",
+			"NTLM event 4015")
 		return
 	case 4024, 4025:
 		what := "credentials derived by NTLMv1 were used for single sign-on (MS-CHAPv2)"
@@ -89,8 +92,8 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 	w.add(u)
 }
 
-// ntlmUser fills in who signs in. Null credentials appear as "(NULL)" or as an empty name; a name that is not among the
-// fields is unknown, and the event counted as not understood.
+// ntlmUser sets the identity and account of a logon. Null credentials have the name "(NULL)" or an empty one; without a
+// field for the name the identity is unknown, and the event counts as not understood.
 func (w *windowsLog) ntlmUser(e winEvent, u *model.Use, basis string) {
 	name, told := datumOf(e, "User", "UserName")
 	name = strings.TrimSpace(name)
@@ -107,8 +110,8 @@ func (w *windowsLog) ntlmUser(e winEvent, u *model.Use, basis string) {
 	}
 }
 
-// enhanced takes the events of 24H2 and Server 2025: even ones inform, odd ones warn. A version and an address are known by
-// their form; the other fields are counted as not understood.
+// enhanced reads the events of 24H2 and Server 2025: even ones inform, odd ones warn. It recognizes a version and an
+// address by their form, and ignores the other fields. An event without a version counts as not understood.
 func (w *windowsLog) enhanced(e winEvent, id int, u *model.Use) {
 	u.Package, u.Identity, u.Client = "", model.Unknown, ""
 	for d := range e.values {
@@ -136,7 +139,7 @@ func (w *windowsLog) enhanced(e winEvent, id int, u *model.Use) {
 	w.add(*u)
 }
 
-// lsa takes the System log's events of the local security authority.
+// lsa reads the events of the local security authority in the System log.
 func (w *windowsLog) lsa(e winEvent, id int) {
 	switch id {
 	case 6033:
@@ -145,20 +148,20 @@ func (w *windowsLog) lsa(e winEvent, id int) {
 			u.Client = cleanAddress(d.value)
 			break
 		}
-		u.Share, u.Pipe, u.Interface, u.UUID, u.Call, u.Opnum = "IPC$", "lsarpc", "lsarpc", lsarpcUUID, "LsarOpenPolicy2", -1
+		u.Share, u.Pipe, u.Interface, u.UUID, u.Opnum = "IPC$", "lsarpc", "lsarpc", lsarpcUUID, -1
 		u.Identity, u.Outcome, u.Status = model.Anonymous, model.Denied, "STATUS_ACCESS_DENIED"
 		u.Basis = "LsaSrv event 6033: an anonymous caller asked for the policy; by which call is not told"
-		u.Call = ""
 		w.add(u)
 	case 6038:
-		w.notice(e, "ntlm-in-use", "", "NTLM is in use on this host, of whichever version; told once after each start", "LsaSrv event 6038")
+		w.notice(e, "ntlm-in-use", "", "NTLM is in use on this host, of whichever version; told once after each start",
+			"LsaSrv event 6038")
 	}
 }
 
-// lsarpcUUID is the local security authority's interface.
+// lsarpcUUID is the interface of the local security authority.
 const lsarpcUUID = "12345778-1234-abcd-ef00-0123456789ab"
 
-// first is the first datum of the names that is there.
+// first returns the first datum that is present of these names.
 func first(e winEvent, names ...string) string {
 	for _, n := range names {
 		if s := e.Text(n); s != "" {
@@ -168,7 +171,7 @@ func first(e winEvent, names ...string) string {
 	return ""
 }
 
-// hostOfSPN is the host of a name such as cifs/fs1.
+// hostOfSPN returns the host of a name such as cifs/fs1.
 func hostOfSPN(spn string) string {
 	_, host, ok := strings.Cut(undash(spn), "/")
 	if !ok {
