@@ -2,8 +2,8 @@ package catalog
 
 import "strings"
 
-// Link returns the URL of the page, and the section if possible, of a citation "TAG KEY section"; empty if no browser can
-// reach it.
+// Link returns the URL of the page, and the section if possible, of a citation "TAG KEY section"; empty if no browser
+// can reach it.
 func (c *Catalog) Link(cited string) string {
 	fields := strings.SplitN(cited, " ", 3)
 	if len(fields) < 2 {

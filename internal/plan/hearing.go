@@ -306,8 +306,8 @@ func (w *work) coverage(p *model.Plan) {
 	}
 }
 
-// otherServer returns a warning if the only server that was observed has none of the names that audit and scans have for
-// this host: that it is this host is an assumption then. Where neither has a name, nothing speaks against it.
+// otherServer returns a warning if the only server that was observed has none of the names that audit and scans have
+// for this host: that it is this host is an assumption then. Where neither has a name, nothing speaks against it.
 func (w *work) otherServer() []string {
 	o := w.e.Observed
 	if len(o.Servers) > 0 || len(o.Uses) == 0 {
@@ -322,8 +322,8 @@ func (w *work) otherServer() []string {
 	if len(known) == 0 || seen == "" || slices.ContainsFunc(known, func(n string) bool { return sameHost(n, seen) }) {
 		return nil
 	}
-	return []string{fmt.Sprintf("the uses were observed at %s, and neither audit nor scan (%s) has that name or address: "+
-		"they count as uses of this host, which --server %s confirms", seen, strings.Join(known, ", "), seen)}
+	return []string{fmt.Sprintf("the uses were observed at %s, and neither audit nor scan (%s) has that name or "+
+		"address: they count as uses of this host, which --server %s confirms", seen, strings.Join(known, ", "), seen)}
 }
 
 // hostPart returns an address without its port.

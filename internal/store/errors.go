@@ -29,8 +29,8 @@ var (
 	ErrOlder       = errors.New("store: the database was made by an older ipcguard and is not migrated yet")
 )
 
-// errOvertaken is what every write returns after a newer program has upgraded the database. A newer server may take what
-// is sent again.
+// errOvertaken is what every write returns after a newer program has upgraded the database. A newer server may take
+// what is sent again.
 var errOvertaken = fmt.Errorf("%w, which has upgraded it: stop this program and start the newer one (%w)", ErrNewer,
 	ErrUnavailable)
 

@@ -52,9 +52,9 @@ type openFinding struct {
 	evidence string
 }
 
-// recordFindings opens, keeps and ends the host's findings of the result's kind. reported is when they were last reported:
-// a finding that ends now was last seen then. first says that the result is the first of its kind, which finds none
-// open.
+// recordFindings opens, keeps and ends the host's findings of the result's kind. reported is when they were last
+// reported: a finding that ends now was last seen then. first says that the result is the first of its kind, which
+// finds none open.
 func (rec *recorder) recordFindings(ctx context.Context, r *Result, reported time.Time, first bool) error {
 	var rows []openFinding
 	if !first {

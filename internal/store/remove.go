@@ -26,9 +26,9 @@ type Removed struct {
 // RemoveResult removes a result as if it had never been recorded: everything that follows from a host's results is
 // recomputed from the others, in the order in which they were recorded. That covers spans, the host's state, the trend,
 // open and ended findings and the last documents; events of the result are deleted. The caller must recompute later
-// events, and call [Queries.SeeNames] with what the documents of the other results contain: a name that only the removed
-// result is known to have reported is deleted. The evidence and severity of a finding that others found too, and the host's name, stay as last reported. The
-// run keeps its counts: it did take place.
+// events, and call [Queries.SeeNames] with what the documents of the other results contain: a name that only the
+// removed result is known to have reported is deleted. The evidence and severity of a finding that others found too,
+// and the host's name, stay as last reported. The run keeps its counts: it did take place.
 func (q *Queries) RemoveResult(ctx context.Context, id int64) (out Removed, err error) {
 	err = q.atomic(ctx, func(q *Queries) error {
 		var host, retired int64
@@ -436,8 +436,8 @@ func timeAfter(all []held) time.Time {
 	return at
 }
 
-// names deletes what the result alone is known to have reported, and corrects the times of names that it reported first or
-// last: a time in the future would stay. Names of targets and addresses are reported by every result.
+// names deletes what the result alone is known to have reported, and corrects the times of names that it reported first
+// or last: a time in the future would stay. Names of targets and addresses are reported by every result.
 func (rem *removal) names(ctx context.Context) error {
 	i := slices.IndexFunc(rem.all, func(k held) bool { return k.ID == rem.gone.ID })
 	before, after := rem.all[max(i-1, 0)], rem.all[min(i+1, len(rem.all)-1)]

@@ -196,8 +196,8 @@ func (q *Queries) Results(ctx context.Context, hostID int64, p Page) ([]Result, 
 	return out, total, err
 }
 
-// fewChanges is the number of changes up to which changed hosts are looked up one by one; beyond it, scanning all spans is
-// faster.
+// fewChanges is the number of changes up to which changed hosts are looked up one by one; beyond it, scanning all spans
+// is faster.
 const fewChanges = 5000
 
 // Compare returns the hosts whose snapshot of a kind differs between two times, by host and kind. A host that did not

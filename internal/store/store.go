@@ -67,8 +67,8 @@ const (
 	KindPostgres = "postgres"
 )
 
-// foreign matches addresses that would be taken for the path of an SQLite file: of other databases, and PostgreSQL's own
-// list of words.
+// foreign matches addresses that would be taken for the path of an SQLite file: of other databases, and PostgreSQL's
+// own list of words.
 var foreign = regexp.MustCompile(`^(\w+://|\s*(host|hostaddr|port|dbname|user|service)\s*=)`)
 
 // Open opens a database: a path or sqlite:PATH (created if it does not exist), or postgres://…. It does not migrate:

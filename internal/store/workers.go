@@ -36,8 +36,8 @@ func (q *Queries) RemoveWorker(ctx context.Context, name string) error {
 }
 
 // Lease acquires or extends an exclusive right by name, such as that of the one server that plans. It reports whether
-// holder has it now, until ttl from now. A holder that is gone loses it after that. A lease that lasts longer than twice
-// ttl is void: the clock was set back since, and nobody must wait until it is that late again.
+// holder has it now, until ttl from now. A holder that is gone loses it after that. A lease that lasts longer than
+// twice ttl is void: the clock was set back since, and nobody must wait until it is that late again.
 func (q *Queries) Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
 	now := q.now()
 	n, err := q.exec(ctx, `INSERT INTO leases AS l (name, holder, until) VALUES ($1, $2, $3)

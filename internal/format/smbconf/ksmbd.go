@@ -19,8 +19,8 @@ var ofKsmbd = func() map[string]Parameter {
 	return out
 }()
 
-// The kernel's server reads a file otherwise than Samba: of several lines for one parameter it takes the first, a # or ;
-// ends a value, no value is refused, and it has neither copy nor include. See tools/config_parser.c of ksmbd-tools.
+// The kernel's server reads a file otherwise than Samba: of several lines for one parameter it takes the first, a # or
+// ; ends a value, no value is refused, and it has neither copy nor include. See tools/config_parser.c of ksmbd-tools.
 
 // ksmbdValue returns a value without the comment behind it.
 func ksmbdValue(s string) string {
