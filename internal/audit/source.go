@@ -28,8 +28,9 @@ type Result struct {
 	Err    error
 }
 
-// Run audits every source, several in parallel, and emits the results in the order of the sources. When ctx ends, no
-// further source is started. It returns the first error of emit.
+// Run audits every source, several in parallel, and emits the results in the order of the sources; what Options.Merge
+// merges comes first, as one. When ctx ends, no further source is started. It returns the first error of emit, or that
+// of ctx.
 func (o Options) Run(ctx context.Context, sources []string, emit func(Result) error) error {
 	if err := o.prepare(); err != nil {
 		return err
@@ -143,7 +144,7 @@ func (o *Options) split(sources []string) (rest, merged []string) {
 	return rest, merged
 }
 
-// merge applies policies and .reg files in the order given.
+// merge applies policies, .reg files and the output of Windows programs in the order given.
 func (o *Options) merge(names []string) (*model.Audit, error) {
 	f := newFacts("gpo", strings.Join(names, " + "), "windows")
 	tree, dumped := &registry.Tree{}, false
@@ -444,7 +445,7 @@ func (o *Options) folder(ctx context.Context, name string) ([]*model.Audit, erro
 	return out, err
 }
 
-// message removes a repeated source name from an error.
+// message returns the text of an error with the name of its source, once.
 func message(source string, err error) string {
 	if strings.Contains(err.Error(), source) {
 		return err.Error()

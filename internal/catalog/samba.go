@@ -273,8 +273,8 @@ func (s *samba) from(allow, deny []string, where string) cell {
 	return denied("the caller's address is not in " + where + "hosts allow")
 }
 
-// matches understands addresses, networks as 10.0.0.0/8 and 10.0.0.0/255.0.0.0, prefixes as 10.1., and ALL. sure is
-// false if a host name, a netgroup or EXCEPT leaves it open.
+// matches understands addresses, networks as 10.0.0.0/8 and 10.0.0.0/255.0.0.0, prefixes as 10.1., patterns with * and ?,
+// and ALL. sure is false if a host name, a netgroup or EXCEPT leaves it open.
 func matches(entries []string, client netip.Addr) (in, sure bool) {
 	sure = true
 	for _, e := range entries {
@@ -515,8 +515,7 @@ func (s *samba) files(id model.Identity) cell {
 // share reports whether an identity with a session can connect to a disk share. The folder's permissions decide about
 // its contents. A share with guest ok or guest only admits strangers at every value of restrict anonymous. [M]
 func (s *samba) share(id model.Identity, sh *model.Share) cell {
-	switch {
-	case sh.Off != "":
+	if sh.Off != "" {
 		return absent("share " + sh.Name + ": " + sh.Off)
 	}
 	var gates [5]cell

@@ -384,7 +384,7 @@ func (q *Queries) RolloutStops(ctx context.Context, id int64, within Sites, p Pa
 	return all, total, err
 }
 
-// UnplannedRollouts returns the rollouts with waiting hosts, the oldest first.
+// UnplannedRollouts returns the followed rollouts whose planning is not finished, the oldest first.
 func (q *Queries) UnplannedRollouts(ctx context.Context) ([]Rollout, error) {
 	return list(ctx, q, scanRollout, rolloutColumns+` WHERE o.planned = 0 AND o.ended = 0 ORDER BY o.id`)
 }
@@ -594,8 +594,9 @@ func sum(texts ...string) string {
 	return string(h[:16])
 }
 
-// FollowRollouts updates the hosts of all followed rollouts: which no longer show any of the findings that their
-// changes close, which show one again, and which have left the fleet. It returns how many hosts changed their state.
+// FollowRollouts updates the hosts of all followed rollouts. Open ones are closed when they no longer show any of the
+// findings that their changes close, and gone when they have left the fleet. Closed and unwatched ones that show such a
+// finding, and gone ones that are back, are open again. It returns how many hosts changed their state.
 func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 	const followed = ` AND rollout_id IN (SELECT id FROM rollouts WHERE ended = 0) AND `
 	const retired = `EXISTS (SELECT 1 FROM hosts h WHERE h.id = rollout_hosts.host_id AND h.retired > 0)`
@@ -634,7 +635,8 @@ type AuditedHost struct {
 	Made                 bool // the audit shows every value of the group
 }
 
-// AuditedHosts lists at most some of the unwatched hosts of all rollouts that are followed which were audited since.
+// AuditedHosts returns at most this many of the unwatched hosts of followed rollouts that were audited since they were
+// planned.
 func (q *Queries) AuditedHosts(ctx context.Context, most int) ([]AuditedHost, error) {
 	return list(ctx, q, func(r row, a *AuditedHost) error { return r.Scan(&a.Rollout, &a.Group, &a.Host) },
 		`SELECT o.rollout_id, o.group_id, o.host_id FROM rollout_hosts o JOIN hosts h ON h.id = o.host_id
@@ -643,7 +645,7 @@ func (q *Queries) AuditedHosts(ctx context.Context, most int) ([]AuditedHost, er
 		ORDER BY o.rollout_id, o.group_id, o.host_id LIMIT $2`, RolloutUnwatched, min(most, MaxPage))
 }
 
-// RolloutPlan is the plan of a group: the changes of its hosts.
+// RolloutPlan returns the plan of a group, which has only the changes of its hosts.
 func (q *Queries) RolloutPlan(ctx context.Context, group int64) (*model.Plan, error) {
 	all, err := q.groups(ctx, `(SELECT 0 AS n) c JOIN rollout_groups g ON g.id = $1`, group)
 	if err != nil {

@@ -62,7 +62,7 @@ func (c *doors) of(name string) verdict {
 	return v
 }
 
-// gap returns the family of dialects that the server speaks, or may speak, and that was not tested.
+// gap says which family of dialects the server speaks, or may speak, and was not tested; it is empty if there is none.
 func (c *doors) gap() string {
 	if len(c.scans) == 0 {
 		return ""

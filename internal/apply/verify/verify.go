@@ -43,7 +43,7 @@ type Verification struct {
 	// The first scan as guest and made-up user: an identity that was refused is not tried again.
 	refused  *model.Scan
 	weakened *model.Scan // the last scan of the weak ways in
-	// Patience is how long open things that should be closed are retried: helpers need a moment to reload.
+	// Patience is how long a run that fails, or gets no answer, is repeated: helpers need a moment to reload.
 	Patience time.Duration
 
 	// hostTime and checkTime bound one scan of the host and one must-work check; 0 is the default. Tests on a busy
@@ -54,7 +54,7 @@ type Verification struct {
 	secret []string // share names that the server disclosed in this run and that were not requested
 }
 
-// families returns the dialects of SMB1, SMB2 and SMB3, best first.
+// families returns the dialects of SMB1, of SMB2 and of SMB3, each with the best first.
 func families() [][]smb.Dialect {
 	return [][]smb.Dialect{{smb.SMB1}, {smb.SMB210, smb.SMB202}, {smb.SMB311, smb.SMB302, smb.SMB300}}
 }
@@ -97,7 +97,7 @@ func (v *Verification) Baseline(ctx context.Context) error {
 	return nil
 }
 
-// Run verifies, and retries what is still open for the time of Patience.
+// Run verifies. While anything fails or gets no answer, it verifies everything again, for the time of Patience.
 func (v *Verification) Run(ctx context.Context) (*Proof, error) {
 	end := time.Now().Add(v.Patience)
 	for {
@@ -295,7 +295,7 @@ func (v *Verification) control(p *Proof, c *catalog.Catalog, gone *verdict) {
 	}
 }
 
-// spoke returns the dialect of anonymous in a scan.
+// spoke returns the dialect of the first identity of a scan that negotiated one.
 func spoke(s *model.Scan) string {
 	for _, i := range s.Identities {
 		if i.Dialect != "" {

@@ -154,7 +154,7 @@ func (o *Options) elsewhere(file, named string) bool {
 	return o.Copied && (err1 != nil || err2 != nil || a != b)
 }
 
-// countUntold returns how many problems are not in the list.
+// countUntold adds a problem that says how many are not in the list.
 func (c *Config) countUntold() {
 	if c.untold > 0 {
 		last := c.Problems[len(c.Problems)-1]
@@ -204,8 +204,7 @@ func (r *reader) again() {
 	}
 	r.section, r.second = r.c.Global, true
 	for _, at := range r.order {
-		switch {
-		case at.param < 0:
+		if at.param < 0 {
 			r.endSection()
 			r.section = at.s
 			continue
@@ -416,7 +415,8 @@ func (r *reader) param(file string, l logical, depth int) string {
 	return ""
 }
 
-// copy copies a share's values, except those already set here.
+// copy copies the values of another share: parameters only if they are not set here, options in any case. It returns why
+// Samba stops here, if it does.
 func (r *reader) copy(p Param) string {
 	from := r.c.Share(p.Value)
 	if from != nil {
