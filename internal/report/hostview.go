@@ -14,6 +14,7 @@ import (
 // HostView is the top of a host's page: how strangers get data there, which settings stop that, and what remains then.
 type HostView struct {
 	Picture template.HTML // a picture; empty if nothing was settled about any stranger
+	Lines   []Line        // the picture in words, for narrow screens
 	Moves   []move        // the changes that close most, numbered as in the picture
 	Planned bool          // the changes are a plan's; otherwise the catalog's advice
 	More    int           // further changes of the plan
@@ -64,6 +65,7 @@ func NewHostView(c *catalog.Catalog, name string, scan *model.Scan, audit *model
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
+	v.Lines = p.Lines
 	v.Picture = template.HTML(b.String()) //nolint:gosec // html/template wrote it
 	return v, nil
 }

@@ -30,6 +30,17 @@ func TestHostView(t *testing.T) {
 		strings.Contains(p, "<script>") {
 		t.Errorf("the picture is %s", p)
 	}
+	var lines []string
+	for _, l := range v.Lines {
+		lines = append(lines, strings.Join([]string{l.Class, l.Name, l.Text}, "|"))
+	}
+	for _, want := range []string{
+		"open|anonymous|comes to IPC$", "data|accounts|given to anonymous, guest through samr; see 1 of the list below",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("the picture in words is %q, without %q", lines, want)
+		}
+	}
 	half := plannedServer()
 	half.Changes[1].Closes = []string{"anonymous-lists-accounts"}
 	if v, err = NewHostView(c, "srv1", seenServer(), nil, half); err != nil || !slices.Contains(v.After, "accounts") {

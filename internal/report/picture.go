@@ -39,9 +39,13 @@ type picture struct {
 	Cuts          []picCut
 	Heads         []picHead
 	Key           string // what the numbers of the cuts mean
+	Lines         []Line // the same in words, for screens on which the picture has no room
 	Nothing       string // why the right side is empty
 	NothingY      int
 }
+
+// Line is a line of a picture in words: how far a stranger comes, or what strangers are given, and through what.
+type Line struct{ Class, Name, Text string }
 
 type picNode struct {
 	X, Y, W, H    int
@@ -214,13 +218,39 @@ func newPicture(c *catalog.Catalog, id, of string, doors []door, ways []way, mov
 		}
 		p.node(dataX, y, dataW, d.Noun(), strings.Join(whoGets(ways, "*", d), ", "), "data")
 		p.cuts(d, y, moves)
+		p.Lines = append(p.Lines, Line{"data", d.Noun(), inWords(ways, pipes, d, moves)})
 	}
 	p.doorCuts(c, doorY, moves)
 	if len(kinds) == 0 {
 		p.NothingY, p.Nothing = doorY+4, nothing(doors)
+		p.Lines = append(p.Lines, Line{"", "", p.Nothing})
 	}
 	p.Desc = p.describe(doors, ways, kinds, moves)
 	return p
+}
+
+// inWords says who is given a kind of data, through what, and which moves decide about it.
+func inWords(ways []way, pipes []string, d model.Disclosure, moves []move) string {
+	var through []string
+	for _, name := range pipes {
+		if len(whoGets(ways, name, d)) > 0 && name != "" { // disk shares are what files are called already
+			through = append(through, Clean(name))
+		}
+	}
+	text := "given to " + strings.Join(whoGets(ways, "*", d), ", ")
+	if len(through) > 0 {
+		text += " through " + strings.Join(through, ", ")
+	}
+	var at []string
+	for _, m := range moves {
+		if slices.Contains(m.Kinds, d) {
+			at = append(at, fmt.Sprint(m.N))
+		}
+	}
+	if len(at) > 0 {
+		text += "; see " + strings.Join(at, ", ") + " of the list below"
+	}
+	return text
 }
 
 // nothing says why the right side is empty, and no more than was seen.
@@ -265,6 +295,7 @@ func (p *picture) strangers(doors []door, ways []way, at func(i, n int) int, doo
 			})
 		}
 		p.node(strangerX, y, strangerW, string(d.who), said, "who "+class)
+		p.Lines = append(p.Lines, Line{class, string(d.who), said})
 	}
 }
 
