@@ -31,8 +31,13 @@ type Options struct {
 // Service sends what is due until its context ends.
 type Service struct {
 	st    *store.Store
-	until time.Time // our lease ends; used only by Round
+	until time.Time // our lease ends; used only by begin
 	Options
+
+	running sync.WaitGroup // of deliveries
+	mu      sync.Mutex
+	busy    map[int64]bool // channels that something is being sent to
+	errs    []error        // of the store, from deliveries that ended
 }
 
 // New returns a service.
@@ -50,7 +55,7 @@ func New(st *store.Store, o Options) *Service {
 	if o.Holder == "" {
 		o.Holder = "notify " + rand.Text()
 	}
-	return &Service{st: st, Options: o}
+	return &Service{st: st, Options: o, busy: map[int64]bool{}}
 }
 
 // leaseFor is how long another server waits after one has fallen silent. At least half of it is left when a round
@@ -63,6 +68,7 @@ const slowest = time.Minute
 // Run gathers and sends until ctx ends and returns its error. It waits for a database that is down.
 func (s *Service) Run(ctx context.Context) error {
 	defer func() { // another server need not wait
+		s.running.Wait()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if err := s.st.ReleaseLease(ctx, "notify", s.Holder); err != nil {
@@ -71,7 +77,8 @@ func (s *Service) Run(ctx context.Context) error {
 	}()
 	wait, failing := s.Poll, false
 	for {
-		err := s.Round(ctx)
+		// A receiver that hangs must not keep others waiting: the next round begins while something is still being sent.
+		err := errors.Join(s.begin(ctx), s.failed())
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -96,6 +103,29 @@ func (s *Service) Run(ctx context.Context) error {
 
 // Round gathers and sends once what is due now. It does nothing if another server has the lease.
 func (s *Service) Round(ctx context.Context) error {
+	err := s.begin(ctx)
+	s.running.Wait()
+	return errors.Join(err, s.failed())
+}
+
+// failed returns the errors of deliveries since the last call.
+func (s *Service) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := errors.Join(s.errs...)
+	s.errs = nil
+	return err
+}
+
+// idle returns the channels that nothing is being sent to.
+func (s *Service) idle(all []store.Channel) []store.Channel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(all, func(c store.Channel) bool { return s.busy[c.ID] })
+}
+
+// begin gathers what is due now, and begins to send it.
+func (s *Service) begin(ctx context.Context) error {
 	// Not in every round: an idle server writes nothing.
 	if now := s.now(); s.until.Sub(now) < leaseFor/2 || s.until.Sub(now) > leaseFor {
 		mine, err := s.st.Lease(ctx, "notify", s.Holder, leaseFor)
@@ -108,6 +138,7 @@ func (s *Service) Round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	channels = s.idle(channels)
 	var errs []error
 	for i := range channels { // invalid settings of one must not stop the others
 		errs = append(errs, s.gather(ctx, &channels[i]))
@@ -115,12 +146,11 @@ func (s *Service) Round(ctx context.Context) error {
 	return errors.Join(append(errs, s.deliver(ctx, channels))...)
 }
 
-// batch bounds the deliveries of a round: with sendWait for each, and channels in parallel, a round ends before its
-// lease.
+// batch bounds the deliveries to one channel that a round begins: with sendWait for each, they end before the lease.
 const batch = 8
 
-// deliver sends what is due: channels in parallel, the deliveries of each in turn. After a failure the rest of the
-// channel waits for the next round, since the same peer would block it again.
+// deliver begins to send what is due: channels in parallel, the deliveries of each in turn. After a failure the rest of
+// the channel waits for the next round, since the same peer would block it again.
 func (s *Service) deliver(ctx context.Context, channels []store.Channel) error {
 	due, err := s.st.DueDeliveries(ctx, s.now(), store.MaxPage)
 	if err != nil {
@@ -132,11 +162,6 @@ func (s *Service) deliver(ctx context.Context, channels []store.Channel) error {
 			of[d.Channel] = append(of[d.Channel], d)
 		}
 	}
-	var (
-		running sync.WaitGroup
-		mu      sync.Mutex
-		errs    []error
-	)
 	for i := range channels {
 		mine := of[channels[i].ID]
 		quiet, _ := hushed(&channels[i], s.now()) // gatherInto has reported errors of the hours
@@ -146,22 +171,30 @@ func (s *Service) deliver(ctx context.Context, channels []store.Channel) error {
 		if len(mine) == 0 {
 			continue
 		}
-		running.Go(func() {
-			for _, d := range mine {
-				sent, err := s.one(ctx, channels[i], d)
-				if err != nil {
-					mu.Lock()
-					errs = append(errs, err)
-					mu.Unlock()
-				}
-				if !sent || err != nil {
-					return
-				}
+		s.mu.Lock()
+		s.busy[channels[i].ID] = true
+		s.mu.Unlock()
+		s.running.Go(func() {
+			err := s.all(ctx, channels[i], mine)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			delete(s.busy, channels[i].ID)
+			if err != nil {
+				s.errs = append(s.errs, err)
 			}
 		})
 	}
-	running.Wait()
-	return errors.Join(errs...)
+	return nil
+}
+
+// all sends deliveries to a channel up to the first that fails.
+func (s *Service) all(ctx context.Context, c store.Channel, due []store.Delivery) error {
+	for _, d := range due {
+		if sent, err := s.one(ctx, c, d); !sent || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // one sends one delivery and stores the outcome. err comes only from the store.

@@ -409,3 +409,52 @@ func TestRunWithoutDatabase(t *testing.T) {
 type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// TestHangingReceiver: while a receiver holds a message, others get theirs, also those of later rounds, and it gets
+// nothing twice.
+func TestHangingReceiver(t *testing.T) {
+	c := newScene(t)
+	held, let, gaveUp := make(chan bool, 10), make(chan bool), make(chan bool, 10)
+	server := receiver(t, "127.45.4.2", func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // so that the end of the connection is noticed
+		held <- true
+		select {
+		case <-let:
+		case <-r.Context().Done():
+			gaveUp <- true
+		}
+	})
+	server.Start()
+	fine := c.url
+	c.url = server.URL
+	c.channel("hangs", nil)
+	c.url = fine
+	c.channel("fine", nil)
+	c.round() // both begin here
+	c.s.Poll = time.Millisecond
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- c.s.Run(ctx) }()
+	tell := func() {
+		c.events(1, store.EventBecameExposed, model.High)
+		for len(c.taken()["fine"]) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	tell()
+	<-held
+	tell()
+	tell()
+	if len(gaveUp) != 0 {
+		t.Error("messages to others waited until the service gave the receiver up that hangs")
+	}
+	if n := len(held); n != 0 {
+		t.Errorf("%d more messages went to the receiver that hangs", n)
+	}
+	close(let)
+	<-held // what came meanwhile, together
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
