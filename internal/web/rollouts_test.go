@@ -91,3 +91,32 @@ func TestRolloutTooOld(t *testing.T) {
 		t.Error("a viewer is not told, or may plan")
 	}
 }
+
+// TestRolloutNothingLeft: a rollout whose hosts left the fleet has nothing left, and does not call them closed.
+func TestRolloutNothingLeft(t *testing.T) {
+	s := newTestSite(t)
+	plainSeed().fill(t, s.st)
+	h := s.host("10.1.0.1:445")
+	o := store.Rollout{Name: "gone", Strategy: "restrict"}
+	if err := s.st.AddRollout(t.Context(), &o, store.HostFilter{IDs: []int64{h.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.st.RecordPlanned(t.Context(), o.ID, []store.PlannedHost{{
+		HostID: h.ID, State: store.RolloutOpen, Changes: []byte("1"), Plan: plainSeed().plan(),
+		Closes: []string{"anonymous-lists-accounts"},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.st.RolloutPlanned(t.Context(), o.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.st.RetireHost(t.Context(), h.ID, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.st.FollowRollouts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if body := s.login(store.RoleViewer).ok("/rollouts"); !strings.Contains(body, ">nothing left<") || strings.Contains(body, ">all closed<") {
+		t.Error("the list of rollouts calls hosts closed that left the fleet")
+	}
+}
