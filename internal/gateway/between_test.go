@@ -72,9 +72,9 @@ func (e *ends) pass(from, to net.Conn, frame []byte) []byte {
 func (e *ends) negotiate1(extended bool) {
 	e.t.Helper()
 	e.asks(frame1(e.t, nil, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}))
-	r := &smb1.NegotiateResponse{SecurityMode: 3, Challenge: make([]byte, 8)}
+	r := &smb1.NegotiateResponse{SecurityMode: 3, Capabilities: smb1.CapUnicode, Challenge: make([]byte, 8)}
 	if extended {
-		r = &smb1.NegotiateResponse{SecurityMode: 3, Capabilities: smb1.CapExtendedSecurity}
+		r = &smb1.NegotiateResponse{SecurityMode: 3, Capabilities: smb1.CapExtendedSecurity | smb1.CapUnicode}
 	}
 	e.answers(frame1(e.t, func(h *smb1.Header) { h.Flags = smb1.FlagsReply }, r))
 }

@@ -24,11 +24,11 @@ func FuzzConn(f *testing.F) {
 	f.Add(user, answers(status.Success, smb2.SessionIsGuest))
 	f.Add(append(bytes.Clone(user), null...), answers(status.Success, 0))
 	f.Add(frames1(f, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}, null1(), ipc1()),
-		frames1(f, &smb1.NegotiateResponse{SecurityMode: 3}))
+		frames1(f, &smb1.NegotiateResponse{SecurityMode: 3, Capabilities: smb1.CapUnicode}))
 	named1 := null1()
 	named1.AccountName, named1.OEMPassword = "anna", make([]byte, 24)
 	f.Add(frames1(f, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}, named1, rawRequest(1, 100), null1()),
-		frames1(f, &smb1.NegotiateResponse{SecurityMode: 3}, new(smb1.SessionSetupResponse),
+		frames1(f, &smb1.NegotiateResponse{SecurityMode: 3, Capabilities: smb1.CapUnicode}, new(smb1.SessionSetupResponse),
 			&smb1.Generic{Code: writeRaw, Words: []byte{0xFF, 0xFF}}))
 	f.Add([]byte{0, 0, 0, 4, 0xFF, 'S', 'M', 'B'}, []byte{0x85, 0, 0, 0})
 	f.Add([]byte{0, 0xFF, 0xFF, 0xFF, 0xFE}, []byte{})

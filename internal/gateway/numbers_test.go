@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net"
 	"testing"
 
 	"ipcguard/internal/ntlm"
@@ -93,5 +94,34 @@ func TestNumberUsedAgain(t *testing.T) {
 	got = e.asks(framed(w.message(smb2.SessionSetup, setupOf(proof))))
 	if len(got) < nbss.HeaderLen || h.Unmarshal(got[nbss.HeaderLen:]) != nil || h.Command != smb2.SessionSetup {
 		t.Errorf("the other user's logon does not reach the server: %v", h.Command)
+	}
+}
+
+// TestUnicodeNotOffered: a server that has not offered Unicode reads the name of a logon as bytes, of which the first is
+// the zero that aligns it.
+func TestUnicodeNotOffered(t *testing.T) {
+	for _, unicode := range []bool{false, true} {
+		e := between(t, New(Options{Log: testLog(t)}), Route{To: "192.0.2.20:445"})
+		e.asks(frame1(t, nil, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}))
+		e.answers(frame1(t, func(h *smb1.Header) { h.Flags = smb1.FlagsReply },
+			&smb1.NegotiateResponse{SecurityMode: 3, Challenge: make([]byte, 8)}))
+		user := null1()
+		user.AccountName, user.OEMPassword = "anna", make([]byte, 24)
+		ask := frame1(t, func(h *smb1.Header) {
+			if !unicode {
+				h.Flags2 &^= smb1.Flags2Unicode
+			}
+		}, user)
+		go func() { _, _ = e.client.Write(ask) }()
+		passes := make(chan bool, 2)
+		for to, nc := range map[bool]net.Conn{true: e.server, false: e.client} {
+			go func() {
+				_, _, _ = nbss.ReadFrame(nc, nil, nbss.MaxLen)
+				passes <- to
+			}()
+		}
+		if got := <-passes; got == unicode {
+			t.Errorf("in Unicode: %v; passes: %v", unicode, got)
+		}
 	}
 }

@@ -63,6 +63,7 @@ type table struct {
 	mu         sync.Mutex
 	dialect    string
 	extended   bool                // SMB1 with extended security
+	unicode    bool                // SMB1 whose server reads Unicode
 	negotiated bool                // a NEGOTIATE was sent
 	sessions   map[uint64]*session // by SessionId
 	setups     map[uint64]*logon   // in progress, by SessionId
@@ -298,18 +299,18 @@ func (t *table) speaks(dialect string) {
 	t.dialect = dialect
 }
 
-// speaksSMB1 records that the server chose SMB1, and whether with extended security.
-func (t *table) speaksSMB1(extended bool) {
+// speaksSMB1 records that the server chose SMB1, whether with extended security, and whether it reads Unicode.
+func (t *table) speaksSMB1(extended, unicode bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.dialect, t.extended = dialectSMB1, extended
+	t.dialect, t.extended, t.unicode = dialectSMB1, extended, unicode
 }
 
-// extends reports whether SMB1 with extended security was agreed on.
-func (t *table) extends() bool {
+// offered returns what speaksSMB1 recorded.
+func (t *table) offered() (extended, unicode bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.extended
+	return t.extended, t.unicode
 }
 
 // state returns the fields of a connection's rows.

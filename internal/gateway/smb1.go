@@ -231,7 +231,7 @@ func (c *conn) sessionSetupAndX(h *smb1.Header, n int) error {
 // formOf returns why servers may read a logon in another form or with another name; empty if they may not. Samba
 // ignores the proof of a logon whose name is empty.
 func (c *conn) formOf(h *smb1.Header, r *smb1.SessionSetupRequest) string {
-	extended := c.table.extends()
+	extended, reads := c.table.offered()
 	switch {
 	case r.Form == smb1.SetupLANMAN:
 		return "a SESSION_SETUP_ANDX of LAN Manager" // servers of NT LM 0.12 look for two passwords in it
@@ -241,6 +241,8 @@ func (c *conn) formOf(h *smb1.Header, r *smb1.SessionSetupRequest) string {
 		return "a SESSION_SETUP_ANDX whose flags deny its form" // Samba reads it without extended security
 	case extended:
 		return ""
+	case h.Unicode() && !reads: // it takes the name for bytes, which may begin with the zero that aligns it
+		return "a name in Unicode for a server that does not read it"
 	case strings.ContainsRune(r.AccountName, utf8.RuneError):
 		return "a name that is no text"
 	case !h.Unicode() && strings.ContainsFunc(r.AccountName, func(c rune) bool { return c > unicode.MaxASCII }):
@@ -348,7 +350,8 @@ func (c *conn) negotiateResponse(m *smb1.Message) error {
 		if r.SecurityMode&userLevel == 0 && !c.observing() {
 			return refusal{ReasonSMB1, "the server asks passwords of shares, and never who comes (security = share)"}
 		}
-		c.table.speaksSMB1(r.Capabilities&smb1.CapExtendedSecurity != 0 && len(r.Challenge) == 0)
+		c.table.speaksSMB1(r.Capabilities&smb1.CapExtendedSecurity != 0 && len(r.Challenge) == 0,
+			r.Capabilities&smb1.CapUnicode != 0)
 	case *smb1.NegotiateCore:
 		if r.DialectIndex != smb1.NoDialect && !c.observing() {
 			return refusal{ReasonSMB1, "the server chose the core protocol, which has no logon"}
