@@ -160,7 +160,7 @@ var generated = Catalog{
 		}, Finding: "signing-not-required", Related: []string{"RequireSecuritySignature"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "server smb encrypt", Title: "Encrypted sessions", System: "samba", Where: "[global] server smb encrypt", Aliases: []string{"smb encrypt"}, Type: "enum", Since: "4.14", Before: "smb encrypt", Applies: Scope{Products: []string{"samba"}}, Summary: "Required refuses anonymous and guest sessions, because they have no key; it also refuses clients without SMB3.", Values: []Meaning{
 			{Value: "default", Means: "Offered where a share asks."},
-			{Value: "desired", Means: "Used where the client can; strangers get a session, and Samba's own clients then give up on it by themselves."},
+			{Value: "desired", Means: "Used where the client can. Strangers are given as much as without it: Samba takes their plain requests. Its own clients give up on such a session by themselves, others need not."},
 			{Value: "required", Means: "Every session is encrypted; strangers are refused at logon."},
 		}, Defaults: []Default{
 			{Value: "default", Sources: []string{"M samba-4.17.12"}},

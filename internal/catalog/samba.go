@@ -115,17 +115,6 @@ func (s *samba) unencrypted(id string) cell {
 	return allowed()
 }
 
-// wished: with desired smbd gives a stranger a session and asks it to encrypt without a key. Samba's own clients give
-// up then; other clients were not measured.
-func (s *samba) wished() cell {
-	v, ok := s.text("server smb encrypt")
-	if ok && fold(v) == "desired" {
-		return unknown(
-			"server smb encrypt is desired: Samba's own clients give up on an anonymous session then, others may not")
-	}
-	return allowed()
-}
-
 func (s *samba) tree(id model.Identity) cell {
 	lists, ok := s.ipcLists()
 	if !ok {
@@ -324,9 +313,6 @@ func (s *samba) pipe(id model.Identity, p *Pipe) cell {
 		return denied("nt pipe support is off, which refuses every pipe to everybody")
 	}
 	gates := []cell{s.exists(p)}
-	if id.IsStranger() {
-		gates = append(gates, s.wished())
-	}
 	if on, ok := s.flag("rpc start on demand helpers"); !ok {
 		gates = append(gates, unknown(s.why("rpc start on demand helpers")))
 	} else if !on {

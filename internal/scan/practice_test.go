@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +41,30 @@ func scanPractice(t testing.TB, s *smbtest.Server, o Options) *model.Scan {
 		t.Fatal(err)
 	}
 	return scanner.Host(context.Background(), at(t, s.Address()))
+}
+
+// A server that encrypts its answers to anonymous, who asks in plain text, is told as much as one that does not.
+func TestEncryptedAnswers(t *testing.T) {
+	host, err := smbtest.NewHost("samba", "PRACTICE1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := smbtest.Start("127.47.2.1:0", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	plain := said(scanPractice(t, s, Options{}))
+	p := *host.Profile
+	p.EncryptAnswers = true
+	host.Profile = &p
+	r := scanPractice(t, s, Options{})
+	if got := said(r); !slices.Equal(got, plain) || r.Verdict != model.Exposed {
+		t.Errorf("%s: %s\ngot  %q\nwant %q", r.Verdict, r.Reason, got, plain)
+	}
+	if i := identity(r, model.Anonymous); i.Encrypted {
+		t.Error("anonymous is said to encrypt")
+	}
 }
 
 // Every product that the practice server plays gets the verdict that its documents lead to.

@@ -24,11 +24,14 @@ type Profile struct {
 	Dialects        []string `yaml:"dialects"`             // SMB 2 and 3
 	SigningRequired bool     `yaml:"signing_required"`
 	EncryptRequired bool     `yaml:"encrypt_required"`
-	Ciphers         []string `yaml:"ciphers"` // of 3.1.1, best first
-	OS              string   `yaml:"os"`
-	LanMan          string   `yaml:"lanman"`
-	Version         [3]int   `yaml:"version"` // in the NTLM challenge; 0 for none
-	NoTimestamp     bool     `yaml:"no_timestamp"`
+	// Answers are encrypted wherever there is a key, while plain requests are taken, as Samba from 4.22 on does with
+	// server smb encrypt = desired. [M] Samba 4.25.1
+	EncryptAnswers bool     `yaml:"encrypt_answers"`
+	Ciphers        []string `yaml:"ciphers"` // of 3.1.1, best first
+	OS             string   `yaml:"os"`
+	LanMan         string   `yaml:"lanman"`
+	Version        [3]int   `yaml:"version"` // in the NTLM challenge; 0 for none
+	NoTimestamp    bool     `yaml:"no_timestamp"`
 	// Pipes that anonymous may not open are denied before their existence is checked.
 	Windows bool `yaml:"windows"`
 	// A null session over SMB 3 is disconnected at its next request; [MS-SMB2] 3.3.5.2.9.

@@ -141,7 +141,13 @@ func (c *smb2Conn) receive(frame []byte) bool {
 	if chain.Err() != nil {
 		return false
 	}
-	return len(answers) == 0 || c.reply(stage, answers, encrypted)
+	if len(answers) == 0 {
+		return true
+	}
+	if s := answers[0].sess; c.host.Profile.EncryptAnswers && stage != AtSession && s != nil && s.transform != nil {
+		encrypted = s
+	}
+	return c.reply(stage, answers, encrypted)
 }
 
 func stageOf(cmd smb2.Command) Stage {
@@ -379,6 +385,9 @@ func (c *smb2Conn) sessionSetup(h *smb2.Header, q *smb2.SessionSetupRequest, raw
 			return nil, status.AccessDenied, s
 		}
 		s.encrypt = true
+		r.SessionFlags |= smb2.SessionEncryptData
+	}
+	if c.host.Profile.EncryptAnswers && c.cipher != 0 {
 		r.SessionFlags |= smb2.SessionEncryptData
 	}
 	c.anonymous = s.who == "anonymous" && len(c.sessions) == 1
