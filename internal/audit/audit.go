@@ -157,7 +157,8 @@ func (o *Options) override(f *facts) {
 				f.why("the role is workstation: the product is none for servers")
 			}
 		} else if q != nil {
-			f.why("--product %s is a product of %s and does not fit this source", o.Product, q.System)
+			f.problem("--product %s is a product of %s, and this is the configuration of %s: it was judged without "+
+				"--product", o.Product, q.System, p.System)
 		}
 	}
 	if o.Role != "" {

@@ -12,11 +12,15 @@ import (
 	"ipcguard/internal/model"
 )
 
-// smbConf audits a configuration file of Samba, or of ksmbd if it has that name, as its server would read it.
+// smbConf audits a configuration file of Samba or ksmbd, as its server would read it. The user says whose it is, or else
+// its name.
 func (o *Options) smbConf(path string) (*facts, error) {
 	system := "samba"
 	if strings.Contains(strings.ToLower(filepath.Base(path)), "ksmbd") {
 		system = "ksmbd"
+	}
+	if p, _ := o.Catalog.ProductRelease(o.Product); p != nil && (p.System == "samba" || p.System == "ksmbd") {
+		system = p.System
 	}
 	f := newFacts("smbconf", path, system)
 	c, err := smbconf.Load(path, smbconf.Options{Copied: true, ReadFile: copied, Ksmbd: system == "ksmbd"})
@@ -427,7 +431,7 @@ var (
 func (s *sambaReader) names() {
 	for _, p := range s.conf.Problems {
 		if m := unknownLine.FindStringSubmatch(p.Why); m != nil && len(m[1]) > 5 {
-			if c := s.meant(m[1]); c != nil {
+			if c := s.meant(m[1]); c != nil && !strings.EqualFold(m[1], bareName(c)) {
 				s.lints = append(s.lints, lint{
 					id: "misspelt-setting", setting: c.ID,
 					evidence: fmt.Sprintf("%s:%d: %q is no parameter and is ignored; %q was probably meant", p.File,

@@ -21,6 +21,53 @@ func sambaAudit(t *testing.T, text string) *model.Audit {
 
 const guests = "[global]\nmap to guest = bad user\n"
 
+// A parameter of later releases is none that Samba does not know: it is a wrong line only in a release before it.
+func TestParameterOfItsRelease(t *testing.T) {
+	const text = "[global]\nserver smb transports = tcp\n[x]\npath = /srv\nsmb3 unix extensions = yes\n"
+	for product, ignored := range map[string]bool{
+		"": false, "samba": false, "samba-4.13": true, "samba-4.22.11": true, "samba-4.23": false, "samba-4.25.1": false,
+	} {
+		path := filepath.Join(write(t, map[string]string{"smb.conf": text}), "smb.conf")
+		r, err := Options{Product: product}.Source(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := slices.ContainsFunc(r[0].Findings, func(f model.Finding) bool {
+			return strings.Contains(f.Evidence, "it is a parameter from 4.23 on")
+		})
+		if said != ignored || finding(r[0], "misspelt-setting") != nil || len(r[0].Problems) > 0 {
+			t.Errorf("%q: said to be ignored %v, problems %q, findings %v", product, said, r[0].Problems, ids(r[0]))
+		}
+	}
+}
+
+// The user says whose configuration a file is. What does not fit is told of, and no release is guessed.
+func TestProductOfAFile(t *testing.T) {
+	for _, one := range []struct{ file, product, system, problem string }{
+		{"smb.conf", "", "samba", ""},
+		{"smb.conf", "ksmbd", "ksmbd", ""},
+		{"saved.txt", "ksmbd-3.5.3", "ksmbd", ""},
+		{"ksmbd.conf", "", "ksmbd", ""},
+		{"ksmbd.conf", "samba-4.17", "samba", ""},
+		{"smb.conf", "win2022", "samba", "judged without --product"},
+	} {
+		path := filepath.Join(write(t, map[string]string{one.file: guests}), one.file)
+		r, err := Options{Product: one.product}.Source(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems := strings.Join(r[0].Problems, "; ")
+		if r[0].Platform.System != one.system || (problems != "") != (one.problem != "") ||
+			!strings.Contains(problems, one.problem) {
+			t.Errorf("%s as %q: %s, %s", one.file, one.product, r[0].Platform.System, problems)
+		}
+	}
+	path := filepath.Join(write(t, map[string]string{"smb.conf": guests}), "smb.conf")
+	if _, err := (Options{Product: "samba-4"}).Source(t.Context(), path); err == nil {
+		t.Error("samba-4 is dozens of releases")
+	}
+}
+
 // TestShareNotForStrangers: shares with guest ok that a real server does not give to strangers, and one that it does.
 func TestShareNotForStrangers(t *testing.T) {
 	for _, tt := range []struct {

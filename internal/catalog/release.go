@@ -6,7 +6,11 @@ import (
 	"strings"
 )
 
-var dotted = regexp.MustCompile(`^\d+(\.\d+)*`)
+var (
+	dotted = regexp.MustCompile(`^\d+(\.\d+)*`)
+	// oneRelease is a release as a person names one. A bare "4" is dozens of releases.
+	oneRelease = regexp.MustCompile(`^\d+\.\d+`)
+)
 
 // olderRelease reports whether release a is older than b; both are numbers with dots, and any suffix is ignored.
 func olderRelease(a, b string) bool {
@@ -33,7 +37,7 @@ func (c *Catalog) ProductRelease(name string) (p *Product, release string) {
 		return p, ""
 	}
 	id, release, ok := strings.Cut(name, "-")
-	if p = c.Product(id); !ok || p == nil || p.System == "windows" || dotted.FindString(release) == "" {
+	if p = c.Product(id); !ok || p == nil || p.System == "windows" || !oneRelease.MatchString(release) {
 		return nil, ""
 	}
 	return p, release
