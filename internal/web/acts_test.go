@@ -301,7 +301,7 @@ func TestActsOnWork(t *testing.T) {
 		}
 	}
 	p.done("/seen")
-	p.says("/", "Nothing changed.")
+	p.says("/", "No change was seen.")
 }
 
 func TestActsOfAdministrators(t *testing.T) {

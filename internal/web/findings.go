@@ -21,6 +21,7 @@ type findings struct {
 	Pager   pager
 	Exports []export
 	One     *findingKind // if one kind was requested
+	Counts  store.Counts // of the hosts that were looked through, if nothing is open
 	Filter  choices
 }
 
@@ -48,7 +49,13 @@ func findingsPage(v *visit) error {
 	if filter.Finding != "" {
 		counts = slices.DeleteFunc(counts, func(c store.FindingCount) bool { return c.Finding != filter.Finding })
 	}
-	d.Kinds = v.findingKinds(counts, all.Hosts)
+	if d.Kinds = v.findingKinds(counts, all.Hosts); len(d.Kinds) == 0 {
+		looked := filter
+		looked.Finding, looked.Setting = "", ""
+		if d.Counts, err = v.store.Counts(v.ctx(), looked); err != nil {
+			return err
+		}
+	}
 	if filter.Finding != "" && len(d.Kinds) > 0 {
 		d.One = &d.Kinds[0]
 	}

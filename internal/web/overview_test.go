@@ -127,3 +127,41 @@ func TestOldAudits(t *testing.T) {
 		t.Error("the list of hosts with old audits has others")
 	}
 }
+
+// TestNothingOpen: where no finding is listed, the pages say of how many hosts nothing is known, and a fleet without
+// results is not called free of findings.
+func TestNothingOpen(t *testing.T) {
+	s := newTestSite(t)
+	p := s.login(store.RoleViewer)
+	for _, path := range []string{"/findings", "/settings", "/report"} {
+		if body := p.ok(path); !strings.Contains(body, "what is open is not known") || strings.Contains(body, "No finding is open") {
+			t.Errorf("%s calls a fleet that was never scanned free of findings", path)
+		}
+	}
+	site := store.Site{Name: "default"}
+	if err := s.st.SaveSite(t.Context(), &site); err != nil {
+		t.Fatal(err)
+	}
+	for i, verdict := range []model.Verdict{model.Closed, model.Unreachable} {
+		_, err := s.st.RecordResult(t.Context(), &store.Result{
+			Kind: store.RunScan, At: time.Now(), Verdict: verdict, Snapshot: store.Snapshot{Verdict: verdict},
+			Host: store.Host{SiteID: site.ID, Address: "10.0.0." + string(rune('1'+i)) + ":445"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]string{
+		"/":                    "No finding is open that a setting would close, but what strangers get from 1 of 2 hosts is",
+		"/findings":            "No finding is open, but what strangers get from 1 of 2 hosts is not known.",
+		"/findings?finding=x":  "No finding is open of this kind, but what strangers get from 1 of 2 hosts is not known.",
+		"/findings?q=10.0.0.1": "<p>No finding is open.</p>",
+		"/settings":            "No finding is open that a setting would close, but what strangers get from 1 of 2 hosts is",
+		"/report":              "No finding is open, but what strangers get from 1 of 2 hosts is not known.",
+	}
+	for path, says := range want {
+		if body := p.ok(path); !strings.Contains(body, says) {
+			t.Errorf("%s does not say %q", path, says)
+		}
+	}
+}

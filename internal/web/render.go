@@ -91,6 +91,7 @@ func (s *Server) funcs() template.FuncMap {
 		"number":   number,
 		"short":    short,
 		"plural":   plural,
+		"noneOpen": noneOpen,
 		"shown":    model.Text,
 		"value":    valueText,
 		"bare":     bareText,

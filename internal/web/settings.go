@@ -23,6 +23,7 @@ type settings struct {
 	Filter choices
 	Table  settingTable
 	One    *settingOne
+	Counts store.Counts
 	Total  int
 	Old    oldAudits
 }
@@ -77,7 +78,7 @@ func settingsPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.Total = all.Hosts
+	d.Counts, d.Total = all, all.Hosts
 	counts, err := v.store.SettingCounts(ctx, filter)
 	if err != nil {
 		return err

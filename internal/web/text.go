@@ -8,7 +8,21 @@ import (
 	"unicode/utf8"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/store"
 )
+
+// noneOpen says that no finding of some kind is open, and no more than was looked at: of hosts that no scan settled
+// nothing is known.
+func noneOpen(c store.Counts, kind string) string {
+	switch {
+	case c.Hosts == 0:
+		return "There is no result of such a host yet: what is open is not known."
+	case c.Unknown > 0:
+		return "No finding is open" + kind + ", but what strangers get from " + number(c.Unknown) + " of " +
+			plural(c.Hosts, "host", "hosts") + " is not known."
+	}
+	return "No finding is open" + kind + "."
+}
 
 // clean replaces characters that hide or reverse the text around them: control characters except line ends and tabs,
 // format characters such as direction marks, and bytes that are not UTF-8. It works on a whole page, so that no field
