@@ -319,156 +319,187 @@ func TestModel(t *testing.T) {
 	}
 	both := [2]*suite{newSuite(t, KindSQLite), newSuite(t, KindPostgres)}
 	rapid.Check(t, func(rt *rapid.T) {
-		n := &naive{at: map[int]*naiveHost{}}
-		var targets [2][]Target
+		m := &modelRun{both: both, n: &naive{at: map[int]*naiveHost{}}}
 		for i, s := range both {
 			s.complaints = rt
 			s.empty()
 			s.micro.Store(0)
-			targets[i] = s.targets("t0", "t1", "t2", "t3", "t4")
+			m.targets[i] = s.targets("t0", "t1", "t2", "t3", "t4")
 		}
-		each := func(do func(i int, s *suite)) {
-			for i, s := range both {
-				do(i, s)
-			}
-		}
-		now := func() time.Time { return both[0].clock() }
-		host := func(s *suite, i int) Host {
-			h, err := s.HostByAddress(s.ctx, s.site.ID, naiveAddress(i))
-			s.ok(err)
-			return h
-		}
-		known := func(rt *rapid.T, label string) int {
-			var all []int
-			for i := range naiveHosts {
-				if n.at[i] != nil {
-					all = append(all, i)
-				}
-			}
-			if len(all) == 0 {
-				rt.Skip("no hosts yet")
-			}
-			return rapid.SampledFrom(all).Draw(rt, label)
-		}
-		finding := rapid.SampledFrom([]string{"f0", "f1", "f2"})
 		rt.Repeat(map[string]func(*rapid.T){
-			"": func(rt *rapid.T) {
-				want := n.answer()
-				each(func(i int, s *suite) { same(s, s.Kind(), s.answer(n, i), want) })
-				if rt.Failed() {
-					rt.FailNow()
-				}
-			},
-			"time": func(rt *rapid.T) {
-				d := rapid.SampledFrom([]time.Duration{
-					time.Microsecond, time.Minute, 7 * 24 * time.Hour, -time.Minute, -9 * 24 * time.Hour,
-				}).Draw(rt, "by")
-				each(func(_ int, s *suite) { s.advance(d) })
-			},
-			"record": func(rt *rapid.T) {
-				l := look{
-					host: rapid.IntRange(0, naiveHosts-1).Draw(rt, "host"),
-					kind: rapid.SampledFrom([]RunKind{RunScan, RunScan, RunAudit}).Draw(rt, "kind"),
-					verdict: rapid.SampledFrom([]model.Verdict{
-						model.Exposed, model.Closed, model.Limited, model.Unreachable,
-					}).Draw(rt, "verdict"),
-					findings: rapid.SliceOfNDistinct(finding, 0, 3, rapid.ID).Draw(rt, "findings"),
-					told:     rapid.IntRange(0, 4).Draw(rt, "told") > 0,
-					partial:  rapid.IntRange(0, 5).Draw(rt, "partial") == 0,
-				}
-				slices.Sort(l.findings)
-				n.record(l, now())
-				each(func(i int, s *suite) {
-					r := s.scan(s.run(l.kind), targets[i][l.host], l.host, l.verdict, l.findings...)
-					r.Kind, r.Partial = l.kind, l.partial
-					for j := range r.Findings {
-						r.Findings[j].Severity = naiveSeverity(r.Findings[j].Finding)
-					}
-					if !l.told {
-						r.Findings = nil
-					}
-					s.record(r)
-					if again, err := s.RecordResult(s.ctx, r); again || err != nil {
-						rt.Errorf("%s: recorded twice: %v, %v", s.Kind(), again, err)
-					}
-				})
-			},
-			"tag": func(rt *rapid.T) {
-				i := rapid.IntRange(0, naiveHosts-1).Draw(rt, "target")
-				n.tags[i] = normalTags(rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y"}), 0, 2).Draw(rt, "tags"))
-				each(func(which int, s *suite) {
-					targets[which][i].Tags = n.tags[i]
-					s.ok(s.SaveTarget(s.ctx, &targets[which][i]))
-				})
-			},
-			"except": func(rt *rapid.T) {
-				e := &naiveException{
-					finding: finding.Draw(rt, "finding"),
-					host:    -1,
-					until: now().Add(rapid.SampledFrom([]time.Duration{time.Second, 1000 * time.Hour}).Draw(rt,
-						"for")),
-				}
-				switch rapid.IntRange(0, 2).Draw(rt, "of") {
-				case 0:
-					e.host = known(rt, "host")
-				case 1:
-					e.tag = rapid.SampledFrom([]string{"x", "y"}).Draw(rt, "tag")
-				}
-				n.exceptions = append(n.exceptions, e)
-				each(func(i int, s *suite) {
-					saved := Exception{Finding: e.finding, Tag: e.tag, Reason: "r", Owner: "o", Until: e.until}
-					if e.host >= 0 {
-						saved.HostID = host(s, e.host).ID
-					}
-					s.ok(s.SaveException(s.ctx, &saved))
-					e.id[i] = saved.ID
-				})
-			},
-			"withdraw": func(rt *rapid.T) {
-				if len(n.exceptions) == 0 {
-					rt.Skip("none")
-				}
-				e := rapid.SampledFrom(n.exceptions).Draw(rt, "exception")
-				each(func(i int, s *suite) {
-					if err := s.WithdrawException(s.ctx, e.id[i], "me"); (err != nil) != e.over {
-						rt.Errorf("%s: withdrawing gives %v", s.Kind(), err)
-					}
-				})
-				e.over = true
-			},
-			"expire": func(rt *rapid.T) {
-				var want []int
-				for i, e := range n.exceptions {
-					if !e.over && !e.until.After(now()) {
-						e.over, want = true, append(want, i)
-					}
-				}
-				each(func(which int, s *suite) {
-					ended, err := s.ExpireExceptions(s.ctx, now())
-					s.ok(err)
-					var got []int
-					for _, x := range ended {
-						got = append(got, slices.IndexFunc(n.exceptions, func(e *naiveException) bool {
-							return e.id[which] == x.ID
-						}))
-					}
-					same(s, "ended", got, want)
-				})
-			},
-			"merge": func(rt *rapid.T) {
-				keep, gone := known(rt, "keep"), known(rt, "gone")
-				if n.at[keep] == n.at[gone] {
-					rt.Skip("one host")
-				}
-				each(func(_ int, s *suite) { s.ok(s.MergeHosts(s.ctx, host(s, keep).ID, host(s, gone).ID)) })
-				n.merge(n.at[keep], n.at[gone], now())
-			},
+			"": m.compare, "time": m.time, "record": m.record, "tag": m.tag, "except": m.exempt,
+			"withdraw": m.withdraw, "expire": m.expire, "merge": m.merge,
 		})
-		each(func(_ int, s *suite) { s.consistent() })
+		m.each(func(_ int, s *suite) { s.consistent() })
 	})
 	for _, s := range both {
 		s.complaints = t
 	}
+}
+
+// modelRun is one random sequence of acts on both stores and the naive one.
+type modelRun struct {
+	both    [2]*suite
+	n       *naive
+	targets [2][]Target
+}
+
+func (m *modelRun) each(do func(i int, s *suite)) {
+	for i, s := range m.both {
+		do(i, s)
+	}
+}
+
+func (m *modelRun) now() time.Time { return m.both[0].clock() }
+
+func (m *modelRun) host(s *suite, i int) Host {
+	h, err := s.HostByAddress(s.ctx, s.site.ID, naiveAddress(i))
+	s.ok(err)
+	return h
+}
+
+// known draws a host that has a result.
+func (m *modelRun) known(rt *rapid.T, label string) int {
+	var all []int
+	for i := range naiveHosts {
+		if m.n.at[i] != nil {
+			all = append(all, i)
+		}
+	}
+	if len(all) == 0 {
+		rt.Skip("no hosts yet")
+	}
+	return rapid.SampledFrom(all).Draw(rt, label)
+}
+
+// someFinding generates one of three findings.
+func someFinding() *rapid.Generator[string] { return rapid.SampledFrom([]string{"f0", "f1", "f2"}) }
+
+// compare asks both stores and the naive one, and compares the answers.
+func (m *modelRun) compare(rt *rapid.T) {
+	want := m.n.answer()
+	m.each(func(i int, s *suite) { same(s, s.Kind(), s.answer(m.n, i), want) })
+	if rt.Failed() {
+		rt.FailNow()
+	}
+}
+
+// time moves the clock, also back.
+func (m *modelRun) time(rt *rapid.T) {
+	d := rapid.SampledFrom([]time.Duration{
+		time.Microsecond, time.Minute, 7 * 24 * time.Hour, -time.Minute, -9 * 24 * time.Hour,
+	}).Draw(rt, "by")
+	m.each(func(_ int, s *suite) { s.advance(d) })
+}
+
+// record records a result, twice.
+func (m *modelRun) record(rt *rapid.T) {
+	l := look{
+		host: rapid.IntRange(0, naiveHosts-1).Draw(rt, "host"),
+		kind: rapid.SampledFrom([]RunKind{RunScan, RunScan, RunAudit}).Draw(rt, "kind"),
+		verdict: rapid.SampledFrom([]model.Verdict{
+			model.Exposed, model.Closed, model.Limited, model.Unreachable,
+		}).Draw(rt, "verdict"),
+		findings: rapid.SliceOfNDistinct(someFinding(), 0, 3, rapid.ID).Draw(rt, "findings"),
+		told:     rapid.IntRange(0, 4).Draw(rt, "told") > 0,
+		partial:  rapid.IntRange(0, 5).Draw(rt, "partial") == 0,
+	}
+	slices.Sort(l.findings)
+	m.n.record(l, m.now())
+	m.each(func(i int, s *suite) {
+		r := s.scan(s.run(l.kind), m.targets[i][l.host], l.host, l.verdict, l.findings...)
+		r.Kind, r.Partial = l.kind, l.partial
+		for j := range r.Findings {
+			r.Findings[j].Severity = naiveSeverity(r.Findings[j].Finding)
+		}
+		if !l.told {
+			r.Findings = nil
+		}
+		s.record(r)
+		if again, err := s.RecordResult(s.ctx, r); again || err != nil {
+			rt.Errorf("%s: recorded twice: %v, %v", s.Kind(), again, err)
+		}
+	})
+}
+
+// tag gives a target other tags.
+func (m *modelRun) tag(rt *rapid.T) {
+	i := rapid.IntRange(0, naiveHosts-1).Draw(rt, "target")
+	m.n.tags[i] = normalTags(rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y"}), 0, 2).Draw(rt, "tags"))
+	m.each(func(which int, s *suite) {
+		m.targets[which][i].Tags = m.n.tags[i]
+		s.ok(s.SaveTarget(s.ctx, &m.targets[which][i]))
+	})
+}
+
+// exempt makes an exception of a finding: everywhere, for a host or for a tag.
+func (m *modelRun) exempt(rt *rapid.T) {
+	e := &naiveException{
+		finding: someFinding().Draw(rt, "finding"),
+		host:    -1,
+		until: m.now().Add(rapid.SampledFrom([]time.Duration{time.Second, 1000 * time.Hour}).Draw(rt,
+			"for")),
+	}
+	switch rapid.IntRange(0, 2).Draw(rt, "of") {
+	case 0:
+		e.host = m.known(rt, "host")
+	case 1:
+		e.tag = rapid.SampledFrom([]string{"x", "y"}).Draw(rt, "tag")
+	}
+	m.n.exceptions = append(m.n.exceptions, e)
+	m.each(func(i int, s *suite) {
+		saved := Exception{Finding: e.finding, Tag: e.tag, Reason: "r", Owner: "o", Until: e.until}
+		if e.host >= 0 {
+			saved.HostID = m.host(s, e.host).ID
+		}
+		s.ok(s.SaveException(s.ctx, &saved))
+		e.id[i] = saved.ID
+	})
+}
+
+// withdraw ends an exception.
+func (m *modelRun) withdraw(rt *rapid.T) {
+	if len(m.n.exceptions) == 0 {
+		rt.Skip("none")
+	}
+	e := rapid.SampledFrom(m.n.exceptions).Draw(rt, "exception")
+	m.each(func(i int, s *suite) {
+		if err := s.WithdrawException(s.ctx, e.id[i], "me"); (err != nil) != e.over {
+			rt.Errorf("%s: withdrawing gives %v", s.Kind(), err)
+		}
+	})
+	e.over = true
+}
+
+// expire ends the exceptions whose time is over.
+func (m *modelRun) expire(rt *rapid.T) {
+	var want []int
+	for i, e := range m.n.exceptions {
+		if !e.over && !e.until.After(m.now()) {
+			e.over, want = true, append(want, i)
+		}
+	}
+	m.each(func(which int, s *suite) {
+		ended, err := s.ExpireExceptions(s.ctx, m.now())
+		s.ok(err)
+		var got []int
+		for _, x := range ended {
+			got = append(got, slices.IndexFunc(m.n.exceptions, func(e *naiveException) bool {
+				return e.id[which] == x.ID
+			}))
+		}
+		same(s, "ended", got, want)
+	})
+}
+
+// merge makes one host of two.
+func (m *modelRun) merge(rt *rapid.T) {
+	keep, gone := m.known(rt, "keep"), m.known(rt, "gone")
+	if m.n.at[keep] == m.n.at[gone] {
+		rt.Skip("one host")
+	}
+	m.each(func(_ int, s *suite) { s.ok(s.MergeHosts(s.ctx, m.host(s, keep).ID, m.host(s, gone).ID)) })
+	m.n.merge(m.n.at[keep], m.n.at[gone], m.now())
 }
 
 // empty removes the rows of a history.
