@@ -170,23 +170,29 @@ func bindTo(t testing.TB, typ dcerpc.PacketType, names ...string) []byte {
 func TestPipeTricks(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	l := startLab(t, peer.Config{}, Route{Policy: somePolicy()})
-	const ok, no = status.Success, status.AccessDenied
-	for _, trick := range []struct {
-		name string
-		play func(w *ipc) []status.NTStatus
-		want []status.NTStatus
-	}{
-		{"names", func(w *ipc) (out []status.NTStatus) {
-			for _, name := range []string{
-				"srvsvc", "SRVSVC", `\srvsvc`, "samr", `\pipe\samr`, "srvsvc\\..\\samr", "srvsvc\x00", "lsass",
-				"winreg", "",
-			} {
-				st, _ := w.open(name)
-				out = append(out, st)
+	for _, trick := range slices.Concat(bindTricks(), callTricks(), otherTricks()) {
+		t.Run(trick.name, func(t *testing.T) {
+			w := &ipc{wire: dialWith(t, l.samba.Dial, l.through)}
+			w.negotiate(smb2.Dialect210)
+			w.connect()
+			if got := trick.play(w); !slices.Equal(got, trick.want) {
+				t.Errorf("%v, want %v", got, trick.want)
 			}
-			return out
-			// Samba accepts no name with a slash.
-		}, []status.NTStatus{ok, ok, status.ObjectNameNotFound, no, no, no, no, no, no, no}},
+		})
+	}
+}
+
+// pipeTrick is what a user tries at IPC$, and the answers that it wants.
+type pipeTrick struct {
+	name string
+	play func(w *ipc) []status.NTStatus
+	want []status.NTStatus
+}
+
+// bindTricks are binds to what the policy does not allow, or that hide what they bind.
+func bindTricks() []pipeTrick {
+	const ok, no = status.Success, status.AccessDenied
+	return []pipeTrick{
 		{"another interface on the pipe", func(w *ipc) []status.NTStatus {
 			_, id := w.open("lsarpc")
 			return []status.NTStatus{w.write(id, bindTo(w.t, dcerpc.TypeBind, "samr"))}
@@ -205,6 +211,34 @@ func TestPipeTricks(t *testing.T) {
 			b := bindTo(w.t, dcerpc.TypeBind, "samr")
 			return []status.NTStatus{w.write(id, b[:20]), w.write(id, b[20:]), w.write(id, b)}
 		}, []status.NTStatus{no, no, no}},
+		{"the features of a bind beside the interface", func(w *ipc) []status.NTStatus {
+			_, id := w.open("lsarpc")
+			features, err := dcerpc.ParseUUID("6cb71c2c-9812-4540-0300-000000000000") // [MS-RPCE] 2.2.2.14
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			lsarpc := interfaceNamed(w.t, "lsarpc")
+			b := packet(w.t, dcerpc.TypeBind, whole,
+				&dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280, Contexts: []dcerpc.Context{
+					{ID: 0, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}},
+					{ID: 1, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{{UUID: features, Major: 1}}},
+				}})
+			call := func(context uint16) []byte {
+				return packet(w.t, dcerpc.TypeRequest, whole,
+					&dcerpc.Request{ContextID: context, Opnum: 15, Stub: make([]byte, 8)})
+			}
+			return []status.NTStatus{
+				w.transceive(id, b), w.write(id, call(1)), w.write(id, call(0)),
+				w.write(id, call(2)),
+			}
+		}, []status.NTStatus{ok, no, no, no}},
+	}
+}
+
+// callTricks are calls that the policy does not allow, as packets and fragments that hide them.
+func callTricks() []pipeTrick {
+	const ok, no = status.Success, status.AccessDenied
+	return []pipeTrick{
 		{"a packet that a server of messages finds behind half a packet", func(w *ipc) []status.NTStatus {
 			_, id := w.open("lsarpc")
 			long := packet(w.t, dcerpc.TypeRequest, whole, &dcerpc.Request{Stub: make([]byte, 256)})
@@ -252,27 +286,24 @@ func TestPipeTricks(t *testing.T) {
 				w.write(id, fragment(2, 0, dcerpc.FlagLast)),
 			}
 		}, []status.NTStatus{ok, ok, no, no}},
-		{"the features of a bind beside the interface", func(w *ipc) []status.NTStatus {
-			_, id := w.open("lsarpc")
-			features, err := dcerpc.ParseUUID("6cb71c2c-9812-4540-0300-000000000000") // [MS-RPCE] 2.2.2.14
-			if err != nil {
-				w.t.Fatal(err)
+	}
+}
+
+// otherTricks are names, controls, and what is no RPC.
+func otherTricks() []pipeTrick {
+	const ok, no = status.Success, status.AccessDenied
+	return []pipeTrick{
+		{"names", func(w *ipc) (out []status.NTStatus) {
+			for _, name := range []string{
+				"srvsvc", "SRVSVC", `\srvsvc`, "samr", `\pipe\samr`, "srvsvc\\..\\samr", "srvsvc\x00", "lsass",
+				"winreg", "",
+			} {
+				st, _ := w.open(name)
+				out = append(out, st)
 			}
-			lsarpc := interfaceNamed(w.t, "lsarpc")
-			b := packet(w.t, dcerpc.TypeBind, whole,
-				&dcerpc.Bind{MaxXmit: 4280, MaxRecv: 4280, Contexts: []dcerpc.Context{
-					{ID: 0, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{dcerpc.NDR20}},
-					{ID: 1, Abstract: lsarpc, Transfer: []dcerpc.SyntaxID{{UUID: features, Major: 1}}},
-				}})
-			call := func(context uint16) []byte {
-				return packet(w.t, dcerpc.TypeRequest, whole,
-					&dcerpc.Request{ContextID: context, Opnum: 15, Stub: make([]byte, 8)})
-			}
-			return []status.NTStatus{
-				w.transceive(id, b), w.write(id, call(1)), w.write(id, call(0)),
-				w.write(id, call(2)),
-			}
-		}, []status.NTStatus{ok, no, no, no}},
+			return out
+			// Samba accepts no name with a slash.
+		}, []status.NTStatus{ok, ok, status.ObjectNameNotFound, no, no, no, no, no, no, no}},
 		{"controls of the pipe", func(w *ipc) (out []status.NTStatus) {
 			_, id := w.open("lsarpc")
 			const peek, wait, state, write = smb2.FSCTLPipePeek, smb2.FSCTLPipeWait, 0x00110008, 0x00119FF8
@@ -313,15 +344,6 @@ func TestPipeTricks(t *testing.T) {
 			}
 			return []status.NTStatus{last}
 		}, []status.NTStatus{no}},
-	} {
-		t.Run(trick.name, func(t *testing.T) {
-			w := &ipc{wire: dialWith(t, l.samba.Dial, l.through)}
-			w.negotiate(smb2.Dialect210)
-			w.connect()
-			if got := trick.play(w); !slices.Equal(got, trick.want) {
-				t.Errorf("%v, want %v", got, trick.want)
-			}
-		})
 	}
 }
 
