@@ -31,8 +31,17 @@ var (
 
 // errOvertaken is what every write returns after a newer program has upgraded the database. A newer server may take
 // what is sent again.
-var errOvertaken = fmt.Errorf("%w, which has upgraded it: stop this program and start the newer one (%w)", ErrNewer,
-	ErrUnavailable)
+var errOvertaken error = overtaken{}
+
+type overtaken struct{}
+
+// Error implements error.
+func (overtaken) Error() string {
+	return "store: a newer ipcguard has upgraded the database: stop this program and start the newer one"
+}
+
+// Is makes it both of these errors to callers.
+func (overtaken) Is(target error) bool { return target == ErrNewer || target == ErrUnavailable }
 
 var errTooLarge = errors.New("store: a document of more than 64 MB")
 
