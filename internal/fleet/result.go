@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"ipcguard/internal/fleet/drift"
 	"ipcguard/internal/model"
@@ -30,7 +31,22 @@ func unfit(s *model.Scan) string {
 	if s.DurationMS < 0 || s.DurationMS > most || s.Stats.Requests < 0 || s.Stats.Requests > most {
 		return fmt.Sprintf("no scan takes %d ms and %d requests", s.DurationMS, s.Stats.Requests)
 	}
+	if odd(s.Server.System) || odd(s.Server.Signing) || len(s.Reason) > longestReason {
+		return "no scan has such a system, signing mode or reason"
+	}
 	return unfitFindings(s.Findings)
+}
+
+// Bounds of texts that lists and pages of the whole fleet contain, in bytes: longer than the longest name of a finding, a
+// setting or a share's setting in a catalog, and than a reason that a person reads.
+const (
+	longestName   = 256
+	longestReason = 4096
+)
+
+// odd reports whether a text is no name that the program gives.
+func odd(name string) bool {
+	return len(name) > longestName || !utf8.ValidString(name) || strings.ContainsFunc(name, model.Hidden)
 }
 
 // unfitFindings returns why findings from elsewhere cannot be stored, or an empty string.
@@ -40,6 +56,9 @@ func unfitFindings(list []model.Finding) string {
 		case model.Info, model.Low, model.Medium, model.High, model.Critical:
 		default:
 			return fmt.Sprintf("%q is no severity", x.Severity)
+		}
+		if x.ID == "" || odd(x.ID) || odd(string(x.Identity)) || odd(x.Pipe) || slices.ContainsFunc(x.Settings, odd) {
+			return "a finding with a name that none has"
 		}
 	}
 	return ""

@@ -169,6 +169,13 @@ func (f *theft) forgesResults() {
 		"a severity that is none": odd(func(s *model.Scan) {
 			s.Findings = []model.Finding{{ID: "x", Severity: "worst"}}
 		}),
+		"a finding whose name fills everybody's page": odd(func(s *model.Scan) {
+			s.Findings = []model.Finding{{ID: strings.Repeat("x", 1000), Severity: model.Critical}}
+		}),
+		"a setting that is a line of its own": odd(func(s *model.Scan) {
+			s.Findings = []model.Finding{{ID: "x", Severity: model.Critical, Settings: []string{"a\nb"}}}
+		}),
+		"a system of a megabyte":            odd(func(s *model.Scan) { s.Server.System = strings.Repeat("x", 1<<20) }),
 		"more requests than a column holds": odd(func(s *model.Scan) { s.Stats.Requests = math.MaxInt64 }),
 		"longer than a column holds":        odd(func(s *model.Scan) { s.DurationMS = math.MaxInt64 }),
 		"an audit for a scan": one(f.job.ID, wire.Result{
