@@ -271,3 +271,43 @@ func TestEvasion1(t *testing.T) {
 		}
 	})
 }
+
+// TestNames1: a server of SMB1 may find another name in a logon than the gateway, and take a logon without a name for a
+// null session, whatever its proof. Its answer does not say so.
+func TestNames1(t *testing.T) {
+	peer.Need(t, "smbd", "namespaces")
+	l := startLab(t, peer.Config{Global: []string{
+		"server min protocol = NT1", "encrypt passwords = no", "unix charset = ISO-8859-1",
+	}}, Route{})
+	for name, play := range map[string]func(w *wire1){
+		"no name behind the first of two passwords": func(w *wire1) {
+			r := null1()
+			r.AccountName, r.OEMPassword, r.UnicodePassword = "labadmin", []byte("abc"), make([]byte, 9)
+			w.ask1(nil, r, ipc1())
+		},
+		"a name that the server's code page does not have": func(w *wire1) {
+			r := null1()
+			r.AccountName, r.OEMPassword = "\u65e5\u672c", []byte("abc")
+			w.ask1(nil, r, ipc1())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for address, direct := range map[string]bool{l.direct: true, l.through: false} {
+				w := &wire1{wire: dialWith(t, l.samba.Dial, address)}
+				w.ask1(nil, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}})
+				if play(w); w.in != direct {
+					t.Errorf("directly: %v; it gets in: %v", direct, w.in)
+				}
+			}
+		})
+	}
+	t.Run("a user", func(t *testing.T) { // whose password Samba then looks for in the system's accounts
+		w := &wire1{wire: dialWith(t, l.samba.Dial, l.through)}
+		w.ask1(nil, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}})
+		r := null1()
+		r.AccountName, r.OEMPassword = "nobody1", []byte("abc")
+		if st, _ := w.ask1(nil, r); st != status.LogonFailure {
+			t.Errorf("one password: %v", st)
+		}
+	})
+}

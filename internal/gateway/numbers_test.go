@@ -97,31 +97,54 @@ func TestNumberUsedAgain(t *testing.T) {
 	}
 }
 
-// TestUnicodeNotOffered: a server that has not offered Unicode reads the name of a logon as bytes, of which the first is
-// the zero that aligns it.
-func TestUnicodeNotOffered(t *testing.T) {
-	for _, unicode := range []bool{false, true} {
-		e := between(t, New(Options{Log: testLog(t)}), Route{To: "192.0.2.20:445"})
-		e.asks(frame1(t, nil, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}))
-		e.answers(frame1(t, func(h *smb1.Header) { h.Flags = smb1.FlagsReply },
-			&smb1.NegotiateResponse{SecurityMode: 3, Challenge: make([]byte, 8)}))
-		user := null1()
-		user.AccountName, user.OEMPassword = "anna", make([]byte, 24)
-		ask := frame1(t, func(h *smb1.Header) {
-			if !unicode {
-				h.Flags2 &^= smb1.Flags2Unicode
+// TestNameReadOtherwise: a logon of SMB1 is refused if a server may read an empty name in it.
+func TestNameReadOtherwise(t *testing.T) {
+	const plain, hashed = 1, 3 // SecurityMode
+	response := make([]byte, 24)
+	for _, c := range []struct {
+		name         string
+		mode         uint8
+		capabilities uint32
+		oem          bool
+		account      string
+		first        []byte
+		second       []byte
+		passes       bool
+	}{
+		{"as clients do", hashed, smb1.CapUnicode, false, "anna", response, response, true},
+		{"bytes", hashed, smb1.CapUnicode, true, "anna", response, response, true},
+		{"bytes where no Unicode was offered", hashed, 0, true, "anna", response, response, true},
+		{"Unicode where none was offered", hashed, 0, false, "anna", response, response, false},
+		{"letters of a code page", hashed, smb1.CapUnicode, true, "j\u00fcrg", response, response, false},
+		{"letters that a code page may not have", hashed, smb1.CapUnicode, false, "j\u00fcrg", response, response, false},
+		{"a password of bytes", plain, smb1.CapUnicode, false, "anna", []byte("password"), nil, true},
+		{"a password in Unicode", plain, smb1.CapUnicode, false, "anna", nil, []byte("p\x00w\x00d\x00"), true},
+		{"two passwords", plain, smb1.CapUnicode, false, "anna", []byte("pwd"), []byte("p\x00w\x00d\x00"), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := between(t, New(Options{Log: testLog(t)}), Route{To: "192.0.2.20:445"})
+			e.asks(frame1(t, nil, &smb1.NegotiateRequest{Dialects: []string{"NT LM 0.12"}}))
+			e.answers(frame1(t, func(h *smb1.Header) { h.Flags = smb1.FlagsReply }, &smb1.NegotiateResponse{
+				SecurityMode: c.mode, Capabilities: c.capabilities, Challenge: make([]byte, 8),
+			}))
+			user := null1()
+			user.AccountName, user.OEMPassword, user.UnicodePassword = c.account, c.first, c.second
+			ask := frame1(t, func(h *smb1.Header) {
+				if c.oem {
+					h.Flags2 &^= smb1.Flags2Unicode
+				}
+			}, user)
+			go func() { _, _ = e.client.Write(ask) }()
+			passes := make(chan bool, 2)
+			for to, nc := range map[bool]net.Conn{true: e.server, false: e.client} {
+				go func() {
+					_, _, _ = nbss.ReadFrame(nc, nil, nbss.MaxLen)
+					passes <- to
+				}()
 			}
-		}, user)
-		go func() { _, _ = e.client.Write(ask) }()
-		passes := make(chan bool, 2)
-		for to, nc := range map[bool]net.Conn{true: e.server, false: e.client} {
-			go func() {
-				_, _, _ = nbss.ReadFrame(nc, nil, nbss.MaxLen)
-				passes <- to
-			}()
-		}
-		if got := <-passes; got == unicode {
-			t.Errorf("in Unicode: %v; passes: %v", unicode, got)
-		}
+			if got := <-passes; got != c.passes {
+				t.Errorf("passes: %v", got)
+			}
+		})
 	}
 }

@@ -62,8 +62,7 @@ type waiting struct {
 type table struct {
 	mu         sync.Mutex
 	dialect    string
-	extended   bool                // SMB1 with extended security
-	unicode    bool                // SMB1 whose server reads Unicode
+	offer      offer               // of a server of SMB1
 	negotiated bool                // a NEGOTIATE was sent
 	sessions   map[uint64]*session // by SessionId
 	setups     map[uint64]*logon   // in progress, by SessionId
@@ -299,18 +298,25 @@ func (t *table) speaks(dialect string) {
 	t.dialect = dialect
 }
 
-// speaksSMB1 records that the server chose SMB1, whether with extended security, and whether it reads Unicode.
-func (t *table) speaksSMB1(extended, unicode bool) {
+// offer is what a server of SMB1 has chosen.
+type offer struct {
+	extended  bool // with extended security
+	unicode   bool // it reads Unicode
+	plaintext bool // it asks for passwords themselves
+}
+
+// speaksSMB1 records that the server chose SMB1.
+func (t *table) speaksSMB1(o offer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.dialect, t.extended, t.unicode = dialectSMB1, extended, unicode
+	t.dialect, t.offer = dialectSMB1, o
 }
 
 // offered returns what speaksSMB1 recorded.
-func (t *table) offered() (extended, unicode bool) {
+func (t *table) offered() offer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.extended, t.unicode
+	return t.offer
 }
 
 // state returns the fields of a connection's rows.

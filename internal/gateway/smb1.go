@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb/nbss"
@@ -231,22 +230,22 @@ func (c *conn) sessionSetupAndX(h *smb1.Header, n int) error {
 // formOf returns why servers may read a logon in another form or with another name; empty if they may not. Samba
 // ignores the proof of a logon whose name is empty.
 func (c *conn) formOf(h *smb1.Header, r *smb1.SessionSetupRequest) string {
-	extended, reads := c.table.offered()
+	offer := c.table.offered()
 	switch {
 	case r.Form == smb1.SetupLANMAN:
 		return "a SESSION_SETUP_ANDX of LAN Manager" // servers of NT LM 0.12 look for two passwords in it
-	case extended != (r.Form == smb1.SetupExtended):
+	case offer.extended != (r.Form == smb1.SetupExtended):
 		return "a SESSION_SETUP_ANDX of another form than the one agreed on"
-	case extended && h.Flags2&smb1.Flags2ExtendedSecurity == 0:
+	case offer.extended && h.Flags2&smb1.Flags2ExtendedSecurity == 0:
 		return "a SESSION_SETUP_ANDX whose flags deny its form" // Samba reads it without extended security
-	case extended:
+	case offer.extended:
 		return ""
-	case h.Unicode() && !reads: // it takes the name for bytes, which may begin with the zero that aligns it
+	case h.Unicode() && !offer.unicode: // it takes the name for bytes, which may begin with the zero that aligns it
 		return "a name in Unicode for a server that does not read it"
-	case strings.ContainsRune(r.AccountName, utf8.RuneError):
-		return "a name that is no text"
-	case !h.Unicode() && strings.ContainsFunc(r.AccountName, func(c rune) bool { return c > unicode.MaxASCII }):
-		return "a name whose code page is not known"
+	case offer.plaintext && len(r.OEMPassword) > 0 && len(r.UnicodePassword) > 0:
+		return "two passwords, behind one of which servers look for the name" // Samba behind the first, by their lengths
+	case strings.ContainsFunc(r.AccountName, func(c rune) bool { return c > unicode.MaxASCII }):
+		return "a name that servers may not have in their code page" // Samba then takes it for empty
 	}
 	return ""
 }
@@ -340,7 +339,7 @@ func (c *conn) smb1Response(b []byte, n int) error {
 
 // negotiateResponse checks the negotiated protocol. A server with share-level security never learns who the user is.
 func (c *conn) negotiateResponse(m *smb1.Message) error {
-	const userLevel = 0x01 // See [MS-CIFS] 2.2.4.52.2, SecurityMode.
+	const userLevel, encrypts = 0x01, 0x02 // See [MS-CIFS] 2.2.4.52.2, SecurityMode.
 	body, err := m.Decode(0)
 	if err != nil {
 		return refusal{ReasonMalformed, "the server: " + err.Error()}
@@ -350,8 +349,11 @@ func (c *conn) negotiateResponse(m *smb1.Message) error {
 		if r.SecurityMode&userLevel == 0 && !c.observing() {
 			return refusal{ReasonSMB1, "the server asks passwords of shares, and never who comes (security = share)"}
 		}
-		c.table.speaksSMB1(r.Capabilities&smb1.CapExtendedSecurity != 0 && len(r.Challenge) == 0,
-			r.Capabilities&smb1.CapUnicode != 0)
+		c.table.speaksSMB1(offer{
+			extended:  r.Capabilities&smb1.CapExtendedSecurity != 0 && len(r.Challenge) == 0,
+			unicode:   r.Capabilities&smb1.CapUnicode != 0,
+			plaintext: r.SecurityMode&encrypts == 0,
+		})
 	case *smb1.NegotiateCore:
 		if r.DialectIndex != smb1.NoDialect && !c.observing() {
 			return refusal{ReasonSMB1, "the server chose the core protocol, which has no logon"}
