@@ -116,6 +116,9 @@ func (c *smb2Conn) receive(frame []byte) bool {
 		if frame, err = encrypted.transform.Decrypt(frame); err != nil {
 			return false
 		}
+		if c.host.Profile.EncryptAnswers && encrypted.who != "user" {
+			return false
+		}
 	}
 	var answers []answer
 	var last related

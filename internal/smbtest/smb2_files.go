@@ -30,7 +30,11 @@ func (c *smb2Conn) dispatch(s *session, h *smb2.Header, body smb2.Body, last *re
 			return nil, st
 		}
 		out.TreeID = t.id
-		return treeResponse(t), status.Success
+		r := treeResponse(t)
+		if c.host.Profile.EncryptAnswers {
+			r.ShareFlags |= smb2.ShareEncryptData
+		}
+		return r, status.Success
 	}
 	t := s.trees[h.TreeID]
 	if t == nil {

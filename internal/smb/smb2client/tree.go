@@ -48,8 +48,8 @@ func (s *session) TreeConnect(ctx context.Context, share string) (dialect.Tree, 
 		return nil, err
 	}
 	t := &tree{s: s, id: got.header.TreeID}
-	t.encrypt = resp.ShareFlags&smb2.ShareEncryptData != 0 && s.c.dialect >= smb2.Dialect300 && s.transform != nil &&
-		!s.c.o.Unencrypted
+	t.encrypt = resp.ShareFlags&smb2.ShareEncryptData != 0 && s.c.dialect >= smb2.Dialect300 && s.secret &&
+		s.transform != nil && !s.c.o.Unencrypted
 	t.about = dialect.TreeInfo{
 		ID: t.id, ShareType: resp.ShareType, Flags: resp.ShareFlags, Capabilities: resp.Capabilities,
 		MaximalAccess: resp.MaximalAccess, Encrypted: resp.ShareFlags&smb2.ShareEncryptData != 0,
