@@ -329,8 +329,10 @@ func lower(s string) string {
 
 // documented reports whether a value is one that the setting may have on this platform.
 func (c *Catalog) documented(s *Setting, value any, p model.Platform) bool {
-	if s.System == "ksmbd" && s.Type == "enum" {
-		return s.Takes(value)
+	if s.System == "ksmbd" && len(s.Values) > 0 { // which ignores no white space inside a word
+		return slices.ContainsFunc(s.Values, func(m Meaning) bool {
+			return strings.EqualFold(model.Text(m.Value), model.Text(value))
+		})
 	}
 	return !s.Closed || slices.ContainsFunc(s.Values, func(m Meaning) bool {
 		return equal(value, m.Value) && c.fits(m.Scope, p) != no

@@ -1,6 +1,10 @@
 package smbconf
 
-import "strings"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // ofKsmbd are the parameters that the Linux kernel's server has and Samba has not. See ksmbd.conf(5).
 var ofKsmbd = func() map[string]Parameter {
@@ -38,11 +42,42 @@ func (o *Options) server() string {
 	return "Samba"
 }
 
-// lookup is Lookup for the server that the configuration is of.
+// ksmbdBool parses a boolean as ksmbd does: what begins with one of these words is true, and all else false, "on" too.
+func ksmbdBool(s string) bool {
+	s = strings.ToLower(s)
+	return slices.ContainsFunc([]string{"yes", "1", "true", "enable"}, func(word string) bool {
+		return strings.HasPrefix(s, word)
+	})
+}
+
+// ksmbdReading tells what ksmbd makes of a boolean that Samba would take otherwise or not at all; empty if nothing.
+func ksmbdReading(typ Type, p Param) string {
+	if typ != "bool" && typ != "boolrev" {
+		return ""
+	}
+	on := ksmbdBool(p.Value)
+	if samba, ok := parseBool(p.Value); ok && samba == on {
+		return ""
+	}
+	return fmt.Sprintf("ksmbd takes %.80q for %s: its words are yes and no", p.Value, map[bool]string{true: "yes", false: "no"}[on])
+}
+
+// ksmbdNames are names that ksmbd has for a parameter beside Samba's preferred one.
+var ksmbdNames = []string{"write ok", "writeable"}
+
+// lookup is Lookup for the server that the configuration is of. ksmbd wants the spaces of a name as they are, and knows no
+// other of Samba's synonyms.
 func (o *Options) lookup(name string) (Parameter, bool) {
 	p, ok := Lookup(name)
-	if !ok && o.Ksmbd {
+	if !o.Ksmbd {
+		return p, ok
+	}
+	if !ok {
 		p, ok = ofKsmbd[fold(name)]
 	}
-	return p, ok
+	own := strings.EqualFold(name, p.Name) || slices.ContainsFunc(ksmbdNames, func(n string) bool { return strings.EqualFold(n, name) })
+	if !ok || !own {
+		return Parameter{}, false
+	}
+	return p, true
 }

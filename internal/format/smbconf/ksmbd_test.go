@@ -17,11 +17,58 @@ func TestKsmbd(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, p.Value, want)
 		}
 	}
-	if c.Broken != nil || len(c.Problems) != 3 || !strings.Contains(c.Problems[0].Why, "ksmbd takes the first") {
+	if c.Broken != nil || len(c.Problems) != 4 || !strings.Contains(c.Problems[0].Why, "ksmbd takes the first") {
 		t.Errorf("broken %v; problems %v", c.Broken, c.Problems)
 	}
 	c = mustLoad(t, files{"smb.conf": "[global]\nwibble\n"}, Options{Ksmbd: true})
 	if c.Broken == nil || !strings.Contains(c.Problems[0].Why, "ksmbd stops here") {
 		t.Errorf("broken %v; problems %v", c.Broken, c.Problems)
+	}
+}
+
+// TestKsmbdWords: ksmbd has its own words for yes, numbers of base 10 alone, and few of Samba's names.
+func TestKsmbdWords(t *testing.T) {
+	for _, x := range []struct {
+		value     string
+		want, hid bool // hid: nothing is said, since ksmbd and Samba agree
+	}{
+		{"yes", true, true},
+		{"Yes", true, true},
+		{"1", true, true},
+		{"true", true, true},
+		{"no", false, true},
+		{"off", false, true},
+		{"enable", true, false},
+		{"enabled", true, false},
+		{"10", true, false},
+		{"on", false, false},
+		{"ja", false, false},
+	} {
+		c := mustLoad(t, files{"smb.conf": "[global]\n[a]\npath = /a\nguest ok = " + x.value + "\nread only = " + x.value + "\n"}, Options{Ksmbd: true})
+		for _, name := range []string{"guest ok", "read only"} {
+			p, _ := c.Share("a").Get(name)
+			if on, ok := p.Bool(); on != x.want || !ok {
+				t.Errorf("%s = %s is %v, %v", name, x.value, on, ok)
+			}
+		}
+		if (len(c.Problems) == 0) != x.hid {
+			t.Errorf("%s: %v", x.value, c.Problems)
+		}
+	}
+	c := mustLoad(t, files{"smb.conf": "[global]\nserversigning = mandatory\nrestrict anonymous = 0x2\n[a]\npath = /a\npublic = yes\n" +
+		"write ok = yes\n"}, Options{Ksmbd: true})
+	if p, ok := c.Global.Get("server signing"); ok {
+		t.Errorf("server signing is %q", p.Value)
+	}
+	if p, ok := c.Share("a").Get("guest ok"); ok {
+		t.Errorf("guest ok is %q", p.Value)
+	}
+	if p, _ := c.Share("a").Get("read only"); p.Value != "yes" || !p.Inverse {
+		t.Errorf("read only is %+v", p)
+	}
+	if p, _ := c.Global.Get("restrict anonymous"); true {
+		if n, ok := p.Int(); ok {
+			t.Errorf("restrict anonymous is %d", n)
+		}
 	}
 }

@@ -362,6 +362,7 @@ func (r *reader) param(file string, l logical, depth int) string {
 		p.Name, p.Known, p.Inverse = k.Name, true, k.Inverse
 	}
 	if r.o.Ksmbd {
+		p.ksmbd = true
 		if p.Value = ksmbdValue(p.Value); p.Value == "" {
 			return "" // the line says nothing
 		}
@@ -388,6 +389,10 @@ func (r *reader) param(file string, l logical, depth int) string {
 			return why
 		}
 		if why := reading(k.Type, p); why != "" {
+			r.c.problem(file, l.number, why)
+		}
+	case known:
+		if why := ksmbdReading(k.Type, p); why != "" {
 			r.c.problem(file, l.number, why)
 		}
 	}

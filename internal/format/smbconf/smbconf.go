@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -94,7 +95,8 @@ type Param struct {
 	Copied  string // the share that "copy" took it from
 	Made    bool   // not written: Samba sets it at the end of the section
 
-	at int // its index in reading order
+	at    int  // its index in reading order
+	ksmbd bool // ksmbd reads it
 }
 
 // Problem is something that a reader of the configuration must know.
@@ -296,6 +298,9 @@ func key(name string) string {
 // Bool returns the value of a boolean, negated if the name is an inverse one; ok is false if it is not a boolean.
 func (p Param) Bool() (value, ok bool) {
 	b, ok := parseBool(p.Value)
+	if p.ksmbd {
+		b, ok = ksmbdBool(p.Value), true
+	}
 	return b != p.Inverse, ok
 }
 
@@ -310,9 +315,13 @@ func parseBool(s string) (value, ok bool) {
 }
 
 // Int parses a number as Samba does: base 16 after 0x, base 8 after 0, up to the first character that is not a digit.
-// An empty text is -1 and an invalid one is 0, so there always is a number.
+// An empty text is -1 and an invalid one is 0, so there always is a number. For ksmbd only a decimal number is one.
 func (p Param) Int() (int, bool) {
 	s := strings.TrimSpace(p.Value)
+	if p.ksmbd { // which knows base 10 alone; what it makes of other text is not said
+		n, err := strconv.Atoi(s)
+		return n, err == nil
+	}
 	if s == "" {
 		return -1, true
 	}
