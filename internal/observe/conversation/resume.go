@@ -164,7 +164,8 @@ type KnownTicket struct {
 	Hash string `json:"hash"`
 	Name string `json:"name"`
 
-	// For a ticket whose client is not a named account; otherwise Identity is empty.
+	// For a ticket whose client its name does not tell: one without a name, or a computer whose long name was cut and has
+	// lost its dollar sign. Otherwise Identity is empty.
 	Identity model.Identity `json:"identity,omitempty"`
 	Basis    string         `json:"basis,omitempty"`
 }
@@ -175,7 +176,7 @@ func (f *Follower) Tickets() []KnownTicket {
 	for e := f.tickets.order.Front(); e != nil; e = e.Next() {
 		t := e.Value.(ticket)
 		k := KnownTicket{Hash: hex.EncodeToString(t.key[:]), Name: t.owner.account}
-		if k.Name == "" {
+		if k.Name == "" || named(k.Name, "").kind != t.owner.kind {
 			k.Identity, k.Basis = t.owner.kind, t.owner.basis
 		}
 		out = append(out, k)
@@ -188,7 +189,7 @@ func (f *Follower) ResumeTickets(known []KnownTicket) {
 	for _, k := range known {
 		t := ticket{owner: named(k.Name, "Kerberos logon; its ticket was seen being issued")}
 		if k.Identity != "" {
-			t.owner = identity{kind: k.Identity, basis: k.Basis}
+			t.owner = identity{kind: k.Identity, account: clip.Text(k.Name), basis: clip.Text(k.Basis)}
 		}
 		if len(k.Hash) != 2*len(t.key) || k.Name == "" && k.Identity == "" {
 			continue

@@ -178,11 +178,17 @@ func TestResumeTickets(t *testing.T) {
 	f := NewFollower(countRows{}, 1<<20)
 	f.issued(ticket{ticketKey{1}, named(`R\ann`, "")})
 	f.issued(ticket{ticketKey{2}, named(`R\bob`, "")})
+	f.issued(ticket{ticketKey{3}, named(`R\`+strings.Repeat("x", 300)+"$", "")})
 	g := NewFollower(countRows{}, 1<<20)
 	g.ResumeTickets(append(f.Tickets(), KnownTicket{Hash: "00", Name: "x"},
 		KnownTicket{Hash: strings.Repeat("zz", 16), Name: "x"}))
 	if diff := cmp.Diff(f.Tickets(), g.Tickets()); diff != "" {
 		t.Error(diff)
+	}
+	for key, want := range map[ticketKey]model.Identity{{1}: model.User, {2}: model.User, {3}: model.Machine} {
+		if got := g.tickets.byKey[key].Value.(ticket).owner; got.kind != want || got.account == "" {
+			t.Errorf("ticket %d: %+v, want %s", key[0], got, want)
+		}
 	}
 }
 
