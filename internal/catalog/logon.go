@@ -55,7 +55,8 @@ func (v *View) Changed(before *View) []string {
 
 // end checks one kind of logon that a setting may disable.
 func (v *View) end(s *Setting, e *End, u *model.Use) cell {
-	meets := least(e.who(u.Identity), e.way(u))
+	who, way := e.who(u.Identity), e.way(u)
+	meets := least(who, way)
 	if meets == no {
 		return allowed()
 	}
@@ -79,6 +80,8 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 		return unknown(why + "; " + doubt)
 	case e.Maybe != "":
 		return unknown(why + "; " + e.Maybe)
+	case meets == maybe && way == yes && who == maybe:
+		return unknown(why + "; this client comes so, and as whom was not seen")
 	case meets == maybe:
 		return unknown(why + "; whether that meets this client was not seen")
 	case e.WrongPassword && v.Session(model.UnknownUser) != model.Denied && v.takesWrongPasswords():

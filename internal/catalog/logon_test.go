@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"strings"
 	"testing"
 
 	"ipcguard/internal/model"
@@ -221,6 +222,27 @@ func TestSignInOnWindows(t *testing.T) {
 		}
 		if got, why := c.View(in).SignIn(&x.use, nil); got != x.want {
 			t.Errorf("%s: %s %q, want %s", x.what, got, why, x.want)
+		}
+	}
+}
+
+// TestSignInOfWhom: where a client was seen to come in the way that ends, the doubt that is left is about who it is.
+func TestSignInOfWhom(t *testing.T) {
+	c, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := Config{
+		Platform: model.Platform{System: "windows", Product: "win2022", Role: model.Member}, Complete: true,
+		Settings: map[string]model.Value{"RequireSecuritySignature": {Present: true, Type: "REG_DWORD", Data: 1}},
+	}
+	for signing, want := range map[string]string{
+		model.SigningNone: "; this client comes so, and as whom was not seen", "": "; whether that meets this client was not seen",
+	} {
+		u := model.Use{Identity: model.Unknown, Layer: model.LayerNegotiate, Signing: signing, Log: true}
+		got, why := c.View(in).SignIn(&u, []string{"RequireSecuritySignature"})
+		if got != model.OutcomeUnknown || len(why) == 0 || !strings.HasSuffix(why[0], want) {
+			t.Errorf("signing %q: %s %q, want %q", signing, got, why, want)
 		}
 	}
 }

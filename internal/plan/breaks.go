@@ -161,6 +161,8 @@ func (x *Replay) what() string {
 		return "uses the share " + u.Share
 	case u.Layer == model.LayerSession:
 		return "logs on"
+	case u.Layer == model.LayerNegotiate:
+		return "negotiates"
 	}
 	return "connects to IPC$"
 }

@@ -27,6 +27,10 @@ func TestTell(t *testing.T) {
 	for i := range 11 {
 		many = append(many, use(fmt.Sprintf("10.0.1.%d", i+1), "", model.LayerTree, 2, "SMB1 ends"))
 	}
+	if got := Tell([]Replay{use("10.0.0.2", "", model.LayerNegotiate, 1, "SMB1 ends")}, false); !slices.Equal(got,
+		[]string{"10.0.0.2 negotiates as user (once, last on 2026-11-02)"}) {
+		t.Errorf("%q", got)
+	}
 	all := "10.0.1.1, 10.0.1.2, 10.0.1.3, 10.0.1.4, 10.0.1.5, 10.0.1.6, 10.0.1.7, 10.0.1.8, 10.0.1.9, 10.0.1.10 and " +
 		"1 more"
 	for why, want := range map[bool][]string{

@@ -89,6 +89,17 @@ func TestPackagesOfWindows(t *testing.T) {
 	}
 }
 
+// TestAuditsOfNTLM: an event of the audit of NTLM does not claim that the logon succeeded. The events are made.
+func TestAuditsOfNTLM(t *testing.T) {
+	for id, provider := range map[int]string{8002: providerNTLM, 8003: providerNTLM, 8004: providerNetlogon, 8006: providerNetlogon} {
+		uses, _ := readLogs(t, Options{}, beat(id, "2026-03-01T10:00:00Z", "provider", provider,
+			"channel", "Microsoft-Windows-NTLM/Operational", "UserName", "ann", "DomainName", "CORP", "SChannelName", "NAS1$"))
+		if len(uses) != 1 || !strings.HasSuffix(uses[0].Basis, "whether the logon succeeded is not told") {
+			t.Errorf("%d: %+v", id, uses)
+		}
+	}
+}
+
 // TestMissingFields: a field that is not there is unknown, and the event counted; one that is there and empty has a meaning.
 // The events are made.
 func TestMissingFields(t *testing.T) {

@@ -86,8 +86,11 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 	default:
 		return
 	}
-	if id < 8000 {
+	switch {
+	case id < 8000:
 		u.Outcome = model.Denied
+	case id > 8001: // an audit lets NTLM through before anybody has looked at the password
+		u.Basis += "; NTLM was let through, and whether the logon succeeded is not told"
 	}
 	w.add(u)
 }
