@@ -54,6 +54,18 @@ func TestExceptionsStand(t *testing.T) {
 			model.Low,
 			[]string{"exempt from server schannel require seal by a line of its own: NAS2$, OLD$"},
 		},
+		"an old cipher": {
+			sambaAudit(t, "[global]\nserver role = active directory domain controller\nallow nt4 crypto:OLD$ = yes\n"+
+				"allow nt4 crypto:NEW$ = no\n"),
+			model.Low,
+			[]string{"exempt from allow nt4 crypto by a line of its own: OLD$"},
+		},
+		"no AES": {
+			sambaAudit(t, "[global]\nserver role = active directory domain controller\n"+
+				"server reject md5 schannel:OLD$ = no\n"),
+			model.Low,
+			[]string{"exempt from reject md5 clients by a line of its own: OLD$"},
+		},
 		"of a rule that is off": {
 			sambaAudit(t, "[global]\nserver role = active directory domain controller\nserver schannel require seal "+
 				"= no\n"+

@@ -462,8 +462,16 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
 		}, Ends: []End{
-			{Values: []interface{}{false}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", Maybe: "whether this client has a newer cipher was not seen", Why: "Netlogon with DES is refused", Sources: []string{"S samba"}},
+			{Values: []interface{}{false}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", ExceptLine: "allow nt4 crypto:ACCOUNT", Maybe: "whether this client has a newer cipher was not seen", Why: "Netlogon with DES is refused", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"reject md5 clients"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "allow nt4 crypto:ACCOUNT", Title: "An account whose Netlogon may use the oldest cipher", System: "samba", Where: "[global] allow nt4 crypto:ACCOUNT", Type: "bool", Since: "4.15", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "A line for one computer account, whose name with its $ stands for ACCOUNT. At yes, allow nt4 crypto = no does not meet this account, if it is excepted from reject md5 clients, too.", Values: []Meaning{
+			{Value: true, Means: "The account is excepted."},
+			{Value: false, Means: "As without the line."},
+		}, Defaults: []Default{
+			{Value: false, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"allow nt4 crypto", "server reject md5 schannel:ACCOUNT"}, Sources: []string{"S samba"}},
 		{ID: "reject md5 clients", Title: "Netlogon refuses MD5", System: "samba", Where: "[global] reject md5 clients", Type: "bool", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "At no, clients without AES are let in to Netlogon.", Defaults: []Default{
 			{Value: false, Before: "4.14", Sources: []string{"M samba-releases"}},
 			{Value: true, Sources: []string{"M samba-4.17.12", "S samba"}},
@@ -472,8 +480,16 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
 		}, Ends: []End{
-			{Values: []interface{}{true}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", Maybe: "whether this client has AES was not seen", Why: "Netlogon without AES is refused", Sources: []string{"S samba"}},
+			{Values: []interface{}{true}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine", "opaque", "unknown"}, Interface: "netlogon", ExceptLine: "server reject md5 schannel:ACCOUNT", Maybe: "whether this client has AES was not seen", Why: "Netlogon without AES is refused", Sources: []string{"S samba"}},
 		}, Reach: "everyone", Related: []string{"allow nt4 crypto"}, Sources: []string{"M samba-4.17.12", "S samba"}},
+		{ID: "server reject md5 schannel:ACCOUNT", Title: "An account whose Netlogon need not have AES", System: "samba", Where: "[global] server reject md5 schannel:ACCOUNT", Type: "bool", Since: "4.15", Applies: Scope{Products: []string{"samba"}, Roles: []model.Role{"domain-controller"}}, Summary: "A line for one computer account, whose name with its $ stands for ACCOUNT. At no, reject md5 clients = yes does not meet this account.", Values: []Meaning{
+			{Value: false, Means: "The account is excepted."},
+			{Value: true, Means: "As without the line."},
+		}, Defaults: []Default{
+			{Value: true, Sources: []string{"S samba"}},
+		}, TakesEffect: []Effect{
+			{When: "service-restart", How: "restart samba", Sources: []string{"S samba"}},
+		}, Reach: "everyone", Related: []string{"reject md5 clients", "allow nt4 crypto:ACCOUNT"}, Sources: []string{"S samba"}},
 		{ID: "client ipc signing", Title: "Samba signs IPC$ as a client", System: "samba", Where: "[global] client ipc signing", Type: "enum", Applies: Scope{Products: []string{"samba"}}, Summary: "About this machine as a client. default is mandatory: connections to IPC$ of others are signed, so that a guest session there fails.", Defaults: []Default{
 			{Value: "default", Sources: []string{"M samba-4.17.12", "S samba"}},
 		}, Wanted: []Wanted{
@@ -2085,7 +2101,7 @@ var generated = Catalog{
 			{Level: "low"},
 		}, Meaning: "Some servers or accounts are exempt from a rule that ends weak logons. An exception is meant to last until they are mended, and nothing else reminds of it.", Fix: Advice{"any": {
 			{Say: "See with ipcguard observe --logons whether they still come in the weak way. Take off the exceptions that nobody needs, and mend the rest."},
-		}}, Settings: []string{"ClientAllowedNTLMServers", "DCAllowedNTLMServers", "LanmanWorkstation.BlockNTLMServerExceptionList", "RestrictSendingNTLMTraffic", "RestrictNTLMInDomain", "LanmanWorkstation.BlockNTLM", "server schannel require seal", "server require schannel:ACCOUNT", "server schannel require seal:ACCOUNT", "server schannel"}, Sources: []string{"D SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain", "D SPS network-security-restrict-ntlm-add-remote-server-exceptions-for-ntlm-authentication", "D policy-csp lanmanworkstation", "S samba"}},
+		}}, Settings: []string{"ClientAllowedNTLMServers", "DCAllowedNTLMServers", "LanmanWorkstation.BlockNTLMServerExceptionList", "RestrictSendingNTLMTraffic", "RestrictNTLMInDomain", "LanmanWorkstation.BlockNTLM", "server schannel require seal", "server require schannel:ACCOUNT", "server schannel require seal:ACCOUNT", "server schannel", "allow nt4 crypto", "allow nt4 crypto:ACCOUNT", "reject md5 clients", "server reject md5 schannel:ACCOUNT"}, Sources: []string{"D SPS network-security-restrict-ntlm-add-server-exceptions-in-this-domain", "D SPS network-security-restrict-ntlm-add-remote-server-exceptions-for-ntlm-authentication", "D policy-csp lanmanworkstation", "S samba"}},
 		{ID: "anonymous-lists-accounts", Title: "A stranger lists accounts", Kind: "scan", Identity: "anonymous", Discloses: "accounts", Severity: []Grade{
 			{Scope: Scope{Roles: []model.Role{"domain-controller"}}, Level: "critical"},
 			{Level: "high"},
