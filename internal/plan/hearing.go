@@ -310,7 +310,7 @@ func (w *work) coverage(p *model.Plan) {
 // for this host: that it is this host is an assumption then. Where neither has a name, nothing speaks against it.
 func (w *work) otherServer() []string {
 	o := w.e.Observed
-	if len(o.Servers) > 0 || len(o.Uses) == 0 {
+	if o == nil || len(o.Servers) > 0 || len(o.Uses) == 0 {
 		return nil
 	}
 	known := []string{w.e.Audit.Host}
