@@ -69,6 +69,7 @@ var writers = []writer{
 	{"cli/servicelog.go", nil, "behind service_windows.go's VisibleWriter"},
 	{"cli/target.go", nil, toStderr},
 	{"cli/terminal.go", []string{"VisibleWriter"}, ""},
+	{"cli/testdata/nullsession/main.go", nil, "a program of the tests, which alone read it"},
 	{"cli/verify.go", []string{"plainly", "JSONWriter"}, ""},
 	{"cli/version.go", nil, "the build's own words"},
 	{"cli/worker.go", nil, "say, of fleet.go"},
