@@ -192,7 +192,8 @@ func (rec *recorder) recordNames(ctx context.Context, h *Host, r *Result, isNew 
 	added := slices.ContainsFunc(names, func(k hostName) bool { return known[k].IsZero() })
 	for _, k := range names {
 		last := known[k]
-		if age := r.At.Sub(last); !last.IsZero() && (age <= 0 || age < nameAge && !added) {
+		// A time that is far ahead was told by a clock that has been set back.
+		if age := r.At.Sub(last); !last.IsZero() && age > -nameAge && (age <= 0 || age < nameAge && !added) {
 			continue
 		}
 		known[k] = r.At
@@ -240,7 +241,8 @@ func (rec *recorder) writeNames(ctx context.Context) error {
 	clear(rec.named)
 	return rec.change(ctx, v, `INSERT INTO host_names (host_id, kind, name, first_seen, last_seen)
 		SELECT v.host, v.kind, v.name, v.first, v.last FROM v WHERE true
-		ON CONFLICT (host_id, kind, name) DO UPDATE SET last_seen = excluded.last_seen`)
+		ON CONFLICT (host_id, kind, name) DO UPDATE SET last_seen = excluded.last_seen, first_seen = CASE
+		WHEN excluded.last_seen < host_names.first_seen THEN excluded.last_seen ELSE host_names.first_seen END`)
 }
 
 func (n hostName) compare(m hostName) int {

@@ -275,6 +275,27 @@ func TestNamesSeenAgain(t *testing.T) {
 	})
 }
 
+// TestNamesSetBack: a clock that was ahead for one result keeps no name in the future.
+func TestNamesSetBack(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		r := s.scan(Run{}, Target{}, 1, model.Exposed)
+		r.Names = []HostName{{Name: "files1", Kind: "dns"}}
+		right := r.At
+		r.At = right.AddDate(10, 0, 0)
+		h := s.record(r)
+		for _, after := range []time.Duration{time.Minute, 2 * nameAge} {
+			r.At = right.Add(after)
+			s.record(r)
+			names, err := s.HostNames(s.ctx, h.ID)
+			s.ok(err)
+			if len(names) != 1 || !names[0].FirstSeen.Equal(right.Add(time.Minute)) ||
+				!names[0].LastSeen.Equal(right.Add(after)) {
+				s.Errorf("%s after: %+v", after, names)
+			}
+		}
+	})
+}
+
 // TestLastingName checks that new names displace older ones, and none that every result has.
 func TestLastingName(t *testing.T) {
 	onBoth(t, func(s *suite) {
