@@ -104,7 +104,7 @@ func TestRestoreOlder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The step to version 14 changes no table of SQLite: without its row this is a database of version 13.
+	// The steps from version 14 on change no table of SQLite: without their rows this is a database of version 13.
 	_, err = st.DB().ExecContext(ctx, `DELETE FROM goose_db_version WHERE version_id >= 14`)
 	if err := errors.Join(err, st.SaveSite(ctx, &store.Site{Name: "berlin"}), st.Close()); err != nil {
 		t.Fatal(err)
