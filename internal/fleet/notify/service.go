@@ -101,13 +101,6 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Round gathers and sends once what is due now. It does nothing if another server has the lease.
-func (s *Service) Round(ctx context.Context) error {
-	err := s.begin(ctx)
-	s.running.Wait()
-	return errors.Join(err, s.failed())
-}
-
 // failed returns the errors of deliveries since the last call.
 func (s *Service) failed() error {
 	s.mu.Lock()

@@ -458,3 +458,10 @@ func TestHangingReceiver(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Round gathers and sends what is due now, and waits for it. It does nothing if another server has the lease.
+func (s *Service) Round(ctx context.Context) error {
+	err := s.begin(ctx)
+	s.running.Wait()
+	return errors.Join(err, s.failed())
+}
