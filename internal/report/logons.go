@@ -129,7 +129,7 @@ var packageTexts = map[string]string{
 	model.PackageNTLMv1ESS: "NTLMv1 with extended session security",
 	model.PackageNTLM:      "NTLM of a version that was not told", model.PackageNTLMv2: "NTLMv2",
 	model.PackageKerberos: "Kerberos", model.PackagePlaintext: "plaintext",
-	model.PackageUnknown: "a logon that could not be read",
+	model.PackageUnknown: "a logon of a kind that nothing told",
 }
 
 // LogonWay describes a kind of logon in words.
