@@ -248,7 +248,7 @@ func (a *app) observeHead(
 		run.logged = true
 		return run.logs.Read(ctx, name, b)
 	}
-	if what, hint := source.Describe(head); what != "" {
+	if what, hint := source.DescribeStream(head, b); what != "" {
 		return hinted{errors.New("it is " + what), cmp.Or(hint, "ipcguard observe --help lists what is read")}
 	}
 	return hinted{

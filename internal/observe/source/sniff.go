@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -88,6 +89,20 @@ var compressions = []struct {
 	{"\xfd7zXZ\x00", "xz", true},
 	{"\x28\xb5\x2f\xfd", "zstd", true},
 	{"BZh", "bzip2", false},
+}
+
+// DescribeStream is Describe for a stream and its head as [Peek] returned them. Where the decompressor tells that its input
+// ended early, and it works by blocks, nothing else is supposed.
+func DescribeStream(head []byte, stream *bufio.Reader) (what, hint string) {
+	for _, c := range compressions {
+		if !c.windowed || !bytes.HasPrefix(head, []byte(c.magic)) {
+			continue
+		}
+		if _, err := stream.Peek(1); errors.Is(err, io.ErrUnexpectedEOF) {
+			return "compressed with " + c.name + ", and cut inside its first block, so that nothing known could be unpacked from it", ""
+		}
+	}
+	return Describe(head)
 }
 
 // Describe returns what an unsupported file is, and what to do about it; empty if unknown.

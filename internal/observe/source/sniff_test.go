@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // TestSniff waits for no more than is needed.
@@ -65,6 +68,37 @@ func TestDescribe(t *testing.T) {
 	} {
 		if what, _ := Describe([]byte(head)); what != want {
 			t.Errorf("%q is %q, want %q", head, what, want)
+		}
+	}
+}
+
+// TestDescribeStream says of a compressed stream that it was cut where that is known, and not where it is damaged.
+func TestDescribeStream(t *testing.T) {
+	var packed bytes.Buffer
+	w, err := zstd.NewWriter(&packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noise := make([]byte, 64<<10)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range noise {
+		noise[i] = byte(r.Uint32())
+	}
+	if _, err := w.Write(noise); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	whole := packed.Bytes()
+	damaged := bytes.Clone(whole)
+	damaged[len("\x28\xb5\x2f\xfd")] ^= 0x08 // a reserved bit of the frame's header
+	never := func([]byte) bool { return false }
+	for what, b := range map[string][]byte{
+		"compressed with zstd, and cut inside its first block, so that nothing known could be unpacked from it": whole[:1000],
+		"compressed with zstd, and cut, damaged or made for a window of more than 64 MiB, so that nothing known could be " +
+			"unpacked from it": damaged,
+	} {
+		stream, head := Peek(bytes.NewReader(b), 4096, never)
+		if got, _ := DescribeStream(head, stream); got != what {
+			t.Errorf("%q, want %q", got, what)
 		}
 	}
 }
