@@ -159,6 +159,8 @@ func (x *Replay) what() string {
 		return "opens " + u.Pipe
 	case u.Share != "" && !strings.EqualFold(u.Share, "IPC$"):
 		return "uses the share " + u.Share
+	case u.Layer == model.LayerSession && (u.Outgoing() || u.Elsewhere()) && u.Server != "":
+		return "logs on to " + u.Server
 	case u.Layer == model.LayerSession:
 		return "logs on"
 	case u.Layer == model.LayerNegotiate:

@@ -31,6 +31,11 @@ func TestTell(t *testing.T) {
 		[]string{"10.0.0.2 negotiates as user (once, last on 2026-11-02)"}) {
 		t.Errorf("%q", got)
 	}
+	out := use("FS1", "svc", model.LayerSession, 1, "NTLM ends")
+	out.Use.Server, out.Use.ToldBy = "nas2", "FS1"
+	if got := Tell([]Replay{out}, false); !slices.Equal(got, []string{"FS1 (svc) logs on to nas2 as user (once, last on 2026-11-02)"}) {
+		t.Errorf("%q", got)
+	}
 	all := "10.0.1.1, 10.0.1.2, 10.0.1.3, 10.0.1.4, 10.0.1.5, 10.0.1.6, 10.0.1.7, 10.0.1.8, 10.0.1.9, 10.0.1.10 and " +
 		"1 more"
 	for why, want := range map[bool][]string{
