@@ -336,7 +336,7 @@ func (q *Queries) RolloutHosts(ctx context.Context, id int64, f RolloutFilter, p
 		w.parts = append(w.parts, w.newer())
 	}
 	var total int
-	if err := q.one(ctx, []any{&total}, `SELECT count(*)`+from+w.String(), w.args...); err != nil {
+	if err := q.one(ctx, []any{&total}, `SELECT count(*)`+from+w.String(), w.args...); err != nil || total == 0 {
 		return nil, 0, err
 	}
 	all, err := list(ctx, q, func(r row, h *RolloutHost) error {

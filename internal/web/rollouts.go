@@ -305,7 +305,8 @@ func rolloutPage(v *visit) error {
 		return err
 	}
 	d.Pager = v.pager(page, len(hosts), n)
-	if _, d.Newer, err = v.store.RolloutHosts(ctx, d.ID, store.RolloutFilter{Newer: true}, store.Page{Size: 1}); err != nil {
+	if _, d.Newer, err = v.store.RolloutHosts(ctx, d.ID, store.RolloutFilter{Newer: true},
+		store.Page{Size: 1, Sort: "id"}); err != nil {
 		return err
 	}
 	d.States = append(d.States, rolloutTile{
