@@ -41,10 +41,11 @@ func (c *Client) check(a *answer, r request, encrypted uint64) error {
 	if r.encrypt && encrypted != s.id && !sessionGone(a.header.Status) {
 		return c.conn.Distrust(r.layer, "an answer that should be encrypted is not")
 	}
-	if s == nil || !s.secret || !r.sign || encrypted != 0 || sessionGone(a.header.Status) {
-		return nil
-	}
 	switch {
+	case s == nil || !s.secret || !r.sign || sessionGone(a.header.Status):
+		return nil
+	case encrypted != 0 && encrypted == s.id: // the key of a stranger's session beside it would prove nothing
+		return nil
 	case !a.header.IsSigned():
 		return c.conn.Distrust(r.layer, "an answer that should be signed is not")
 	case !s.signer.Verify(a.msg):

@@ -123,9 +123,23 @@ func (s *session) establish(a dialect.Authenticator, last *answer, resp *smb2.Se
 	s.encrypt = s.secret && s.transform != nil && (s.about.EncryptRequired || c.o.Encrypt) && !c.o.Unencrypted
 	s.about.Signed, s.about.Encrypted = s.sign && !s.encrypt, s.encrypt
 	if s.transform != nil {
-		c.mu.Lock()
+		return s.receives()
+	}
+	return nil
+}
+
+// receives lets the session's encrypted frames in. Its number must be its own: a stranger's session that got that of a
+// user's would decrypt forged frames in its place.
+func (s *session) receives() error {
+	c := s.c
+	c.mu.Lock()
+	taken := c.sessions[s.id] != nil
+	if !taken {
 		c.sessions[s.id] = s
-		c.mu.Unlock()
+	}
+	c.mu.Unlock()
+	if taken {
+		return c.conn.Distrust(transport.LayerSession, "the server gave two sessions one number")
 	}
 	return nil
 }

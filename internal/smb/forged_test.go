@@ -1,0 +1,137 @@
+package smb_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/smb"
+	"ipcguard/internal/smb/nbss"
+	"ipcguard/internal/smb/smb2"
+	"ipcguard/internal/smb/smbcrypt"
+	"ipcguard/internal/smbtest"
+	"ipcguard/internal/status"
+)
+
+// between lets somebody change what a practice server of SMB 3.0 sends, frame by frame.
+func between(t *testing.T, change func(message []byte) []byte) *smb.Conn {
+	t.Helper()
+	host, err := smbtest.NewHost("samba", "PRACTICE1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, near := net.Pipe()
+	far, theirs := net.Pipe()
+	go smbtest.Serve(theirs, host)
+	go func() {
+		io.Copy(far, near)
+		far.Close()
+	}()
+	go func() {
+		defer near.Close()
+		for {
+			head := make([]byte, nbss.HeaderLen)
+			if _, err := io.ReadFull(far, head); err != nil {
+				return
+			}
+			message := make([]byte, binary.BigEndian.Uint32(head)&0xFFFFFF)
+			if _, err := io.ReadFull(far, message); err != nil {
+				return
+			}
+			frame := append(make([]byte, nbss.HeaderLen), change(message)...)
+			nbss.PutHeader(frame)
+			if _, err := near.Write(frame); err != nil {
+				return
+			}
+		}
+	}()
+	c, err := smb.Dial(t.Context(), "192.0.2.1:445", smb.Options{
+		Dialects: []smb.Dialect{smb.SMB300}, Timeouts: waits(""),
+		Dial: func(context.Context, string, string) (net.Conn, error) { return ours, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// Anyone can encrypt with the key of an anonymous session. So its frames prove nothing to a user's session on the same
+// connection, whatever the number that somebody on the way gave to the anonymous one.
+func TestForgedWithAStrangersKey(t *testing.T) {
+	const setup, treeConnect = 1, 3
+	stranger := ntlm.NewAnonymous(ntlm.Options{}) // its key crosses the wire, sealed with a key of zeros
+	// wanted makes the end of a stranger's logon ask for encryption.
+	wanted := func(m []byte) {
+		binary.LittleEndian.PutUint16(m[66:], binary.LittleEndian.Uint16(m[66:])|smb2.SessionEncryptData)
+	}
+	refusal := func(m []byte, id uint64) []byte {
+		binary.LittleEndian.PutUint32(m[8:], uint32(status.AccessDenied))
+		known := smbcrypt.DeriveKeys(smb2.Dialect300, smbcrypt.AES128CCM, stranger.SessionKey(), nil)
+		forger, err := smbcrypt.NewTransform(smbcrypt.AES128CCM, known.ServerCipher, known.ClientCipher, id)
+		if err != nil {
+			t.Error(err)
+			return m
+		}
+		return forger.AppendEncrypt(nil, m)
+	}
+	var transport *smb.TransportError
+	user := func() *ntlm.Client { return ntlm.NewUser("anna", "", "Passw0rd!", ntlm.Options{}) }
+
+	t.Run("its own number", func(t *testing.T) {
+		var strangers uint64
+		c := between(t, func(m []byte) []byte {
+			switch command := binary.LittleEndian.Uint16(m[12:]); {
+			case command == setup && binary.LittleEndian.Uint32(m[8:]) == 0 && strangers == 0:
+				strangers = binary.LittleEndian.Uint64(m[40:])
+				wanted(m)
+			case command == treeConnect:
+				return refusal(m, strangers)
+			}
+			return m
+		})
+		if _, err := c.SessionSetup(t.Context(), stranger); err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.SessionSetup(t.Context(), user())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.TreeConnect(t.Context(), "IPC$")
+		if !errors.As(err, &transport) || !strings.Contains(err.Error(), "wrong signature") {
+			t.Errorf("a forged refusal is taken for the server's: %v", err)
+		}
+	})
+	t.Run("the user's number", func(t *testing.T) {
+		stranger = ntlm.NewAnonymous(ntlm.Options{})
+		var users uint64
+		c := between(t, func(m []byte) []byte {
+			switch command := binary.LittleEndian.Uint16(m[12:]); {
+			case command == setup && binary.LittleEndian.Uint32(m[8:]) == 0 && users == 0:
+				users = binary.LittleEndian.Uint64(m[40:])
+			case command == setup && binary.LittleEndian.Uint32(m[8:]) == 0:
+				binary.LittleEndian.PutUint64(m[40:], users)
+				wanted(m)
+			case command == treeConnect:
+				return refusal(m, users)
+			}
+			return m
+		})
+		s, err := c.SessionSetup(t.Context(), user())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, second := c.SessionSetup(t.Context(), stranger)
+		if !errors.As(second, &transport) || !strings.Contains(second.Error(), "two sessions one number") {
+			t.Errorf("the second session has the number of the first: %v", second)
+		}
+		if _, err = s.TreeConnect(t.Context(), "IPC$"); !errors.As(err, &transport) {
+			t.Errorf("a forged refusal is taken for the server's: %v", err)
+		}
+	})
+}
