@@ -224,7 +224,7 @@ func (rec *recorder) keepName(host int64, name hostName, at time.Time) {
 		rec.named[host] = map[hostName]calledSo{}
 	}
 	first := at
-	if before, ok := rec.named[host][name]; ok {
+	if before, ok := rec.named[host][name]; ok && before.first.Before(at) {
 		first = before.first
 	}
 	rec.named[host][name] = calledSo{first, at}
@@ -242,7 +242,7 @@ func (rec *recorder) writeNames(ctx context.Context) error {
 	return rec.change(ctx, v, `INSERT INTO host_names (host_id, kind, name, first_seen, last_seen)
 		SELECT v.host, v.kind, v.name, v.first, v.last FROM v WHERE true
 		ON CONFLICT (host_id, kind, name) DO UPDATE SET last_seen = excluded.last_seen, first_seen = CASE
-		WHEN excluded.last_seen < host_names.first_seen THEN excluded.last_seen ELSE host_names.first_seen END`)
+		WHEN excluded.first_seen < host_names.first_seen THEN excluded.first_seen ELSE host_names.first_seen END`)
 }
 
 func (n hostName) compare(m hostName) int {
