@@ -63,8 +63,31 @@ func TestProductOfAFile(t *testing.T) {
 		}
 	}
 	path := filepath.Join(write(t, map[string]string{"smb.conf": guests}), "smb.conf")
-	if _, err := (Options{Product: "samba-4"}).Source(t.Context(), path); err == nil {
-		t.Error("samba-4 is dozens of releases")
+	for product, known := range map[string]bool{
+		"samba-4.13.13-Debian": true, "samba-4.17.12+dfsg-0+deb12u1": true, "samba-4.20.0rc1": true, "ksmbd-3.5.3": true,
+		"samba-4": false, "samba-4.13.x": false, "samba-4.13x": false, "samba-4.13 ": false, "samba-4.13,samba-4.17": false,
+		"samba-4.13\n": false, "samba-4.99999999999999999999": false,
+	} {
+		if _, err := (Options{Product: product}).Source(t.Context(), path); (err == nil) != known {
+			t.Errorf("%q is a release %v: %v", product, known, err)
+		}
+	}
+}
+
+// The releases of ksmbd are those of its tools, and what they give to strangers is not read from a kernel's number.
+func TestKsmbdOfAKernel(t *testing.T) {
+	path := filepath.Join(write(t, map[string]string{"ksmbd.conf": "[global]\nrestrict anonymous = 0\n"}), "ksmbd.conf")
+	for product, want := range map[string]model.Outcome{
+		"ksmbd": model.OutcomeUnknown, "ksmbd-6.12": model.OutcomeUnknown, "ksmbd-3.5.3": model.Allowed,
+		"ksmbd-3.5.7": model.Denied,
+	} {
+		r, err := Options{Product: product}.Source(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r[0].Access[model.Anonymous].Tree; got != want {
+			t.Errorf("%s: IPC$ is %s, want %s", product, got, want)
+		}
 	}
 }
 

@@ -43,10 +43,11 @@ func (k *ksmbd) encrypts() bool {
 }
 
 // The newest tools that were seen to let strangers connect to IPC$ at restrict anonymous 0, and the oldest that were
-// seen to refuse. [M]
+// seen to refuse. [M] There are no tools 4: a higher number is that of the kernel, which says nothing of them.
 const (
 	toolsThatLetIn  = "3.5.3"
 	toolsThatRefuse = "3.5.7"
+	noTools         = "4"
 )
 
 // tree: restrict anonymous 1 and 2 both close IPC$ to callers without an account, guests too; the tools 3.5.7 do so at
@@ -62,7 +63,7 @@ func (k *ksmbd) tree(id model.Identity) cell {
 		return unknown(k.why("ksmbd:restrict anonymous"))
 	case n != 0:
 		return denied(k.why("ksmbd:restrict anonymous") + ", which closes IPC$")
-	case version != "" && !olderRelease(version, toolsThatRefuse):
+	case version != "" && !olderRelease(version, toolsThatRefuse) && olderRelease(version, noTools):
 		return denied("ksmbd-tools " + version + " close IPC$ to strangers at restrict anonymous 0, too")
 	case version != "" && !olderRelease(toolsThatLetIn, version):
 		return allowed(k.why("ksmbd:restrict anonymous"))

@@ -81,7 +81,8 @@ func (a *app) audit() *cobra.Command {
 	s := c.Flags()
 	s.SortFlags = false
 	s.StringVar(&f.product, "product", "",
-		"the product, instead of what the source says: win2019, win10-22H2, samba, ksmbd, or a release: samba-4.13 …")
+		"the product, instead of what the source says: win2019, win10-22H2, samba, ksmbd, or a release: samba-4.13, "+
+			"ksmbd-3.5.7 (of its tools) …")
 	s.StringVar(&f.role, "role", "",
 		"the role, instead of what the source says: workstation, member, standalone, domain-controller")
 	s.StringSliceVar(&f.scans, "scan", nil, "compare with the scans of the same hosts in this file")
