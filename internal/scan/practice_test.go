@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
+	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/smb"
 	"ipcguard/internal/smbtest"
 )
@@ -64,6 +67,65 @@ func TestEncryptedAnswers(t *testing.T) {
 	}
 	if i := identity(r, model.Anonymous); i.Encrypted {
 		t.Error("anonymous is said to encrypt")
+	}
+}
+
+// An encrypted answer that was damaged, belongs to another session or was sent before is evidence of nothing: neither of
+// an open share nor of a refusal.
+func TestDamagedEncryptedAnswers(t *testing.T) {
+	host, err := smbtest.NewHost("samba", "PRACTICE1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.Profile.EncryptAnswers = true
+	for what, damage := range map[string]func(frame, before []byte) []byte{
+		"ciphertext": func(f, _ []byte) []byte { f[len(f)-1] ^= 1; return f },
+		"tag":        func(f, _ []byte) []byte { f[4+4] ^= 0x80; return f },
+		"nonce":      func(f, _ []byte) []byte { f[4+20] ^= 1; return f },
+		"session":    func(f, _ []byte) []byte { f[4+44]++; return f },
+		"size":       func(f, _ []byte) []byte { f[4+36]++; return f },
+		"cut short":  func(_, _ []byte) []byte { return []byte{0, 0, 0, 20, 0xFD, 'S', 'M', 'B', 19: 0, 23: 0} },
+		"empty":      func(f, _ []byte) []byte { f[1], f[2], f[3] = 0, 0, 52; clear(f[40:44]); return f[:56] },
+		"replay": func(f, before []byte) []byte {
+			if before == nil {
+				f[len(f)-1] ^= 1
+				return f
+			}
+			return before
+		},
+	} {
+		for _, good := range []int{0, 1, 3} {
+			dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+				near, there := net.Pipe()
+				go smbtest.Serve(there, host)
+				seen, before := 0, []byte(nil)
+				return &framed{Conn: near, answer: func(_ int, frame []byte) ([]byte, error) {
+					if len(frame) < 56 || frame[4] != 0xFD {
+						return frame, nil
+					}
+					if seen++; seen <= good {
+						before = slices.Clone(frame)
+						return frame, nil
+					}
+					return damage(frame, before), nil
+				}}, nil
+			}
+			var r *model.Scan
+			synctest.Test(t, func(t *testing.T) {
+				s, err := New(Options{Dial: dial, NoGuest: true, NoUnknownUser: true, Retries: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r = s.Host(t.Context(), targets.Target{Name: "far", Addr: netip.MustParseAddrPort("192.0.2.1:445")})
+			})
+			id := identity(r, model.Anonymous)
+			if r.Verdict == model.Closed || id.ClosedBy != "" || id.Tree.Outcome == model.Denied {
+				t.Errorf("%s after %d: %s: %s; %+v", what, good, r.Verdict, r.Reason, id.Tree)
+			}
+			if good == 0 && (r.Verdict != model.VerdictInconclusive || id.Tree.Outcome == model.Allowed) {
+				t.Errorf("%s at once: %s: %s; %+v", what, r.Verdict, r.Reason, id.Tree)
+			}
+		}
 	}
 }
 
