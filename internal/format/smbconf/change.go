@@ -93,7 +93,7 @@ func together(path string, o Options, before []byte, list []Assign) (after []byt
 			unwritable(a.Section, a.Name, a.Value) != "" {
 			return nil, nil, false
 		}
-		places[p], names[p.name] = &sectionLines{section: p.section, name: p.name}, true
+		places[p], names[p.name] = &sectionLines{section: p.section, name: p.name, first: o.Ksmbd}, true
 	}
 	ends, lines := map[string]*logical{}, false
 	r := newReader(path, o)

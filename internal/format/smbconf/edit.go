@@ -48,6 +48,7 @@ func unwritable(section, name, value string) string {
 type sectionLines struct {
 	section string
 	name    string
+	first   bool      // of several lines for the parameter the first counts, not the last
 	any     bool      // the file has a line that is not a comment
 	end     *logical  // the section's last line
 	params  []logical // those that assign to the parameter; their text is omitted
@@ -76,7 +77,7 @@ func edit(path string, o Options, section, name string, value *string) (*Edit, e
 		return nil, fmt.Errorf("smb.conf: %w", err)
 	}
 	r := newReader(path, o)
-	at := sectionLines{section: foldName(section), name: key(name)}
+	at := sectionLines{section: foldName(section), name: key(name), first: o.Ksmbd}
 	if isGlobal(section) {
 		at.section = foldName(r.c.Global.Name)
 	}
@@ -175,12 +176,15 @@ func (p *sectionLines) patches(b []byte, there bool, section, name, value string
 	}
 	end := p.end
 	if n := len(p.params); n > 0 {
-		last := p.params[n-1]
-		stop := last.end
+		counts := p.params[n-1]
+		if p.first {
+			counts = p.params[0]
+		}
+		stop := counts.end
 		if stop > 0 && b[stop-1] == '\r' {
 			stop--
 		}
-		out = append(out, patch{last.start, stop, name + " = " + value})
+		out = append(out, patch{counts.start, stop, name + " = " + value})
 	}
 	if there && (end != nil || !p.any) {
 		at, indent := 0, ""

@@ -72,3 +72,18 @@ func TestKsmbdWords(t *testing.T) {
 		}
 	}
 }
+
+// TestKsmbdEdits changes the line that ksmbd takes, the first.
+func TestKsmbdEdits(t *testing.T) {
+	const text = "[global]\nrestrict anonymous = 0\nrestrict anonymous = 1\nmap to guest = never\n"
+	const want = "[global]\nrestrict anonymous = 2\nrestrict anonymous = 1\nmap to guest = never\n"
+	o := Options{Ksmbd: true, ReadFile: files{"ksmbd.conf": text}.read}
+	e, err := Set("ksmbd.conf", o, "global", "restrict anonymous", "2")
+	if err != nil || string(e.After) != want {
+		t.Errorf("Set: %+v, %v", e, err)
+	}
+	many, _, err := Change("ksmbd.conf", o, []Assign{{Section: "global", Name: "restrict anonymous", Value: "2"}})
+	if err != nil || string(many.After) != want {
+		t.Errorf("Change: %+v, %v", many, err)
+	}
+}
