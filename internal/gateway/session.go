@@ -68,6 +68,7 @@ type table struct {
 	setups     map[uint64]*logon   // in progress, by SessionId
 	waiting    map[uint64]waiting  // by MessageId
 	users      int                 // sessions whose requests all pass
+	named      int                 // those of them that are no stranger's
 	came       bool                // there has been a user
 	strangers  int                 // sessions that are judged
 	judging    bool                // the server's answer to a logon has come, and its session is not recorded yet
@@ -164,6 +165,13 @@ func (t *table) known() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.users > 0
+}
+
+// trusts reports whether a user is logged on who is no stranger with an exception.
+func (t *table) trusts() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.named > 0
 }
 
 // some reports whether a stranger who may use some pipes is logged on.
@@ -274,6 +282,9 @@ func (t *table) count(s *session, n int) {
 	switch {
 	case s.user():
 		t.users += n
+		if !s.stranger() {
+			t.named += n
+		}
 	case s.judged():
 		t.strangers += n
 	}
