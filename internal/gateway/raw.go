@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"fmt"
 
 	"ipcguard/internal/smb/smb1"
@@ -38,6 +39,7 @@ type rawWrite struct {
 type rawRead struct {
 	asked bool // the server has not sent the data
 	ever  bool // data in raw mode may have come since the beginning, and been taken for an answer
+	mixed bool // what was taken for data looked like a message, so that the data themselves may be still to come
 }
 
 // asksRaw records a READ_RAW or WRITE_RAW of a session, which is nil if the connection has none.
@@ -53,7 +55,7 @@ func (t *table) asksRaw(h *smb1.Header, s *session) error {
 	case h.Command == readRaw && len(t.waiting) > 0:
 		return refusal{ReasonMalformed, "a READ_RAW before the answer to another request"}
 	case h.Command == readRaw:
-		t.reads = rawRead{asked: true, ever: true}
+		t.reads.asked, t.reads.ever = true, true
 	default:
 		t.raw = rawWrite{asked: true, mid: h.MID, user: s.user() && !s.stranger() && !t.reads.ever}
 	}
@@ -63,11 +65,15 @@ func (t *table) asksRaw(h *smb1.Header, s *session) error {
 // errReadsRaw refuses a request whose answer must be seen: the data of a READ_RAW would be taken for it.
 var errReadsRaw = refusal{ReasonMalformed, "a request before the data of a READ_RAW"}
 
-// readsRaw ends the wait for the data of a READ_RAW, which a frame of the server is.
-func (t *table) readsRaw() {
+// errMixed refuses a logon whose answer may be data of a READ_RAW, which look as whoever wrote the file likes.
+var errMixed = refusal{ReasonMalformed, "a logon after the data of a READ_RAW looked like a message"}
+
+// readsRaw ends the wait for the data of a READ_RAW, which a frame of the server is. It may also be the answer to a
+// request from before the READ_RAW, if it looks like a message.
+func (t *table) readsRaw(message bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.reads.asked = false
+	t.reads.asked, t.reads.mixed = false, t.reads.mixed || message
 }
 
 // rawAnswer forwards the server's next frame of n bytes, which is the data of a READ_RAW. What looks like an oplock
@@ -82,7 +88,7 @@ func (c *conn) rawAnswer(n int) error {
 			return c.down.passRest()
 		}
 	}
-	c.table.readsRaw()
+	c.table.readsRaw(kind != smb2.KindUnknown || bytes.HasPrefix(b, sealed))
 	return c.down.passRest()
 }
 

@@ -232,6 +232,25 @@ func TestReadRaw(t *testing.T) {
 			t.Errorf("a null session passes for data: % X", got)
 		}
 	})
+	t.Run("an answer to another request before it, and a logon", func(t *testing.T) {
+		for name, first := range map[string][]byte{
+			"plain": rawAnswer(t, smb1.ReadAndX, 0, 7), "encrypted": rawFrame([]byte("\xFFE\x00\x00")),
+		} {
+			e := start(t)
+			ask(t, e, "READ_ANDX")
+			ask(t, e, "READ_RAW")
+			e.answers(first)
+			if e.asks(request["a logon"]) != nil { // the data, which come now, would be taken for its answer
+				t.Errorf("%s: a logon passes", name)
+			}
+		}
+	})
+	t.Run("a logon behind it", func(t *testing.T) {
+		e := start(t)
+		ask(t, e, "READ_RAW")
+		e.answers(rawFrame([]byte("data")))
+		ask(t, e, "a logon")
+	})
 	t.Run("an oplock break before it", func(t *testing.T) {
 		e := start(t)
 		ask(t, e, "READ_RAW")

@@ -91,8 +91,11 @@ func (t *table) wait(id uint64, w waiting) error {
 	if len(t.waiting) >= limit {
 		return refusal{ReasonTooMuch, fmt.Sprintf("more than %d answers are due", limit)}
 	}
-	if t.reads.asked {
+	switch {
+	case t.reads.asked:
 		return errReadsRaw
+	case t.reads.mixed && w.logon != nil:
+		return errMixed
 	}
 	if _, twice := t.waiting[id]; twice { // the first answer would be taken for the second
 		return refusal{ReasonMalformed, "a MessageId whose answer is still due"}
