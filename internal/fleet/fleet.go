@@ -174,7 +174,8 @@ func New(st *store.Store, o Options) (*Fleet, error) {
 	f := &Fleet{
 		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: places.New(o.Scan.Concurrency),
 		pace: scan.NewPace(0), started: o.Clock(),
-		ahead: map[string]sighting{}, began: make(chan struct{}), scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
+		ahead: map[string]sighting{}, began: make(chan struct{}),
+		scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
 	}
 	f.queue = newQueue(st, o.Name, timing{job: o.JobTimeout, rescue: o.RescueAfter, poll: f.pollInterval()}, o.Log)
 	f.records = newRecorder(st, o.Log)

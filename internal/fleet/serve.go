@@ -103,7 +103,7 @@ func (f *Fleet) arrive(ctx context.Context) (site store.Site, err error) {
 		}
 		if f.st.Kind() == store.KindSQLite {
 			return f.inherit(ctx, func(w store.Worker) bool {
-				return !slices.ContainsFunc(enrolled, func(e store.Enrolled) bool { return e.Name == w.Name })
+				return !isEnrolled(enrolled, w)
 			})
 		}
 		return nil
@@ -245,6 +245,11 @@ func (f *Fleet) share(ctx context.Context, name string) (site store.Site, rate f
 // that is ahead is no sign of death.
 func (f *Fleet) silent(w store.Worker) bool {
 	return f.now().Sub(w.Seen) > silentFor*f.o.Heartbeat
+}
+
+// isEnrolled reports whether a worker is one of another machine.
+func isEnrolled(enrolled []store.Enrolled, w store.Worker) bool {
+	return slices.ContainsFunc(enrolled, func(e store.Enrolled) bool { return e.Name == w.Name })
 }
 
 // sighting is a time that somebody told, and when it was first read, by the clock that nobody sets.

@@ -239,6 +239,7 @@ func (f *Fleet) inherit(ctx context.Context, gone func(store.Worker) bool) error
 // strays finds runs with open units that have no job any more: the queue gave one up, or a worker vanished. Their units
 // get new jobs.
 func (f *Fleet) strays(ctx context.Context, open []store.Run) error {
+	var remote map[string]bool // asked for once, if at all
 	for _, r := range open {
 		last := r.Created
 		for _, t := range []time.Time{r.Started, r.LastResult} {
@@ -256,9 +257,10 @@ func (f *Fleet) strays(ctx context.Context, open []store.Run) error {
 			}
 			continue
 		}
-		remote, err := f.remote(ctx)
-		if err != nil {
-			return err
+		if remote == nil {
+			if remote, err = f.remote(ctx); err != nil {
+				return err
+			}
 		}
 		units := 0
 		err = f.st.InTx(ctx, func(tx *store.Tx) error {
@@ -303,7 +305,7 @@ func (f *Fleet) remote(ctx context.Context) (map[string]bool, error) {
 	}
 	out := map[string]bool{}
 	for _, w := range all {
-		if !f.silent(w) && slices.ContainsFunc(enrolled, func(e store.Enrolled) bool { return e.Name == w.Name }) {
+		if !f.silent(w) && isEnrolled(enrolled, w) {
 			out[w.Name] = true
 		}
 	}

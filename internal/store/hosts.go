@@ -27,9 +27,8 @@ func scanHost(r row, h *Host) error {
 }
 
 // hostSorts are the columns by which hosts can be sorted: each has an index, but last_audit, and last_seen on
-// PostgreSQL. Verdict,
-// severity and logon sort by how bad they are, and hosts of one severity by verdict and number of findings, so that
-// "-severity" starts with the worst.
+// PostgreSQL. Verdict, severity and logon sort by how bad they are, and hosts of one severity by verdict and number of
+// findings, so that "-severity" starts with the worst.
 var hostSorts = map[string]string{
 	"id": "h.id", "name": "h.sort_name", "site": "h.site_id", "verdict": "h.verdict",
 	"severity": "h.severity; h.verdict; h.findings", "findings": "h.findings",

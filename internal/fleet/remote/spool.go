@@ -182,13 +182,11 @@ func (s *spool) write(job string, b *batch) {
 	s.lock.Unlock()
 	b.err = write(filepath.Join(s.dir, f.name), false, b.text)
 	s.lock.Lock()
-	if s.lost = b.err != nil; s.lost {
-		s.lock.Unlock()
-		return
+	defer s.lock.Unlock()
+	if s.lost = b.err != nil; !s.lost {
+		s.files, s.size = append(s.files, f), s.size+int64(len(b.text))
+		s.stir()
 	}
-	s.files, s.size = append(s.files, f), s.size+int64(len(b.text))
-	s.lock.Unlock()
-	s.stir()
 }
 
 // sent is a result in a request: its documents are the stored bytes, which are not parsed.

@@ -59,14 +59,18 @@ func ksmbdReading(typ Type, p Param) string {
 	if samba, ok := parseBool(p.Value); ok && samba == on {
 		return ""
 	}
-	return fmt.Sprintf("ksmbd takes %.80q for %s: its words are yes and no", p.Value, map[bool]string{true: "yes", false: "no"}[on])
+	word := "no"
+	if on {
+		word = "yes"
+	}
+	return fmt.Sprintf("ksmbd takes %.80q for %s: its words are yes and no", p.Value, word)
 }
 
 // ksmbdNames are names that ksmbd has for a parameter beside Samba's preferred one.
 var ksmbdNames = []string{"write ok", "writeable"}
 
-// lookup is Lookup for the server that the configuration is of. ksmbd wants the spaces of a name as they are, and knows no
-// other of Samba's synonyms.
+// lookup is Lookup for the server that the configuration is of. ksmbd wants the spaces of a name as they are, and knows
+// no other of Samba's synonyms.
 func (o *Options) lookup(name string) (Parameter, bool) {
 	p, ok := Lookup(name)
 	if !o.Ksmbd {
@@ -75,8 +79,8 @@ func (o *Options) lookup(name string) (Parameter, bool) {
 	if !ok {
 		p, ok = ofKsmbd[fold(name)]
 	}
-	own := strings.EqualFold(name, p.Name) || slices.ContainsFunc(ksmbdNames, func(n string) bool { return strings.EqualFold(n, name) })
-	if !ok || !own {
+	same := func(n string) bool { return strings.EqualFold(n, name) }
+	if !ok || !same(p.Name) && !slices.ContainsFunc(ksmbdNames, same) {
 		return Parameter{}, false
 	}
 	return p, true
