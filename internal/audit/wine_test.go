@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -69,12 +67,7 @@ func TestWine(t *testing.T) {
 		check(t, a)
 	})
 	t.Run("live", func(t *testing.T) {
-		program := filepath.Join(w.Prefix, "ipcguard.exe")
-		build := exec.Command("go", "build", "-o", program, "ipcguard/cmd/ipcguard")
-		build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
+		program := w.Compile(t, "ipcguard.exe", "ipcguard/cmd/ipcguard", "build")
 		out, code := w.Run(t, program, "audit", "local", "--format", "jsonl", "--product", "win10-22H2")
 		a := &model.Audit{}
 		if err := json.Unmarshal([]byte(out), a); err != nil {

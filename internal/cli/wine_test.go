@@ -281,12 +281,7 @@ func (w *wineHost) roomsTests(t *testing.T) {
 		{"apply/private", "TestWindowsStrangers", w.Run},
 		{"cli/console", "TestWindowsConsoleMode", w.RunOnTerminal},
 	} {
-		tests := filepath.Join(w.Prefix, path.Base(room.name)+".test.exe")
-		cmd := exec.Command("go", "test", "-c", "-o", tests, "ipcguard/internal/"+room.name)
-		cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
+		tests := w.Compile(t, path.Base(room.name)+".test.exe", "ipcguard/internal/"+room.name, "test", "-c")
 		args := []string{tests, "-test.v", "-test.run", "^(TestWindows|TestTask)"}
 		if os.Getenv("IPCGUARD_LONG") == "" {
 			args = append(args, "-test.short") // fewer of the points at which an apply is killed
@@ -534,12 +529,7 @@ func (w *wineHost) serve(t *testing.T) string {
 // restricted returns a function that reads RestrictNullSessAccess.
 func (w *wineHost) restricted(t *testing.T) func() string {
 	t.Helper()
-	program := filepath.Join(w.Prefix, "nullsession.exe")
-	build := exec.Command("go", "build", "-o", program, "./testdata/nullsession")
-	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	program := w.Compile(t, "nullsession.exe", "./testdata/nullsession", "build")
 	reader := w.Command(context.WithoutCancel(t.Context()), program)
 	asks, err := reader.StdinPipe()
 	if err != nil {

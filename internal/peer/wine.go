@@ -92,6 +92,18 @@ func (w *Wine) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Compile compiles a package for Windows with a command of go, which is "build" or "test", "-c", and returns the program.
+func (w *Wine) Compile(t testing.TB, name, pkg string, command ...string) string {
+	t.Helper()
+	program := filepath.Join(w.Prefix, name)
+	build := exec.CommandContext(t.Context(), "go", append(command, "-o", program, pkg)...)
+	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("peer: go %v %s: %v: %s", command, pkg, err, out)
+	}
+	return program
+}
+
 // wineLimit is a timeout for programs that hang. The tests of a package under Wine took four minutes on two cores
 // shared by thirty others.
 const wineLimit = 12 * time.Minute

@@ -67,6 +67,22 @@ func (p *page) addsPasskey(name string) {
 }
 
 // comesByPasskey logs in with whatever passkey is plugged in, and reports whether it was let in.
+// passkeySite returns a site and a page of it in a browser that authenticators can be plugged into. Browsers give
+// passkeys to the name localhost only, not to an address.
+func passkeySite(t *testing.T) (*testSite, *page) {
+	t.Helper()
+	s := newTestSite(t)
+	u, err := url.Parse(s.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.access.Base = "http://localhost:" + u.Port()
+	p := s.tab(t, browser(t))
+	p.base = s.access.Base
+	call(p, webauthn.Enable, webauthn.EnableParams{})
+	return s, p
+}
+
 func (p *page) comesByPasskey() bool {
 	p.t.Helper()
 	p.open("/login?to=/targets")
@@ -82,15 +98,7 @@ func (p *page) leavesAccount() {
 // TestPasskeys has two passkeys on two authenticators: one is lost and removed, and the other is copied. What was removed,
 // the copy, and one whose owner was not verified let nobody in; what is left does.
 func TestPasskeys(t *testing.T) {
-	s := newTestSite(t)
-	u, err := url.Parse(s.server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.access.Base = "http://localhost:" + u.Port()
-	p := s.tab(t, browser(t))
-	p.base = s.access.Base
-	call(p, webauthn.Enable, webauthn.EnableParams{})
+	s, p := passkeySite(t)
 	p.open("/login?to=/account")
 	p.set("name", "operator")
 	p.set("password", password)

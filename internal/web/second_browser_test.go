@@ -2,13 +2,11 @@ package web
 
 import (
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 
 	"ipcguard/internal/store"
@@ -17,22 +15,9 @@ import (
 // TestPasskey adds a passkey in a browser whose authenticator is made up, logs in by it without a password, and not by
 // the password alone; the answer of one login is worth nothing for another.
 func TestPasskey(t *testing.T) {
-	s := newTestSite(t)
-	u, err := url.Parse(s.server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.access.Base = "http://localhost:" + u.Port()
-	p := s.tab(t, browser(t))
-	p.base = s.access.Base
+	s, p := passkeySite(t)
 	said := p.listen()
-	call(p, webauthn.Enable, webauthn.EnableParams{})
-	call(p, webauthn.AddVirtualAuthenticator,
-		webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
-			Protocol: "ctap2", Transport: "internal", HasResidentKey: true, HasUserVerification: true,
-			IsUserVerified:              true,
-			AutomaticPresenceSimulation: true,
-		}})
+	p.plugIn()
 	p.open("/login?to=/account")
 	p.set("name", "operator")
 	p.set("password", password)
