@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,12 +53,12 @@ func benchScan() scan.Options {
 }
 
 // engine scans the hosts with the scan engine only, and returns the hosts a second.
-func engine(b *testing.B, port, n int) float64 {
-	return scanAll(b, port, n, func(*model.Scan) error { return nil })
+func engine(b *testing.B, hosts []string) float64 {
+	return scanAll(b, hosts, func(*model.Scan) error { return nil })
 }
 
 // plain scans the hosts as ipcguard scan --format jsonl -o does: with the engine, and every result written to a file.
-func plain(b *testing.B, port, n int) float64 {
+func plain(b *testing.B, hosts []string) float64 {
 	b.Helper()
 	f, err := os.Create(filepath.Join(b.TempDir(), "scan.jsonl"))
 	if err != nil {
@@ -65,18 +66,17 @@ func plain(b *testing.B, port, n int) float64 {
 	}
 	defer f.Close()
 	w := json.NewEncoder(model.JSONWriter{Writer: f})
-	return scanAll(b, port, n, func(r *model.Scan) error { return w.Encode(r) })
+	return scanAll(b, hosts, func(r *model.Scan) error { return w.Encode(r) })
 }
 
-func scanAll(b *testing.B, port, n int, write func(*model.Scan) error) float64 {
+func scanAll(b *testing.B, hosts []string, write func(*model.Scan) error) float64 {
 	b.Helper()
 	s, err := scan.New(benchScan())
 	if err != nil {
 		b.Fatal(err)
 	}
-	list := addresses(n, rescanBase, port)
 	all := func(yield func(targets.Target) bool) {
-		for _, a := range list {
+		for _, a := range hosts {
 			if !yield(targets.Target{Name: a, Addr: netip.MustParseAddrPort(a)}) {
 				return
 			}
@@ -92,14 +92,14 @@ func scanAll(b *testing.B, port, n int, write func(*model.Scan) error) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return float64(n) / time.Since(began).Seconds()
+	return float64(len(hosts)) / time.Since(began).Seconds()
 }
 
-// rescan scans the hosts with a fleet, and returns the hosts a second.
-func rescan(b *testing.B, f *Fleet, n int) float64 {
+// rescan scans the n hosts of a selector with a fleet, and returns the hosts a second.
+func rescan(b *testing.B, f *Fleet, of store.Selector, n int) float64 {
 	b.Helper()
 	began := time.Now()
-	r, err := f.StartRun(b.Context(), "bench", store.RunScan, store.Selector{}, false)
+	r, err := f.StartRun(b.Context(), "bench", store.RunScan, of, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -116,10 +116,23 @@ func rescan(b *testing.B, f *Fleet, n int) float64 {
 	return float64(n) / done.Ended.Sub(began).Seconds()
 }
 
-// BenchmarkRescan scans 10,000 practice hosts repeatedly, by turns with the engine only, as ipcguard scan does, and with
-// a server and its store. It reports the three rates and the last one's ratio to the others: by the clock, and by the
-// processor time of both ends together, which gives the same on a machine whose cores do nothing else. The practice
-// hosts are another process.
+// mostInTurn bounds the hosts of a turn of BenchmarkRescan: a few seconds, in which the machine's speed changes little.
+const mostInTurn = 2500
+
+// way is one of the ways that BenchmarkRescan compares, with what its turns took.
+type way struct {
+	name      string
+	run       func(slice []string) float64 // returns the hosts a second
+	hosts     int
+	took      float64 // seconds
+	own, both time.Duration
+}
+
+// BenchmarkRescan scans 10,000 practice hosts repeatedly with the engine only, as ipcguard scan does, and with a server
+// and its store. The ways take turns with slices of the hosts, each time in another order, so that a change of the
+// machine's speed affects all of them; a turn of the server is a whole run, from its request to its end. It reports the
+// three rates and the last one's ratio to the others: by the clock, and by the processor time of both ends together,
+// which gives the same on a machine whose cores do nothing else. The practice hosts are another process.
 func BenchmarkRescan(b *testing.B) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		b.Run(kind, func(b *testing.B) {
@@ -131,40 +144,48 @@ func BenchmarkRescan(b *testing.B) {
 				st = reopen(b, peer.Postgres(b))
 			}
 			o, _ := quickOptions(b)
-			o.Scan, o.Heartbeat = benchScan(), 5*time.Second
+			o.Scan, o.Heartbeat = benchScan(), store.Beat
 			f := newFleet(b, st, o)
-			n := rescanHosts()
-			addTargets(b, f, addresses(n, rescanBase, port)...)
+			all := addresses(rescanHosts(), rescanBase, port)
+			// As many slices as make each way the first, the second and the third equally often.
+			turns := 3 * max(1, (len(all)+3*mostInTurn-1)/(3*mostInTurn))
+			size := (len(all) + turns - 1) / turns
+			parts := slices.Collect(slices.Chunk(all, size))
+			for i, slice := range parts {
+				addTagged(b, f, []string{fmt.Sprint("slice-", i)}, slice...)
+			}
 			serve(b, f.Serve)
 			// The first time every host is new; the second checks those that were new at the same time.
-			rescan(b, f, n)
-			rescan(b, f, n)
-			ways := []struct {
-				name      string
-				run       func() float64
-				rate      float64
-				own, both time.Duration
-			}{
-				{name: "engine", run: func() float64 { return engine(b, port, n) }},
-				{name: "scan", run: func() float64 { return plain(b, port, n) }},
-				{name: "fleet", run: func() float64 { return rescan(b, f, n) }},
+			for range 2 {
+				rescan(b, f, store.Selector{}, len(all))
 			}
-			for b.Loop() {
-				for i := range ways {
-					w := &ways[i]
-					own, far := peer.SelfCPU(b), cpuOf(b, []*process{practice})
-					w.rate += w.run()
-					own = peer.SelfCPU(b) - own
-					w.own, w.both = w.own+own, w.both+own+cpuOf(b, []*process{practice})-far
-				}
+			ways := []*way{
+				{name: "engine", run: func(slice []string) float64 { return engine(b, slice) }},
+				{name: "scan", run: func(slice []string) float64 { return plain(b, slice) }},
+				{name: "fleet"},
 			}
 			fleet := ways[2]
+			for b.Loop() {
+				for i, slice := range parts {
+					fleet.run = func(slice []string) float64 {
+						return rescan(b, f, store.Selector{Tag: fmt.Sprint("slice-", i)}, len(slice))
+					}
+					for k := range ways {
+						w := ways[(i+k)%len(ways)]
+						own, far := peer.SelfCPU(b), cpuOf(b, []*process{practice})
+						w.took += float64(len(slice)) / w.run(slice)
+						own = peer.SelfCPU(b) - own
+						w.own, w.both = w.own+own, w.both+own+cpuOf(b, []*process{practice})-far
+						w.hosts += len(slice)
+					}
+				}
+			}
 			for _, w := range ways {
-				b.ReportMetric(w.rate/float64(b.N), w.name+"-hosts/s")
-				b.ReportMetric(float64(w.own.Microseconds())/float64(n*b.N), w.name+"-cpu-µs/host")
+				b.ReportMetric(float64(w.hosts)/w.took, w.name+"-hosts/s")
+				b.ReportMetric(float64(w.own.Microseconds())/float64(w.hosts), w.name+"-cpu-µs/host")
 			}
 			for _, w := range ways[:2] {
-				b.ReportMetric(100*fleet.rate/w.rate, "%-of-"+w.name)
+				b.ReportMetric(100*w.took/fleet.took, "%-of-"+w.name)
 				b.ReportMetric(100*w.both.Seconds()/fleet.both.Seconds(), "%-of-"+w.name+"-by-cpu")
 			}
 		})
@@ -189,13 +210,13 @@ func BenchmarkWorkers(b *testing.B) {
 		for range workers {
 			c.list = append(c.list, startProcess(b, "IPCGUARD_TEST_ROLE=serve", "IPCGUARD_TEST_DATABASE="+dsn))
 		}
-		rescan(b, c.f, n)
+		rescan(b, c.f, store.Selector{}, n)
 	}
 	for b.Loop() {
 		for _, workers := range []int{1, 3} {
 			c := crews[workers]
 			before := cpuOf(b, c.list)
-			rescan(b, c.f, n)
+			rescan(b, c.f, store.Selector{}, n)
 			c.used += cpuOf(b, c.list) - before
 		}
 	}

@@ -283,13 +283,18 @@ func runDone(t testing.TB, st *store.Store, id int64) store.Run {
 // add saves host targets of the fleet's own site.
 func addTargets(t testing.TB, f *Fleet, specs ...string) []store.Target {
 	t.Helper()
+	return addTagged(t, f, nil, specs...)
+}
+
+func addTagged(t testing.TB, f *Fleet, tags []string, specs ...string) []store.Target {
+	t.Helper()
 	site, err := f.site(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	list := make([]store.Target, len(specs))
 	for i, s := range specs {
-		list[i] = store.Target{SiteID: site.ID, Spec: s, Enabled: true}
+		list[i] = store.Target{SiteID: site.ID, Spec: s, Enabled: true, Tags: tags}
 		if err := CheckTarget(&list[i]); err != nil {
 			t.Fatal(err)
 		}
