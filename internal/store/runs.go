@@ -322,12 +322,15 @@ func (q *Queries) TakeUnits(ctx context.Context, runID int64, targetIDs []int64,
 			units = nil
 			return nil
 		}
-		if _, err := q.exec(ctx, `UPDATE runs SET state = $2 WHERE id = $1 AND state = $3`,
-			runID, RunRunning, RunWaiting); err != nil {
+		begun, err := q.exec(ctx, `UPDATE runs SET state = $2 WHERE id = $1 AND state = $3`,
+			runID, RunRunning, RunWaiting)
+		if err != nil {
 			return err
 		}
-		if err := q.count(ctx, runID, worker, tally{started: q.now()}); err != nil {
-			return err
+		if begun > 0 { // later, this would wait for the results that are being counted
+			if err := q.count(ctx, runID, worker, tally{started: q.now()}); err != nil {
+				return err
+			}
 		}
 		units, err = list(ctx, q, scanUnit,
 			unitColumns+` WHERE u.run_id = $1 AND u.state = 1 AND u.worker = $3 AND u.target_id `+q.in("$2")+

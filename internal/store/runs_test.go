@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -8,6 +9,27 @@ import (
 
 	"ipcguard/internal/model"
 )
+
+// TestTakeWhileRecording: a worker that takes more units does not wait for the results that another transaction records
+// at the time.
+func TestTakeWhileRecording(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t, KindPostgres) // SQLite has one writer
+	targets := s.targets("a", "b")
+	run := s.run(RunScan)
+	if _, err := s.TakeUnits(s.ctx, run.ID, []int64{targets[0].ID}, "w1"); err != nil {
+		t.Fatal(err)
+	}
+	s.ok(s.InTx(s.ctx, func(tx *Tx) error {
+		if _, err := tx.RecordResult(s.ctx, s.scan(run, targets[0], 1, model.Exposed)); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(s.ctx, 5*time.Second) // far more than it takes
+		defer cancel()
+		_, err := s.TakeUnits(ctx, run.ID, []int64{targets[1].ID}, "w1")
+		return err
+	}))
+}
 
 func TestRuns(t *testing.T) {
 	onBoth(t, func(s *suite) {
