@@ -56,10 +56,8 @@ func (q *Queries) AddAct(ctx context.Context, a *Act) error {
 		*s = clean(*s) // in its stored form
 	}
 	return q.atomic(ctx, func(q *Queries) error {
-		if q.pg {
-			if _, err := q.exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockActs); err != nil {
-				return err
-			}
+		if err := q.lockActs(ctx); err != nil {
+			return err
 		}
 		before, err := q.metaHash(ctx, actsHead)
 		if err != nil {
@@ -74,6 +72,15 @@ func (q *Queries) AddAct(ctx context.Context, a *Act) error {
 		}
 		return q.SetMeta(ctx, actsHead, hex.EncodeToString(a.Hash))
 	})
+}
+
+// lockActs lets nobody else change the audit log or check it until the transaction ends. SQLite has one writer.
+func (q *Queries) lockActs(ctx context.Context) error {
+	if !q.pg {
+		return nil
+	}
+	_, err := q.exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockActs)
+	return err
 }
 
 func (q *Queries) metaHash(ctx context.Context, key string) ([]byte, error) {
@@ -127,6 +134,9 @@ func (s *Store) PruneActs(ctx context.Context, olderThan time.Time) (int64, erro
 		var n int64
 		err := s.InTx(ctx, func(tx *Tx) error {
 			n = 0
+			if err := tx.lockActs(ctx); err != nil {
+				return err
+			}
 			old, err := list(ctx, &tx.Queries, scanAct,
 				actColumns+` WHERE id < COALESCE((SELECT min(id) FROM acts WHERE at >= $1), $2) ORDER BY id LIMIT $3`,
 				olderThan, int64(1)<<62, MaxPage)
@@ -175,10 +185,8 @@ type ActsCheck struct {
 func (s *Store) CheckActs(ctx context.Context, witness []byte) (c ActsCheck, err error) {
 	err = s.InTx(ctx, func(tx *Tx) error {
 		c = ActsCheck{}
-		if tx.pg { // writers wait: the end of the chain is in another table than its entries
-			if _, err := tx.exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockActs); err != nil {
-				return err
-			}
+		if err := tx.lockActs(ctx); err != nil { // the ends of the chain are in another table than its entries
+			return err
 		}
 		head, err := tx.metaHash(ctx, actsHead)
 		if err != nil {

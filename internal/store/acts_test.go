@@ -120,3 +120,34 @@ func TestActsChain(t *testing.T) {
 		check("")
 	})
 }
+
+// TestPruneWhileChecking: a check of the audit log reads where the chain begins and then its entries, and nothing prunes
+// it in between.
+func TestPruneWhileChecking(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t, KindPostgres) // SQLite has one writer
+	s.ok(s.AddAct(s.ctx, &Act{Who: "eve", Action: "login"}))
+	pruned := make(chan error, 1)
+	s.ok(s.InTx(s.ctx, func(tx *Tx) error {
+		if err := tx.lockActs(s.ctx); err != nil { // as CheckActs does
+			return err
+		}
+		go func() {
+			_, err := s.PruneActs(s.ctx, s.clock().Add(time.Hour))
+			pruned <- err
+		}()
+		for s.number(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database =
+			(SELECT oid FROM pg_database WHERE datname = current_database())`) == 0 {
+			select {
+			case err := <-pruned:
+				t.Fatalf("it was pruned meanwhile: %v", err)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		return nil
+	}))
+	s.ok(<-pruned)
+	if _, n, err := s.Acts(s.ctx, "", Page{}); err != nil || n != 0 {
+		t.Errorf("%d entries are left: %v", n, err)
+	}
+}
