@@ -180,7 +180,7 @@ func (f *Fleet) Heard(ctx context.Context, e store.Enrolled, in wire.Alive) (wir
 	out.Rate, out.Concurrency, out.Ended = rate, site.Concurrency, []string{}
 	// Some may still be on their way to it. Another server's clock may be ahead; those of much later were given before
 	// the clock was set back.
-	now, while := f.now(), silentFor*f.o.Heartbeat
+	now, while := f.now(), store.MissedBeats*f.o.Heartbeat
 	has, err := f.st.RecentHandouts(ctx, e.ID, now.Add(-while), now.Add(while))
 	if err != nil {
 		return out, err

@@ -80,7 +80,7 @@ type Options struct {
 	BatchSize   int           // targets of a job; 0 is 64
 	JobTimeout  time.Duration // 0 is 15 minutes; then a job is given back and retried
 	RescueAfter time.Duration // 0 is twice JobTimeout: when the queue itself reassigns a job
-	Heartbeat   time.Duration // 0 is 5 s
+	Heartbeat   time.Duration // 0 is store.Beat, which no server on PostgreSQL may exceed; less is for tests
 	Poll        time.Duration // interval for polling jobs on SQLite; 0 is 250 ms. PostgreSQL notifies
 	Retention   time.Duration // how long history is kept; 0 is for ever
 	RetireAfter time.Duration // how long a host may stay silent before it leaves the fleet; 0 is for ever
@@ -88,9 +88,6 @@ type Options struct {
 	ActsRetention time.Duration // how long the audit log is kept; 0 is for ever
 	Protocol      int           // of the jobs it supports; 0 is Protocol. For tests
 }
-
-// silentFor is the number of missed heartbeats after which a worker counts as dead.
-const silentFor = 3
 
 func (o *Options) defaults() error {
 	o.Site = cmp.Or(o.Site, DefaultSite)
@@ -110,7 +107,7 @@ func (o *Options) defaults() error {
 	o.BatchSize = cmp.Or(o.BatchSize, 64)
 	o.JobTimeout = cmp.Or(o.JobTimeout, 15*time.Minute)
 	o.RescueAfter = cmp.Or(o.RescueAfter, 2*o.JobTimeout)
-	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
+	o.Heartbeat = cmp.Or(o.Heartbeat, store.Beat)
 	o.Poll = cmp.Or(o.Poll, 250*time.Millisecond)
 	o.Protocol = cmp.Or(o.Protocol, Protocol)
 	if o.Scan.Room == nil { // one for all scanners

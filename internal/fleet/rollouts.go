@@ -40,7 +40,7 @@ func (f *Fleet) PlanRollouts(ctx context.Context) error {
 			}
 			return nil
 		}
-		if mine, err = f.st.Lease(ctx, planLease, f.o.Name, silentFor*f.o.Heartbeat); err != nil || !mine {
+		if mine, err = f.st.Lease(ctx, planLease, f.o.Name, store.MissedBeats*f.o.Heartbeat); err != nil || !mine {
 			return err
 		}
 		// It was deleted meanwhile.

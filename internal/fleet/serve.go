@@ -244,7 +244,7 @@ func (f *Fleet) share(ctx context.Context, name string) (site store.Site, rate f
 // silent reports whether a worker has missed too many heartbeats. Clocks of other machines differ a little, and a clock
 // that is ahead is no sign of death.
 func (f *Fleet) silent(w store.Worker) bool {
-	return f.now().Sub(w.Seen) > silentFor*f.o.Heartbeat
+	return f.now().Sub(w.Seen) > store.MissedBeats*f.o.Heartbeat
 }
 
 // isEnrolled reports whether a worker is one of another machine.
@@ -263,18 +263,18 @@ func (f *Fleet) steady() bool {
 		f.jumped = read
 	}
 	f.looked = sighting{now, read}
-	return f.jumped.IsZero() || read.Sub(f.jumped) > silentFor*f.o.Heartbeat
+	return f.jumped.IsZero() || read.Sub(f.jumped) > store.MissedBeats*f.o.Heartbeat
 }
 
 // gone is silent for the supervisor, which reads the signs of life again and again: a worker whose last one is in the
 // future, because the clock was set back since or the worker's is ahead, is gone if no other follows.
 func (f *Fleet) gone(w store.Worker) bool {
-	if w.Seen.Sub(f.now()) <= silentFor*f.o.Heartbeat {
+	if w.Seen.Sub(f.now()) <= store.MissedBeats*f.o.Heartbeat {
 		delete(f.ahead, w.Name)
 		return f.silent(w)
 	}
 	if s, ok := f.ahead[w.Name]; ok && s.seen.Equal(w.Seen) {
-		return time.Since(s.read) > silentFor*f.o.Heartbeat
+		return time.Since(s.read) > store.MissedBeats*f.o.Heartbeat
 	}
 	f.ahead[w.Name] = sighting{w.Seen, time.Now()}
 	return false

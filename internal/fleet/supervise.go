@@ -40,7 +40,7 @@ func (f *Fleet) supervise(ctx context.Context) {
 		if n++; !running && n%idleBeats != 0 {
 			return nil
 		}
-		mine, err := f.st.Lease(ctx, leaseName, f.o.Name, silentFor*f.o.Heartbeat)
+		mine, err := f.st.Lease(ctx, leaseName, f.o.Name, store.MissedBeats*f.o.Heartbeat)
 		if err != nil || !mine {
 			return err
 		}

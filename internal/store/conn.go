@@ -59,6 +59,14 @@ func (q *Queries) exec(ctx context.Context, query string, args ...any) (int64, e
 	if q.st.newer.Load() {
 		return 0, errOvertaken
 	}
+	if q.pg && !q.inTx() && q.st.mine.Load() { // the beginning of a transaction checks what newer says
+		var n int64
+		err := q.atomic(ctx, func(q *Queries) (err error) {
+			n, err = q.exec(ctx, query, args...)
+			return err
+		})
+		return n, err
+	}
 	args, err := encodeAll(args)
 	if err != nil {
 		return 0, err
@@ -81,6 +89,9 @@ func (q *Queries) must(ctx context.Context, query string, args ...any) error {
 func (q *Queries) insert(ctx context.Context, id *int64, query string, args ...any) error {
 	if q.st.newer.Load() {
 		return errOvertaken
+	}
+	if q.pg && !q.inTx() && q.st.mine.Load() {
+		return q.atomic(ctx, func(q *Queries) error { return q.insert(ctx, id, query, args...) })
 	}
 	args, err := encodeAll(args)
 	if err != nil {

@@ -128,17 +128,19 @@ type Handout struct {
 // AddHandout records which worker has which job.
 func (q *Queries) AddHandout(ctx context.Context, h Handout) error {
 	_, err := q.exec(ctx, `INSERT INTO handouts (job, worker_id, run_id, at, targets) VALUES ($1, $2, $3, $4, $5)`,
-		h.ID, h.Worker, h.RunID, h.At, h.Targets)
+		h.ID, h.Worker, h.RunID, q.common(h.At), h.Targets)
 	return err
 }
 
-func scanHandout(r row, h *Handout) error {
-	return r.Scan(&h.ID, &h.Worker, &h.RunID, &h.At, &h.Targets)
+func (q *Queries) scanHandout(r row, h *Handout) error {
+	err := r.Scan(&h.ID, &h.Worker, &h.RunID, &h.At, &h.Targets)
+	h.At = q.own(h.At)
+	return err
 }
 
 // Handout returns a job of a worker; for a job of another worker, and for a revoked worker, it returns [ErrNotFound].
 func (q *Queries) Handout(ctx context.Context, id string, worker int64) (Handout, error) {
-	return get(ctx, q, scanHandout,
+	return get(ctx, q, q.scanHandout,
 		`SELECT job, worker_id, run_id, at, targets FROM handouts WHERE job = $1 AND worker_id = $2
 			AND worker_id IN (SELECT id FROM enrolled WHERE revoked = 0)`, id, worker)
 }
@@ -147,7 +149,7 @@ func (q *Queries) Handout(ctx context.Context, id string, worker int64) (Handout
 func (q *Queries) PruneHandouts(ctx context.Context, ended, given time.Time) error {
 	_, err := q.exec(ctx,
 		`DELETE FROM handouts WHERE at < $2 OR run_id IN (SELECT id FROM runs WHERE ended <> 0 AND ended < $1)`, ended,
-		given)
+		q.common(given))
 	return err
 }
 
@@ -171,9 +173,9 @@ func (q *Queries) ReturnUnits(ctx context.Context, runID int64, targetIDs []int6
 
 // RecentHandouts returns the jobs that a worker was given between two times.
 func (q *Queries) RecentHandouts(ctx context.Context, worker int64, since, until time.Time) ([]Handout, error) {
-	return list(ctx, q, scanHandout,
+	return list(ctx, q, q.scanHandout,
 		`SELECT job, worker_id, run_id, at, targets FROM handouts WHERE worker_id = $1 AND at >= $2 AND at <= $3`, worker,
-		since, until)
+		q.common(since), q.common(until))
 }
 
 // RunningUnits returns a worker's running units by run: at most 10,000, more than it can have.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,7 +53,7 @@ func TestSchema(t *testing.T) {
 		s.ok(err)
 		s.fails(s.Migrate(s.ctx), ErrNewer)
 		s.fails(s.CheckSchema(s.ctx), ErrNewer)
-		_, err = s.exec(s.ctx, `DELETE FROM goose_db_version WHERE version_id > 0`)
+		_, err = s.c.exec(s.ctx, `DELETE FROM goose_db_version WHERE version_id > 0`) // unchecked
 		s.ok(err)
 		s.fails(s.CheckSchema(s.ctx), ErrOlder)
 	})
@@ -77,6 +78,35 @@ func TestGuard(t *testing.T) {
 			t.Errorf("%+v %v", sites, err)
 		}
 	})
+}
+
+// TestGuardAtOnce upgrades the database under a program that has it open and does not look: on PostgreSQL, where that can
+// happen, the next write fails already.
+func TestGuardAtOnce(t *testing.T) {
+	t.Parallel()
+	writes := map[string]func(*suite) error{
+		"transaction": func(s *suite) error {
+			return s.InTx(s.ctx, func(*Tx) error { t.Error("a transaction began"); return nil })
+		},
+		"statement": func(s *suite) error { return s.SetMeta(s.ctx, "after", "x") },
+		"insert":    func(s *suite) error { return s.SaveSite(s.ctx, &Site{Name: "after"}) },
+		"result": func(s *suite) error {
+			_, err := s.RecordResult(s.ctx, s.scan(Run{}, Target{}, 1, model.Exposed))
+			return err
+		},
+	}
+	for name, write := range writes {
+		s := newSuite(t, KindPostgres)
+		_, err := s.pool.Exec(s.ctx, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`)
+		s.ok(err)
+		if err := write(s); !errors.Is(err, ErrNewer) {
+			t.Errorf("%s: %v", name, err)
+		}
+		s.fails(s.Guard(s.ctx), ErrNewer)
+		if sites, err := s.Sites(s.ctx); err != nil || len(sites) != 1 {
+			t.Errorf("%s: %+v %v", name, sites, err)
+		}
+	}
 }
 
 // TestUpgradeUnderServer checks that no upgrade changes the tables of a server that works, and that one which was killed
@@ -107,6 +137,67 @@ func TestUpgradeUnderServer(t *testing.T) {
 	s.advance(aliveFor + time.Second) // it was killed
 	if err := s.Migrate(s.ctx); errors.Is(err, ErrBusy) {
 		t.Errorf("a dead server keeps it: %v", err)
+	}
+}
+
+// TestClocksApart: servers whose clocks are an hour apart do not take a lease from each other, none counts another as
+// dead, and a job that one gave is as old to the others.
+func TestClocksApart(t *testing.T) {
+	t.Parallel()
+	s := newSuite(t, KindPostgres)
+	var servers []*Store
+	for _, ahead := range []time.Duration{0, time.Hour, -time.Hour} {
+		st, err := Open(s.ctx, s.pool.Config().ConnString(), Options{Conns: 2})
+		s.ok(err)
+		t.Cleanup(func() { s.ok(st.Close()) })
+		s.ok(st.Guard(s.ctx))
+		st.clock = func() time.Time { return time.Now().Add(ahead) } // it is set
+		s.ok(st.Guard(s.ctx))
+		servers = append(servers, st)
+	}
+	for holder, st := range servers {
+		name := fmt.Sprint("lease ", holder)
+		for i, other := range slices.Concat([]*Store{st}, servers, servers) {
+			mine, err := other.Lease(s.ctx, name, fmt.Sprintf("%p", other), time.Minute)
+			s.ok(err)
+			if mine != (other == st) {
+				t.Errorf("%s, ask %d: %v", name, i, mine)
+			}
+		}
+	}
+	for i, st := range servers {
+		s.ok(st.Heartbeat(s.ctx, Worker{Name: fmt.Sprint(i), Seen: st.clock()}))
+	}
+	for i, st := range servers {
+		all, err := st.Workers(s.ctx)
+		s.ok(err)
+		if len(all) != len(servers) {
+			t.Errorf("%d workers", len(all))
+		}
+		for _, w := range all {
+			if age := st.clock().Sub(w.Seen); age.Abs() > MissedBeats*Beat {
+				t.Errorf("server %d sees %s as of %s ago", i, w.Name, age)
+			}
+		}
+	}
+	e, run := Enrolled{Name: "w1", SiteID: s.site.ID}, s.run(RunScan)
+	s.ok(s.AddEnrolled(s.ctx, &e))
+	for i, st := range servers {
+		s.ok(st.AddHandout(s.ctx, Handout{ID: fmt.Sprint(i), Worker: e.ID, RunID: run.ID, At: st.clock()}))
+	}
+	for i, st := range servers {
+		now := st.clock()
+		s.ok(st.PruneHandouts(s.ctx, now.Add(-time.Minute), now.Add(-time.Minute)))
+		has, err := st.RecentHandouts(s.ctx, e.ID, now.Add(-time.Minute), now.Add(time.Minute))
+		s.ok(err)
+		if len(has) != len(servers) {
+			t.Errorf("server %d finds %d jobs of now", i, len(has))
+		}
+		for _, h := range has {
+			if age := now.Sub(h.At); age.Abs() > time.Minute {
+				t.Errorf("server %d sees a job as of %s ago", i, age)
+			}
+		}
 	}
 }
 

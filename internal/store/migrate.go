@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -35,11 +36,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.mine.Store(true)
 	return s.readLogons(ctx)
 }
 
-// aliveFor is how long a server that works gives no sign of life: three heartbeats.
-const aliveFor = 15 * time.Second
+// aliveFor is how long a server that works gives no sign of life.
+const aliveFor = MissedBeats * Beat
 
 // alone returns [ErrBusy] if an upgrade would change the tables of a server that works: one that gives a sign of life
 // within a while. One that was killed gives none. On SQLite the lock file has made sure of that.
@@ -93,6 +95,9 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		if err == nil && pending {
 			err = ErrOlder
 		}
+		if err == nil {
+			s.mine.Store(true)
+		}
 		return classify(err)
 	})
 }
@@ -103,23 +108,48 @@ func (s *Store) Guard(ctx context.Context) error {
 	if s.newer.Load() {
 		return errOvertaken
 	}
-	files, err := fs.ReadDir(migrations, "migrations/"+s.Kind())
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	known, err := goose.NumericComponent(files[len(files)-1].Name()) // sorted by name
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
 	var now int64
 	if err := s.one(ctx, []any{&now}, `SELECT max(version_id) FROM goose_db_version`); err != nil {
 		return fmt.Errorf("store: asking for the schema's version: %w", err)
 	}
-	if now > known {
+	if now > s.known {
 		s.newer.Store(true)
 		return errOvertaken
 	}
-	return nil
+	s.mine.Store(true)
+	if s.pool == nil {
+		return nil
+	}
+	return classify(s.measure(ctx)) // this is asked regularly
+}
+
+// lastMigration returns the version of this program's schema for a kind of database.
+func lastMigration(kind string) (int64, error) {
+	files, err := fs.ReadDir(migrations, "migrations/"+kind)
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
+	last, err := goose.NumericComponent(files[len(files)-1].Name()) // sorted by name
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
+	return last, nil
+}
+
+// beginning is the statement that begins a transaction of PostgreSQL. It fails if a newer program has upgraded the
+// database, which [Store.Guard] would notice only when it is called next. Both together are one round trip.
+func (s *Store) beginning() string {
+	if !s.mine.Load() { // the table of versions may not exist
+		return "begin"
+	}
+	return fmt.Sprintf("begin; SELECT 1 / CASE WHEN max(version_id) > %d THEN 0 ELSE 1 END FROM goose_db_version",
+		s.known)
+}
+
+// refused reports whether beginning has failed for that reason: division_by_zero.
+func refused(err error) bool {
+	var post *pgconn.PgError
+	return errors.As(err, &post) && post.Code == "22012"
 }
 
 func tooNew(ctx context.Context, p *goose.Provider) error {

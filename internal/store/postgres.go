@@ -66,9 +66,33 @@ func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return fmt.Errorf("store: %w", classify(err))
 	}
-	if err := s.pool.Ping(ctx); err != nil {
+	s.c, s.pg = post{s.pool}, true
+	if err := s.measure(ctx); err != nil {
 		return fmt.Errorf("store: opening the database: %w", classify(err))
 	}
-	s.c, s.pg = post{s.pool}, true
+	return nil
+}
+
+const (
+	// littleApart is by how much the clocks' difference must change to be taken: times that are compared with each other
+	// do not differ by what each measurement is wrong.
+	littleApart = time.Second
+	// slowAnswer is how long an answer may take to say how late it is.
+	slowAnswer = time.Second
+)
+
+// measure finds out how far PostgreSQL's clock is ahead of this process's.
+func (s *Store) measure(ctx context.Context) error {
+	var now int64
+	asked, began := s.clock(), time.Now()
+	err := s.pool.QueryRow(ctx, `SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`).Scan(&now)
+	took := time.Since(began)
+	if err != nil || !s.measures || took > slowAnswer {
+		return err
+	}
+	apart := time.UnixMicro(now).Sub(asked.Add(took / 2))
+	if (apart - time.Duration(s.apart.Load())).Abs() >= littleApart {
+		s.apart.Store(int64(apart))
+	}
 	return nil
 }

@@ -22,7 +22,7 @@ type Options struct {
 	Conns int
 	// Shared skips the lock on an SQLite file: for reading beside a running server, such as a backup.
 	Shared bool
-	// Clock returns the time; nil is time.Now.
+	// Clock returns the time; nil is time.Now, whose difference from PostgreSQL's clock is then measured.
 	Clock func() time.Time
 }
 
@@ -37,6 +37,11 @@ type Store struct {
 	lock   *fileLock
 	packer *packer
 	newer  atomic.Bool // see Guard
+	known  int64       // the version of this program's schema
+	mine   atomic.Bool // the database has had this schema
+
+	apart    atomic.Int64 // how far PostgreSQL's clock is ahead of this process's, in nanoseconds
+	measures bool         // it is measured
 
 	prepared *prepared // of writer
 }
@@ -74,7 +79,8 @@ var foreign = regexp.MustCompile(`^(\w+://|\s*(host|hostaddr|port|dbname|user|se
 // Open opens a database: a path or sqlite:PATH (created if it does not exist), or postgres://…. It does not migrate:
 // see [Store.Migrate]. If another server has the SQLite file, it fails with [ErrBusy] and names it.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
-	if o.Clock == nil {
+	measures := o.Clock == nil
+	if measures {
 		o.Clock = time.Now
 	}
 	if o.Conns <= 0 {
@@ -87,17 +93,20 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &Store{clock: o.Clock, packer: packer}
+	st := &Store{clock: o.Clock, packer: packer, measures: measures}
+	st.st = st
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
 		err = st.openPostgres(ctx, dsn, o)
 	} else {
 		err = st.openSQLite(ctx, strings.TrimPrefix(dsn, "sqlite:"), o)
 	}
+	if err == nil {
+		st.known, err = lastMigration(st.Kind())
+	}
 	if err != nil {
 		st.Close()
 		return nil, err
 	}
-	st.st = st
 	return st, nil
 }
 
@@ -191,8 +200,12 @@ func (s *Store) trySQLite(ctx context.Context, f func(tx *Tx) error) (err error)
 }
 
 func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
-	pgtx, err := s.pool.Begin(ctx)
+	pgtx, err := s.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.beginning()})
 	if err != nil {
+		if refused(err) {
+			s.newer.Store(true)
+			return errOvertaken
+		}
 		return classify(err)
 	}
 	defer func() { // even if ctx has ended; does nothing after a commit

@@ -44,7 +44,7 @@ const (
 	MaxJobs    = 16 // of a worker at a time
 	MaxTargets = 64 // of a job
 	JobWait    = 20 * time.Second
-	Beat       = 5 * time.Second
+	Beat       = store.Beat
 )
 
 // CodePrefix is the prefix of a join code: ipcw1-SECRET-FINGERPRINT.
