@@ -84,7 +84,7 @@ func benchmarkRecord(b *testing.B, kind string, group int) {
 	}
 	scan()
 	if st.pg {
-		_, err := st.exec(ctx, `VACUUM ANALYZE`)
+		_, err := st.c.exec(ctx, `VACUUM ANALYZE`)
 		must(err)
 	}
 	scan() // statements are prepared, and the second document exists
