@@ -34,26 +34,39 @@ func between(t *testing.T, change func(message []byte) []byte) *smb.Conn {
 	}()
 	go func() {
 		defer near.Close()
-		for {
-			head := make([]byte, nbss.HeaderLen)
-			if _, err := io.ReadFull(far, head); err != nil {
-				return
-			}
-			message := make([]byte, binary.BigEndian.Uint32(head)&0xFFFFFF)
-			if _, err := io.ReadFull(far, message); err != nil {
-				return
-			}
-			frame := append(make([]byte, nbss.HeaderLen), change(message)...)
-			nbss.PutHeader(frame)
-			if _, err := near.Write(frame); err != nil {
-				return
-			}
-		}
+		pass(far, near, change)
 	}()
-	c, err := smb.Dial(t.Context(), "192.0.2.1:445", smb.Options{
-		Dialects: []smb.Dialect{smb.SMB300}, Timeouts: waits(""),
-		Dial: func(context.Context, string, string) (net.Conn, error) { return ours, nil },
-	})
+	return dialled(t, ours, smb.Options{})
+}
+
+// pass sends every frame from one side to the other, as changed; an empty one is left out.
+func pass(from, to net.Conn, change func(message []byte) []byte) {
+	for {
+		head := make([]byte, nbss.HeaderLen)
+		if _, err := io.ReadFull(from, head); err != nil {
+			return
+		}
+		message := make([]byte, binary.BigEndian.Uint32(head)&0xFFFFFF)
+		if _, err := io.ReadFull(from, message); err != nil {
+			return
+		}
+		if message = change(message); len(message) == 0 {
+			continue
+		}
+		frame := append(make([]byte, nbss.HeaderLen), message...)
+		nbss.PutHeader(frame)
+		if _, err := to.Write(frame); err != nil {
+			return
+		}
+	}
+}
+
+// dialled is a conversation in SMB 3.0 over a connection.
+func dialled(t *testing.T, ours net.Conn, o smb.Options) *smb.Conn {
+	t.Helper()
+	o.Dialects, o.Timeouts = []smb.Dialect{smb.SMB300}, waits("")
+	o.Dial = func(context.Context, string, string) (net.Conn, error) { return ours, nil }
+	c, err := smb.Dial(t.Context(), "192.0.2.1:445", o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,4 +147,56 @@ func TestForgedWithAStrangersKey(t *testing.T) {
 			t.Errorf("a forged refusal is taken for the server's: %v", err)
 		}
 	})
+}
+
+// A session that somebody on the way numbered 0 is not that of the plain answers, which have no number: a plain refusal
+// does not pass for one that only the server could encrypt.
+func TestForgedForSessionZero(t *testing.T) {
+	const setup, logoff = 1, 2
+	host, err := smbtest.NewHost("samba", "PRACTICE1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, near := net.Pipe()
+	far, theirs := net.Pipe()
+	go smbtest.Serve(theirs, host)
+	forged := make(chan []byte, 1)
+	go func() {
+		defer near.Close()
+		pass(far, near, func(m []byte) []byte {
+			if binary.LittleEndian.Uint16(m[12:]) == setup && binary.LittleEndian.Uint32(m[8:]) == 0 {
+				binary.LittleEndian.PutUint64(m[40:], 0)
+				binary.LittleEndian.PutUint32(m[16:], binary.LittleEndian.Uint32(m[16:])&^uint32(smb2.FlagSigned))
+				binary.LittleEndian.PutUint16(m[66:], binary.LittleEndian.Uint16(m[66:])|smb2.SessionEncryptData)
+				f := append(append([]byte(nil), m[:64]...), 9, 0, 0, 0, 0, 0, 0, 0, 0) // an error response
+				binary.LittleEndian.PutUint16(f[12:], logoff)
+				binary.LittleEndian.PutUint64(f[24:], binary.LittleEndian.Uint64(m[24:])+1)
+				binary.LittleEndian.PutUint32(f[8:], uint32(status.AccessDenied))
+				forged <- f
+			}
+			return m
+		})
+	}()
+	go func() {
+		defer far.Close()
+		pass(near, far, func(m []byte) []byte {
+			if smb2.KindOf(m) != smb2.KindEncrypted {
+				return m
+			}
+			frame := append(make([]byte, nbss.HeaderLen), <-forged...)
+			nbss.PutHeader(frame)
+			near.Write(frame)
+			return nil
+		})
+	}()
+	// Without signatures: those of other answers would tell, too.
+	c := dialled(t, ours, smb.Options{Unsigned: true})
+	s, err := c.SessionSetup(t.Context(), ntlm.NewUser("anna", "", "Passw0rd!", ntlm.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var transport *smb.TransportError
+	if err = s.Logoff(t.Context()); !errors.As(err, &transport) || !strings.Contains(err.Error(), "should be encrypted is not") {
+		t.Errorf("a forged refusal is taken for the server's: %v", err)
+	}
 }

@@ -66,7 +66,8 @@ func lookAround(ctx context.Context, o smb.Options) (answer []byte, err error) {
 // It ends, within its timeouts, and takes no more from a pipe than it asked for; with nothing changed it succeeds. The
 // time is that of a bubble, which passes only while everybody waits.
 func FuzzAnswers(f *testing.F) {
-	for _, dialect := range []byte{0, 1, 2, 3} {
+	const encrypts = 4 // the bit of dialect that makes the server encrypt its answers to strangers
+	for _, dialect := range []byte{0, 1, 2, 3, encrypts, encrypts + 3} {
 		f.Add(dialect, []byte(nil))
 		f.Add(dialect, []byte{0, 2, 0x10})               // the length of a frame
 		f.Add(dialect, []byte{0, 12, 0x22, 0, 60, 0xff}) // the status, and the first body
@@ -79,6 +80,7 @@ func FuzzAnswers(f *testing.F) {
 				t.Fatal(err)
 			}
 			host.Profile.SMB1 = true
+			host.Profile.EncryptAnswers = dialect&encrypts != 0
 			ours, theirs := net.Pipe()
 			go smbtest.Serve(theirs, host)
 			defer ours.Close()
