@@ -82,7 +82,19 @@ func TimedOut(layer, reason string) *Error {
 }
 
 // NetError puts a failure of the network into plain words.
-func NetError(layer string, err error) *Error {
+func NetError(layer string, err error) *Error { return netError(layer, err, routeless) }
+
+// routeless reports whether this machine has no route to an address. It asks the system alone: connecting a UDP socket
+// sends nothing.
+func routeless(a net.Addr) bool {
+	c, err := net.Dial("udp", a.String())
+	if err == nil {
+		_ = c.Close() // nothing was sent
+	}
+	return err != nil && isAny(err, netUnreachable)
+}
+
+func netError(layer string, err error, routeless func(net.Addr) bool) *Error {
 	e := &Error{Layer: layer, Err: err}
 	var dns *net.DNSError
 	var nerr net.Error
@@ -98,7 +110,14 @@ func NetError(layer string, err error) *Error {
 	case isAny(err, hostUnreachable):
 		e.Reason = "no route to the host"
 	case isAny(err, netUnreachable):
+		// This machine has no route, or a router on the way said so: the error is the same.
 		e.Reason = "network unreachable"
+		var op *net.OpError
+		if errors.As(err, &op) {
+			if to, ok := op.Addr.(*net.TCPAddr); ok && routeless(to) {
+				e.Reason = "this machine has no route to " + to.IP.String()
+			}
+		}
 	case isAny(err, outOfFiles):
 		e.Reason = "out of file descriptors on this machine"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isAny(err, connectionReset):

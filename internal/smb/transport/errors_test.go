@@ -42,3 +42,20 @@ func TestNetError(t *testing.T) {
 		t.Errorf("a refused connection: %q (%v)", e.Reason, err)
 	}
 }
+
+// Only if the system knows no route is it said of this machine: a router on the way may have said the same.
+func TestNoRoute(t *testing.T) {
+	err := &net.OpError{
+		Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 445}, Err: netUnreachable[0],
+	}
+	for want, routeless := range map[string]bool{
+		"this machine has no route to 192.0.2.1": true, "network unreachable": false,
+	} {
+		if e := netError(LayerConnect, err, func(net.Addr) bool { return routeless }); e.Reason != want {
+			t.Errorf("without a route %v: %q, want %q", routeless, e.Reason, want)
+		}
+	}
+	if routeless(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 445}) {
+		t.Error("this machine has no route to itself")
+	}
+}
