@@ -33,7 +33,9 @@ type spec struct {
 	host   string
 	span   span
 	ranged bool
-	port   uint16 // 0 where none was named
+	// lastZone is the zone of a range's end that is written differently from that of its start.
+	lastZone string
+	port     uint16 // 0 where none was named
 }
 
 // readAll reads arguments, and the files that they name.
@@ -226,11 +228,14 @@ func parseRange(s spec, first netip.Addr, right string) (spec, error) {
 		last = netip.AddrFrom4(b)
 	}
 	last = last.Unmap()
-	if last.Is4() != first.Is4() || last.Zone() != first.Zone() {
+	if last.Is4() != first.Is4() || (last.Zone() == "") != (first.Zone() == "") {
 		return s, fmt.Errorf("%q: the two ends are of different kinds", show(s.text))
 	}
-	if last.Less(first) {
+	if last.WithZone("").Less(first.WithZone("")) {
 		return s, fmt.Errorf("%q: the range ends before it starts", show(s.text))
+	}
+	if last.Zone() != first.Zone() { // settle tells whether they are one interface
+		s.lastZone, last = last.Zone(), last.WithZone(first.Zone())
 	}
 	s.span, s.ranged = span{first, last}, true
 	if n := s.span.size(); !n.IsInt64() || n.Int64() > MaxAddresses {

@@ -36,6 +36,12 @@ func (z *zones) settle(specs []spec) error {
 			continue
 		}
 		name, err := z.name(zone)
+		if err == nil && s.lastZone != "" {
+			var last string
+			if last, err = z.name(s.lastZone); err == nil && last != name {
+				err = errors.New("the two ends are on different network interfaces")
+			}
+		}
 		if err != nil {
 			if len(errs) < maxReported {
 				errs = append(errs, fmt.Errorf("%s: %q: %w", s.where, show(s.text), err))
