@@ -39,7 +39,8 @@ Verdicts:
 Timeouts: 5 s for a connection, 10 s for an answer, 20 s for a pipe, 2 min for a host. --timeout DURATION bounds each of
 them and the host as a whole; --timeout 5s,host=1m sets them one by one. scan tries a host again if it was cut off
 (--retries, 1 by default). A host that accepts connections and says nothing gets two kinds of NEGOTIATE within one
-timeout and no retry; with --one-connection they come one after the other, each with a timeout of its own.
+timeout and no retry; with --one-connection they come one after the other, each with a timeout of its own, within
+the time of the host.
 
 Credentials come from the environment (IPCGUARD_USER, IPCGUARD_PASSWORD), from --credentials-file (lines "username = …",
 "password = …", "domain = …"; only the owner may be able to read it), from a prompt (--user NAME), or from a Kerberos

@@ -52,6 +52,24 @@ func TestMuteHost(t *testing.T) {
 	}
 }
 
+// With one question at a time, the first does not use up all that the host may take: a host that is silent to it is
+// asked in the other way, too.
+func TestMuteHostWithLittleTime(t *testing.T) {
+	const each = 3 * time.Second // as --timeout 3s has it
+	synctest.Test(t, func(t *testing.T) {
+		s, err := New(Options{
+			Dial: tarpit, OneConnection: true, Host: each, Timeouts: smb.Timeouts{Connect: each, Negotiate: each},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := s.Host(t.Context(), targets.Target{Name: "mute", Addr: netip.MustParseAddrPort("192.0.2.1:445")})
+		if r.Stats.Connections != 2 || r.Verdict != model.VerdictInconclusive {
+			t.Errorf("%s, on %d connections, want two ways: %s", r.Verdict, r.Stats.Connections, r.Reason)
+		}
+	})
+}
+
 // A server that needs most of the wait for its negotiate gets it, also with one question at a time, and then also if it
 // refused the question before.
 func TestSlowNegotiate(t *testing.T) {

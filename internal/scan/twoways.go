@@ -15,10 +15,14 @@ type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 // all but the oldest servers. A server that does not accept it (one with only SMB1) gets the multi-protocol negotiate
 // of SMB1: at once if it refused the first question, and in parallel if half the timeout has passed without an answer.
 // Then both together take no longer than one timeout. If the server may have one connection at a time, the second
-// question comes after the first, and each has the whole timeout. Over NetBIOS, and if no anonymous logon will show
-// whether SMB2 really works (see asOfOld), the order is reversed.
+// question comes after the first, and each has the whole timeout, or half of what is left for the host if that is less.
+// Over NetBIOS, and if no anonymous logon will show whether SMB2 really works (see asOfOld), the order is reversed.
 func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 	wait := patient(h.o.Timeouts).WithDefaults()
+	if end, ok := ctx.Deadline(); ok && h.single {
+		// The second question needs its share of what the host as a whole may take.
+		wait.Negotiate = min(wait.Negotiate, time.Until(end)/2)
+	}
 	half := wait.Negotiate / 2
 	connected := make(chan struct{})
 	first, second := modern(), smb.AllDialects()
