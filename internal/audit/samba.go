@@ -65,6 +65,7 @@ func (f *facts) release(o *Options) {
 	if p, version := o.Catalog.ProductRelease(o.Product); p != nil && p.System == f.platform.System && version != "" {
 		f.platform.Version = version
 		f.why("the release is %s because --product says so", version)
+		f.unmeasured(o)
 		return
 	}
 	if len(o.Scans) != 1 || f.platform.System != "samba" {
@@ -73,6 +74,17 @@ func (f *facts) release(o *Options) {
 	if m := scannedRelease.FindStringSubmatch(o.Scans[0].Server.Product); m != nil {
 		f.platform.Version = m[1]
 		f.why("the release is %s because the scan of %s was told so", m[1], o.Scans[0].Target)
+		f.unmeasured(o)
+	}
+}
+
+// unmeasured tells of a release that was never measured.
+func (f *facts) unmeasured(o *Options) {
+	if p := o.Catalog.Product(f.platform.System); p != nil {
+		if why := p.Unmeasured(f.platform.Version); why != "" {
+			f.platform.Unmeasured = why
+			f.why("%s", why)
+		}
 	}
 }
 

@@ -66,10 +66,43 @@ func TestProductOfAFile(t *testing.T) {
 	for product, known := range map[string]bool{
 		"samba-4.13.13-Debian": true, "samba-4.17.12+dfsg-0+deb12u1": true, "samba-4.20.0rc1": true, "ksmbd-3.5.3": true,
 		"samba-4": false, "samba-4.13.x": false, "samba-4.13x": false, "samba-4.13 ": false, "samba-4.13,samba-4.17": false,
+		"samba-0.0": false, "samba-0.9": false, "ksmbd-0.1": false, "samba-3.6": true, "samba-9.9": true,
 		"samba-4.13\n": false, "samba-4.99999999999999999999": false,
 	} {
 		if _, err := (Options{Product: product}).Source(t.Context(), path); (err == nil) != known {
 			t.Errorf("%q is a release %v: %v", product, known, err)
+		}
+	}
+}
+
+// A release that was never measured is judged by those beside it, and the report says so.
+func TestReleaseNeverMeasured(t *testing.T) {
+	path := filepath.Join(write(t, map[string]string{"smb.conf": guests}), "smb.conf")
+	for product, want := range map[string]string{
+		"samba": "", "samba-4.13": "", "samba-4.17.5": "", "samba-4.25.1-Debian": "", "ksmbd-3.5.3": "", "ksmbd-3.5.7": "",
+		"samba-9.9":       "Samba 9.9 was never measured: it is judged by 4.25, the nearest release that was",
+		"samba-4.26.0rc1": "Samba 4.26.0 was never measured: it is judged by 4.25, the nearest release that was",
+		"samba-3.6":       "Samba 3.6 was never measured: it is judged by 4.13, the nearest release that was",
+		"samba-4.2":       "Samba 4.2 was never measured: it is judged by 4.13, the nearest release that was",
+		"samba-4.19.3":    "it is judged by 4.17 and 4.22, the nearest releases that were",
+		"ksmbd-3.5.8":     "ksmbd-tools 3.5.8 was never measured: it is judged by 3.5.7, the nearest release that was",
+		"ksmbd-3.5.8-1":   "ksmbd-tools 3.5.8 was never measured",
+		"ksmbd-3.5.5":     "it is judged by 3.5.3 and 3.5.7, the nearest releases that were",
+		"ksmbd-3.4":       "it is judged by 3.5.3, the nearest release that was",
+		"ksmbd-6.12.117":  "there are no ksmbd-tools 6.12.117",
+	} {
+		r, err := Options{Product: product}.Source(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		why := strings.Join(r[0].Platform.Why, "; ")
+		said := strings.Contains(why, "never measured") || strings.Contains(why, "no ksmbd-tools")
+		if said != (want != "") || !strings.Contains(why, want) {
+			t.Errorf("%s: %q, want %q", product, why, want)
+		}
+		tree := strings.Join(r[0].Access[model.Anonymous].Why["tree"], "; ")
+		if strings.HasPrefix(want, "ksmbd-tools 3.5.8") && !strings.Contains(tree, "if they do as 3.5.7 did") {
+			t.Errorf("%s: at the tree %q", product, tree)
 		}
 	}
 }

@@ -55,6 +55,7 @@ type Product struct {
 	Roles    []model.Role `json:"roles,omitempty"`
 	Aliases  []string     `json:"aliases,omitempty"`
 	Notes    string       `json:"notes,omitempty"`
+	Measured []string     `json:"measured,omitempty"` // its releases that were measured, oldest first
 	Sources  []string     `json:"sources"`
 	position int
 }

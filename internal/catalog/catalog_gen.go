@@ -52,8 +52,8 @@ var generated = Catalog{
 		{ID: "win11-24H2", Title: "Windows 11 24H2", System: "windows", Family: "client", Builds: [2]int{26100, 26100}, Sources: []string{"K release-tables"}},
 		{ID: "win2025", Title: "Windows Server 2025", System: "windows", Family: "server", Builds: [2]int{26100, 26100}, Aliases: []string{"Server 2025"}, Sources: []string{"K release-tables"}},
 		{ID: "win11-25H2", Title: "Windows 11 25H2", System: "windows", Family: "client", Builds: [2]int{26200, 26200}, Sources: []string{"K release-tables"}},
-		{ID: "samba", Title: "Samba", System: "samba", Family: "server", Aliases: []string{"smbd"}, Notes: "Measured on 4.13, 4.17, 4.22 and 4.25; source read at 4.25.0pre. samba-4.13 names a release.", Sources: []string{"M samba-4.17.12", "M samba-releases", "S samba"}},
-		{ID: "ksmbd", Title: "ksmbd", System: "ksmbd", Family: "server", Aliases: []string{"ksmbd-tools", "cifsd"}, Notes: "Measured on Linux 6.12 with tools 3.5.3 and Linux 7.2 with tools 3.5.7.", Sources: []string{"S ksmbd-tools", "M ksmbd-6.12", "M ksmbd-7.2"}},
+		{ID: "samba", Title: "Samba", System: "samba", Family: "server", Aliases: []string{"smbd"}, Notes: "Measured on 4.13, 4.17, 4.22 and 4.25; source read at 4.25.0pre. samba-4.13 names a release.", Measured: []string{"4.13", "4.17", "4.22", "4.25"}, Sources: []string{"M samba-4.17.12", "M samba-releases", "S samba"}},
+		{ID: "ksmbd", Title: "ksmbd", System: "ksmbd", Family: "server", Aliases: []string{"ksmbd-tools", "cifsd"}, Notes: "Measured on Linux 6.12 with tools 3.5.3 and Linux 7.2 with tools 3.5.7.", Measured: []string{"3.5.3", "3.5.7"}, Sources: []string{"S ksmbd-tools", "M ksmbd-6.12", "M ksmbd-7.2"}},
 	},
 	Settings: []Setting{
 		{ID: "restrict anonymous", Title: "How far anonymous callers get", System: "samba", Where: "[global] restrict anonymous", Type: "int", Applies: Scope{Products: []string{"samba"}}, Summary: "At 0 a stranger learns nearly everything, at 1 he loses accounts and shares but keeps many pipes, at 2 IPC$ is closed to him.", Values: []Meaning{

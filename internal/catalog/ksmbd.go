@@ -64,13 +64,22 @@ func (k *ksmbd) tree(id model.Identity) cell {
 	case n != 0:
 		return denied(k.why("ksmbd:restrict anonymous") + ", which closes IPC$")
 	case version != "" && !olderRelease(version, toolsThatRefuse) && olderRelease(version, noTools):
-		return denied("ksmbd-tools " + version + " close IPC$ to strangers at restrict anonymous 0, too")
+		return denied("ksmbd-tools " + version + " close IPC$ to strangers at restrict anonymous 0, too" +
+			inferred(version, toolsThatRefuse))
 	case version != "" && !olderRelease(toolsThatLetIn, version):
-		return allowed(k.why("ksmbd:restrict anonymous"))
+		return allowed(k.why("ksmbd:restrict anonymous") + inferred(version, toolsThatLetIn))
 	}
 	return unknown(
 		fmt.Sprintf("restrict anonymous is 0: ksmbd-tools %s let strangers to IPC$ then and %s do not; ksmbd.mountd "+
 			"--version tells which it is", toolsThatLetIn, toolsThatRefuse))
+}
+
+// inferred says that what holds of a release was seen of another one.
+func inferred(version, seen string) string {
+	if dotted.FindString(version) == seen {
+		return ""
+	}
+	return ", if they do as " + seen + " did: " + version + " was never measured"
 }
 
 // ksmbdPipes are all pipes of ksmbd. [M]

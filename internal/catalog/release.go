@@ -38,10 +38,43 @@ func (c *Catalog) ProductRelease(name string) (p *Product, release string) {
 		return p, ""
 	}
 	id, release, ok := strings.Cut(name, "-")
-	if p = c.Product(id); !ok || p == nil || p.System == "windows" || !oneRelease.MatchString(release) {
+	if p = c.Product(id); !ok || p == nil || p.System == "windows" || !oneRelease.MatchString(release) ||
+		olderRelease(release, "1") { // nobody has released a 0
 		return nil, ""
 	}
 	return p, release
+}
+
+// Unmeasured says that a release of a product was never measured, and which ones stand for it. It is empty if the
+// release was measured, or if no release is known.
+func (p *Product) Unmeasured(release string) string {
+	if len(p.Measured) == 0 || release == "" {
+		return ""
+	}
+	title := p.Title
+	if p.System == "ksmbd" { // its releases are those of its tools
+		title = "ksmbd-tools"
+		if !olderRelease(release, noTools) {
+			return "there are no ksmbd-tools " + release + ", and the number of a kernel does not tell which they are"
+		}
+	}
+	release = dotted.FindString(release)
+	var below, above string
+	for _, m := range p.Measured {
+		switch {
+		case release == m || strings.HasPrefix(release, m+"."):
+			return ""
+		case olderRelease(m, release):
+			below = m
+		case above == "":
+			above = m
+		}
+	}
+	beside := "by " + below + above + ", the nearest release that was"
+	if below != "" && above != "" {
+		beside = "by " + below + " and " + above + ", the nearest releases that were"
+	}
+	return title + " " + release + " was never measured: it is judged " + beside
 }
 
 // UnknownTo says why a release does not know a setting by the name under which it is written; it is empty if the

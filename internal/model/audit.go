@@ -30,6 +30,8 @@ type Platform struct {
 
 	// Why explains how product, build and role are known, or why they are not.
 	Why []string `json:"why,omitempty"`
+	// Unmeasured says that the release was never measured, and which ones stand for it.
+	Unmeasured string `json:"unmeasured,omitempty"`
 }
 
 // Basis says why an effective value is what it is.

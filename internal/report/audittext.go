@@ -35,6 +35,8 @@ func (t *auditText) Write(a *model.Audit) error {
 		for _, w := range a.Platform.Why {
 			fmt.Fprintf(&b, "  %s\n", t.palette.dim(Clean(w)))
 		}
+	} else if u := a.Platform.Unmeasured; u != "" {
+		fmt.Fprintf(&b, "  %s\n", t.palette.dim(Clean(u)))
 	}
 	t.problems(&b, a)
 	scan := scanText{style: t.style, palette: t.palette}
