@@ -1,0 +1,547 @@
+package web
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"ipcguard/internal/store"
+)
+
+// deed is one act, as the page's form sends it and as a program does.
+type deed struct {
+	name string
+	role store.Role
+
+	page  string
+	form  []string // names and values
+	file  string   // the contents of a file, where the form has one
+	names []string // fields whose name differs: the form's, the API's
+	whole bool     // the page has no place for what is wrong with a field, and says it at its head
+
+	method, path string
+	body         any // JSON, or a string as it is
+	media        string
+}
+
+// The roles that do the deeds.
+const (
+	viewer   = store.RoleViewer
+	operator = store.RoleOperator
+	admin    = store.RoleAdmin
+)
+
+// obj is a JSON object as a program sends it.
+type obj = map[string]any
+
+// hiddenText holds a character that turns the writing direction.
+const hiddenText = "evil\u202eor"
+
+// deeds returns every act that there is, with good and with bad inputs. They are done in their order.
+func deeds() []deed {
+	return slices.Concat(siteDeeds(), targetDeeds(), runDeeds(), scheduleDeeds(), exceptionDeeds(), channelDeeds(),
+		credentialDeeds(), planDeeds(), viewDeeds(), resultDeeds())
+}
+
+// siteDeeds returns the acts on sites and workers.
+func siteDeeds() []deed {
+	site := func(name string, in obj, form ...string) deed {
+		return deed{
+			name: "site: " + name, role: admin, page: "/sites", form: form, method: "POST", path: "/sites",
+			body: in,
+		}
+	}
+	return []deed{
+		site("good", obj{
+			"name": "lab", "rate": 10.5, "concurrency": 4, "window": "Mon-Fri 22:00-06:00",
+			"zone": "Europe/Berlin",
+		}, "name", "lab", "rate", "10.5", "concurrency", "4", "window",
+			"Mon-Fri 22:00-06:00", "zone", "Europe/Berlin"),
+		site("fastest", obj{"name": "fast", "rate": 1_000_000}, "name", "fast", "rate", "1000000"),
+		site("too fast", obj{"name": "faster", "rate": 1_000_001}, "name", "faster", "rate", "1000001"),
+		site("slower than nothing", obj{"name": "slow", "rate": -1, "concurrency": -1}, "name", "slow", "rate", "-1",
+			"concurrency", "-1"),
+		site("too many", obj{"name": "slow", "concurrency": 10_001}, "name", "slow", "concurrency", "10001"),
+		site("no name", obj{"name": "  "}, "name", "  "),
+		site("name taken", obj{"name": "lab"}, "name", "lab"),
+		site("no such zone", obj{"name": "z", "zone": "Mars/Phobos", "window": "now and then"}, "name", "z", "zone",
+			"Mars/Phobos", "window", "now and then"),
+		site("no window", obj{"name": "z", "window": "now and then"}, "name", "z", "window", "now and then"),
+		site("hides text", obj{"name": hiddenText}, "name", hiddenText),
+		{
+			name: "site: change", role: admin, page: "/sites/1", form: []string{"name", "default", "rate", "7"},
+			method: "PUT",
+			path:   "/sites/1", body: obj{"name": "default", "rate": 7},
+		},
+		{
+			name: "site: change to a taken name", role: admin, page: "/sites/1", form: []string{"name", "lab"},
+			method: "PUT",
+			path:   "/sites/1", body: obj{"name": "lab"},
+		},
+		{
+			name: "site: change nothing", role: admin, page: "/sites/99", form: []string{"name", "default"}, method: "PUT",
+			path: "/sites/99", body: obj{"name": "default"},
+		},
+		{
+			name: "worker: good", role: admin, page: "/workers", form: []string{"site", "plant", "name", "plant-1"},
+			method: "POST", path: "/workers", body: obj{"site": "plant", "name": "plant-1"},
+		},
+		{
+			name: "worker: no site", role: admin, page: "/workers", form: []string{"site", "nowhere", "name", "two words"},
+			method: "POST", path: "/workers", body: obj{"site": "nowhere", "name": "two words"},
+		},
+		{
+			name: "worker: revoke nothing", role: admin, page: "/workers/99/revoke", method: "DELETE",
+			path: "/workers/enrolled/99",
+		},
+		remove(admin, "/sites/2"), remove(admin, "/sites/{site}"), remove(admin, "/sites/99"),
+	}
+}
+
+// targetDeeds returns the acts on targets.
+func targetDeeds() []deed {
+	hosts := []int64{1, 2}
+	target := func(name string, in obj, form ...string) deed {
+		return deed{
+			name: "target: " + name, role: operator, page: "/targets", form: form, method: "POST", path: "/targets",
+			body: in,
+		}
+	}
+	change := func(name string, in obj, form ...string) deed {
+		return deed{
+			name: "hosts: " + name, role: operator, page: "/hosts/act",
+			form: append([]string{"which", "ticked", "host", "1", "host", "2"}, form...), whole: true, method: "POST",
+			path: "/targets/change", body: in,
+		}
+	}
+	return []deed{
+		target("good", obj{
+			"spec": "New.Example.org", "site": "default", "tags": []string{"Web", "DMZ"}, "owner": "Cy",
+			"criticality": "high", "note": "two\nlines",
+		}, "spec", "New.Example.org", "site", "default", "tags",
+			"Web  DMZ", "owner", "Cy", "criticality", "high", "note", "two\r\nlines", "enabled", "yes"),
+		target("there already", obj{"spec": "new.example.org", "site": "default"}, "spec", "new.example.org", "site",
+			"default", "enabled", "yes"),
+		target("nothing at all", obj{"spec": "", "site": ""}, "spec", "", "site", ""),
+		target("no such site", obj{"spec": "a.example", "site": "nowhere"}, "spec", "a.example", "site", "nowhere"),
+		target("no such prefix", obj{"spec": "10.0.0.0/99", "site": "default"}, "spec", "10.0.0.0/99", "site", "default"),
+		target("no criticality", obj{"spec": "a.example", "site": "default", "criticality": "utmost"}, "spec",
+			"a.example", "site", "default", "criticality", "utmost"),
+		target("hides text", obj{"spec": "a.example", "site": "default", "owner": hiddenText}, "spec", "a.example", "site",
+			"default", "owner", hiddenText),
+		target("a long note", obj{"spec": "a.example", "site": "default", "note": strings.Repeat("x", 10_001)}, "spec",
+			"a.example", "site", "default", "note", strings.Repeat("x", 10_001)),
+		target("a long tag", obj{"spec": "a.example", "site": "default", "tags": []string{strings.Repeat("x", 61)}},
+			"spec", "a.example", "site", "default", "tags", strings.Repeat("x", 61)),
+		target("reads a file", obj{"spec": "a.example", "site": "default", "audit_source": "/etc/shadow"}, "spec",
+			"a.example", "site", "default", "audit_source", "/etc/shadow"),
+		target("takes a credential", obj{"spec": "a.example", "site": "default", "credential": 1}, "spec", "a.example",
+			"site", "default", "credential", "1"),
+		asAdmin(target("no such credential", obj{"spec": "a.example", "site": "default", "credential": 99}, "spec",
+			"a.example", "site", "default", "credential", "99")),
+		asAdmin(target("an account in a source",
+			obj{"spec": "a.example", "site": "default", "audit_source": "winreg://u:p@a.example"}, "spec", "a.example",
+			"site", "default", "audit_source", "winreg://u:p@a.example")),
+		asAdmin(target("all that an administrator may",
+			obj{"spec": "a.example", "site": "default", "audit_source": "winreg://a.example", "credential": 1}, "spec",
+			"a.example", "site", "default", "audit_source", "winreg://a.example", "credential", "1", "enabled", "yes")),
+		{
+			name: "target: change", role: operator, page: "/targets/1", form: []string{
+				"spec", "srv00.example.org", "site",
+				"default", "owner", "Dee", "enabled", "yes",
+			}, method: "PUT", path: "/targets/1",
+			body: obj{"spec": "srv00.example.org", "site": "default", "owner": "Dee"},
+		},
+		{
+			name: "target: remove", role: operator, page: "/targets/delete", form: []string{"target", "3"}, method: "DELETE",
+			path: "/targets/3",
+		},
+		{
+			name: "target: remove nothing", role: operator, page: "/targets/delete", form: []string{"target", "9999"},
+			method: "DELETE", path: "/targets/9999",
+		},
+		sending("targets: import", "/targets/import", "/targets/import",
+			"spec,site,tags\nb1.example,default,x\nb2.example,plant,\n10.0.0.0/99,,\n", "text/csv"),
+		sending("targets: no table", "/targets/import", "/targets/import", "nothing,of,this\n1,2,3\n", "text/csv"),
+		sending("targets: an empty table", "/targets/import", "/targets/import", "", "text/csv"),
+		change("tag", obj{"hosts": hosts, "do": "tag", "value": "Moved, 2026"}, "do", "tag", "value", "Moved, 2026"),
+		change("untag", obj{"hosts": hosts, "do": "untag", "value": "2026"}, "do", "untag", "value", "2026"),
+		change("owner", obj{"hosts": hosts, "do": "owner", "value": " Dee "}, "do", "owner", "value", " Dee "),
+		change("no owner", obj{"hosts": hosts, "do": "owner", "value": ""}, "do", "owner", "value", ""),
+		change("criticality", obj{"hosts": hosts, "do": "criticality", "value": "High"}, "do", "criticality", "value",
+			"High"),
+		change("no tags", obj{"hosts": hosts, "do": "tag", "value": ""}, "do", "tag", "value", ""),
+		change("no criticality", obj{"hosts": hosts, "do": "criticality", "value": "utmost"}, "do", "criticality",
+			"value", "utmost"),
+		change("nothing known", obj{"hosts": hosts, "do": "dance", "value": "x"}, "do", "dance", "value", "x"),
+	}
+}
+
+// runDeeds returns the acts on runs.
+func runDeeds() []deed {
+	return []deed{
+		{
+			name: "run: good", role: operator, page: "/runs", form: []string{"kind", "scan", "tag", "DC", "quick", "yes"},
+			method: "POST", path: "/runs", body: obj{"kind": "scan", "selector": obj{"tag": "DC"}, "quick": true},
+		},
+		{
+			name: "run: nothing to do", role: operator, page: "/runs", form: []string{"kind", "scan", "owner", "nobody"},
+			method: "POST", path: "/runs", body: obj{"kind": "scan", "selector": obj{"owner": "nobody"}},
+		},
+		{
+			name: "run: no kind", role: operator, page: "/runs", form: []string{"kind", "guess", "tag", hiddenText},
+			method: "POST",
+			path:   "/runs", body: obj{"kind": "guess", "selector": obj{"tag": hiddenText}},
+		},
+		{
+			name: "run: one host", role: operator, page: "/hosts/1/scan", form: []string{"kind", "scan"}, method: "POST",
+			path: "/runs", body: obj{"kind": "scan", "selector": obj{"hosts": []int64{1}}},
+		},
+		{name: "run: cancel", role: operator, page: "/runs/{run}/cancel", method: "POST", path: "/runs/{run}/cancel"},
+		{name: "run: cancel again", role: operator, page: "/runs/{run}/cancel", method: "POST", path: "/runs/{run}/cancel"},
+		{name: "run: cancel nothing", role: operator, page: "/runs/99/cancel", method: "POST", path: "/runs/99/cancel"},
+	}
+}
+
+// scheduleDeeds returns the acts on schedules.
+func scheduleDeeds() []deed {
+	schedule := func(name string, in obj, form ...string) deed {
+		return deed{
+			name: "schedule: " + name, role: operator, page: "/schedules", form: form, method: "POST",
+			path: "/schedules", body: in,
+		}
+	}
+	return []deed{
+		schedule("good", obj{
+			"name": "weekly", "kind": "scan", "cron": "0 3 * * 0", "zone": "Europe/Berlin",
+			"window": "Sat,Sun 00:00-24:00", "selector": obj{"site": "plant"},
+		}, "name", "weekly", "kind", "scan", "cron",
+			"0 3 * * 0", "zone", "Europe/Berlin", "window", "Sat,Sun 00:00-24:00", "site", "plant", "enabled", "yes"),
+		schedule("name taken", obj{"name": "weekly", "kind": "scan", "cron": "@daily"}, "name", "weekly", "kind", "scan",
+			"cron", "@daily", "enabled", "yes"),
+		schedule("nothing at all", obj{"name": "", "kind": "", "cron": ""}, "name", "", "kind", "", "cron", ""),
+		schedule("no time", obj{"name": "bad", "kind": "scan", "cron": "99 * * * *"}, "name", "bad", "kind", "scan",
+			"cron", "99 * * * *"),
+		schedule("never", obj{"name": "bad", "kind": "scan", "cron": "0 0 31 2 *"}, "name", "bad", "kind", "scan", "cron",
+			"0 0 31 2 *"),
+		schedule("no zone", obj{"name": "bad", "kind": "scan", "cron": "@daily", "zone": "Local"}, "name", "bad", "kind",
+			"scan", "cron", "@daily", "zone", "Local"),
+		{
+			name: "schedule: change", role: operator, page: "/schedules/1", form: []string{
+				"name", "nightly", "kind", "audit",
+				"cron", "@daily",
+			}, method: "PUT", path: "/schedules/1",
+			body: obj{"name": "nightly", "kind": "audit", "cron": "@daily", "enabled": false},
+		},
+		remove(operator, "/schedules/1"), remove(operator, "/schedules/1"),
+	}
+}
+
+// exceptionDeeds returns the acts on exceptions.
+func exceptionDeeds() []deed {
+	next, past, far := day(time.Now().AddDate(0, 1, 0)), "2020-01-01", "2099-01-01"
+	until := func(day string) string { return day + "T23:59:59Z" }
+	hosts := []int64{1, 2}
+	exception := func(name string, in obj, form ...string) deed {
+		return deed{
+			name: "exception: " + name, role: operator, page: "/exceptions", form: form, method: "POST",
+			path: "/exceptions", body: in,
+		}
+	}
+	return []deed{
+		exception("one host", obj{
+			"finding": "anonymous-lists-accounts", "host_id": 1, "reason": "being replaced",
+			"owner": "Bo", "until": until(next),
+		}, "finding", "anonymous-lists-accounts", "host", "1", "reason",
+			"being replaced", "owner", "Bo", "until", next),
+		exception("two hosts", obj{
+			"finding": "anonymous-lists-accounts", "host_ids": hosts, "reason": "being replaced",
+			"owner": "Bo", "until": until(next),
+		}, "finding", "anonymous-lists-accounts", "host", "1", "host", "2",
+			"reason", "being replaced", "owner", "Bo", "until", next),
+		exception("a tag", obj{
+			"finding": "anonymous-lists-groups", "tag": "DC", "reason": "old", "owner": "Bo",
+			"until": until(next),
+		}, "finding", "anonymous-lists-groups", "tag", "DC", "reason", "old", "owner", "Bo",
+			"until", next),
+		exception("everything", obj{
+			"finding": "anonymous-lists-groups", "reason": "old", "owner": "Bo",
+			"until": until(next),
+		}, "finding", "anonymous-lists-groups", "reason", "old", "owner", "Bo", "until", next),
+		exception("past", obj{"finding": "anonymous-lists-groups", "reason": "x", "owner": "y", "until": until(past)},
+			"finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", past),
+		exception("far", obj{"finding": "anonymous-lists-groups", "reason": "x", "owner": "y", "until": until(far)},
+			"finding", "anonymous-lists-groups", "reason", "x", "owner", "y", "until", far),
+		exception("nothing at all", obj{"finding": "", "reason": "", "owner": "", "until": "0001-01-01T00:00:00Z"},
+			"finding", "", "reason", "", "owner", "", "until", "tomorrow"),
+		exception("no such finding", obj{"finding": "everything", "reason": "x", "owner": "y", "until": until(next)},
+			"finding", "everything", "reason", "x", "owner", "y", "until", next),
+		atHead(exception("no such host", obj{
+			"finding": "anonymous-lists-groups", "host_id": 9999, "reason": "x",
+			"owner": "y", "until": until(next),
+		}, "finding", "anonymous-lists-groups", "host", "9999", "reason", "x",
+			"owner", "y", "until", next)),
+		{name: "exception: withdraw", role: operator, page: "/exceptions/1/withdraw", method: "DELETE", path: "/exceptions/1"},
+		{
+			name: "exception: withdraw again", role: operator, page: "/exceptions/1/withdraw", method: "DELETE",
+			path: "/exceptions/1",
+		},
+	}
+}
+
+// channelDeeds returns the acts on channels.
+func channelDeeds() []deed {
+	channel := func(name string, in obj, form ...string) deed {
+		return deed{
+			name: "channel: " + name, role: admin, page: "/channels", form: form, method: "POST", path: "/channels",
+			body: in,
+		}
+	}
+	return []deed{
+		channel("webhook",
+			obj{"name": "chat", "kind": "webhook", "secrets": obj{
+				"url": "https://hooks.example.org/T0/x",
+				"key": "0123456789abcdef0123",
+			}, "least": "medium", "kinds": []string{"became-exposed"}}, "kind", "webhook",
+			"name", "chat", "url", "https://hooks.example.org/T0/x", "key", "0123456789abcdef0123", "least",
+			"medium", "kinds", "became-exposed", "enabled", "yes"),
+		channel("syslog",
+			obj{"name": "broken siem", "kind": "syslog", "config": obj{
+				"address": "siem.example.org:6514", "network": "tls",
+				"format": "cef",
+			}, "least": "high", "acts": "only"}, "kind", "syslog", "name", "broken siem", "address",
+			"siem.example.org:6514", "network", "tls", "format", "cef", "least", "high", "acts", "only", "enabled",
+			"yes"),
+		channel("name taken",
+			obj{"name": "chat", "kind": "webhook", "secrets": obj{
+				"url": "https://hooks.example.org/T0/x",
+				"key": "0123456789abcdef0123",
+			}}, "kind", "webhook", "name", "chat", "url", "https://hooks.example.org/T0/x",
+			"key", "0123456789abcdef0123", "least", "", "enabled", "yes"),
+		channel("no address",
+			obj{"name": "bad", "kind": "webhook", "secrets": obj{"url": "gopher://x", "key": "0123456789abcdef0123"}},
+			"kind", "webhook", "name", "bad", "url", "gopher://x", "key", "0123456789abcdef0123", "least", ""),
+		channel("a short key",
+			obj{"name": "bad", "kind": "webhook", "secrets": obj{"url": "https://hooks.example.org/", "key": "short"}},
+			"kind", "webhook", "name", "bad", "url", "https://hooks.example.org/", "key", "short", "least", ""),
+		channel("no security",
+			obj{"name": "bad", "kind": "email", "config": obj{
+				"server": "mail.example.org:25", "security": "some",
+				"from": "a@example.org", "to": []string{"b@example.org"},
+			}}, "kind", "email", "name", "bad", "server",
+			"mail.example.org:25", "security", "some", "from", "a@example.org", "to", "b@example.org", "least", ""),
+		channel("the audit log by e-mail",
+			obj{
+				"name": "bad", "kind": "email", "acts": "also",
+				"config": obj{
+					"server": "mail.example.org:25", "security": "tls", "from": "a@example.org",
+					"to": []string{"b@example.org"},
+				},
+			}, "kind", "email", "name", "bad", "acts", "also", "server",
+			"mail.example.org:25", "security", "tls", "from", "a@example.org", "to", "b@example.org", "least", ""),
+		channel("bad words",
+			obj{
+				"name": "bad", "kind": "syslog", "config": obj{"address": "x", "network": "tls", "format": "cef"},
+				"least": "huge", "acts": "some", "kinds": []string{"x"}, "digest": "whenever", "quiet": "Mon-Sun",
+			}, "kind",
+			"syslog", "name", "bad", "address", "x", "network", "tls", "format", "cef", "least", "huge", "acts",
+			"some", "kinds", "x", "digest", "whenever", "quiet", "Mon-Sun"),
+		channel("bad zone", obj{
+			"name": "bad", "kind": "webhook", "config": obj{"shape": "slack"}, "acts": "also",
+			"zone": "Nowhere/Land",
+		}, "kind", "webhook", "name", "bad", "shape", "slack", "acts", "also", "zone",
+			"Nowhere/Land"),
+		channel("slack", obj{
+			"name": "chat", "kind": "webhook", "config": obj{"shape": "slack"},
+			"secrets": obj{"url": "https://hooks.example.org/x"}, "digest": "every weekday at 07:00, Europe/Berlin",
+			"quiet": "22:00-07:00",
+		}, "kind", "webhook", "name", "chat", "shape", "slack", "url",
+			"https://hooks.example.org/x", "digest", "every weekday at 07:00, Europe/Berlin", "quiet",
+			"22:00-07:00", "enabled", "yes"),
+		{
+			name: "channel: test", role: admin, page: "/channels/{channel}/test", method: "POST",
+			path: "/channels/{channel}/test",
+		},
+		remove(admin, "/channels/{channel}"), remove(admin, "/channels/99999"),
+	}
+}
+
+// credentialDeeds returns the acts on credentials.
+func credentialDeeds() []deed {
+	credential := func(name, file string, in obj, form ...string) deed {
+		field, secret := "value", "secret"
+		if in["kind"] == "keytab" {
+			field, secret = "file", "keytab"
+		}
+		return deed{
+			name: "credential: " + name, role: admin, page: "/credentials", form: form, file: file,
+			names: []string{field, secret}, method: "POST", path: "/credentials", body: in,
+		}
+	}
+	return []deed{
+		credential("password", "", obj{
+			"name": "svc", "kind": "password", "account": `LAB\svc`,
+			"secret": "hunter2 and more",
+		}, "name", "svc", "kind", "password", "account", `LAB\svc`, "value",
+			"hunter2 and more"),
+		credential("name taken", "", obj{
+			"name": "svc", "kind": "password", "account": `LAB\svc`,
+			"secret": "hunter2 and more",
+		}, "name", "svc", "kind", "password", "account", `LAB\svc`, "value",
+			"hunter2 and more"),
+		credential("no hash", "", obj{"name": "h", "kind": "hash", "account": "a", "secret": "tooshort"}, "name", "h",
+			"kind", "hash", "account", "a", "value", "tooshort"),
+		credential("nothing at all", "", obj{"name": "", "kind": "password", "account": ""}, "name", "", "kind",
+			"password", "account", ""),
+		credential("no kind", "", obj{"name": "k", "kind": "poem", "account": "a", "secret": "x"}, "name", "k", "kind",
+			"poem", "account", "a", "value", "x"),
+		credential("keytab", "\x05\x02bytes", obj{
+			"name": "k", "kind": "keytab", "account": "svc@LAB",
+			"keytab": []byte("\x05\x02bytes"),
+		}, "name", "k", "kind", "keytab", "account", "svc@LAB"),
+		credential("no keytab", "a letter", obj{
+			"name": "l", "kind": "keytab", "account": "svc@LAB",
+			"keytab": []byte("a letter"),
+		}, "name", "l", "kind", "keytab", "account", "svc@LAB"),
+		remove(admin, "/credentials/1"), remove(admin, "/credentials/{credential}"),
+	}
+}
+
+// planDeeds returns the acts on plans and rollouts.
+func planDeeds() []deed {
+	hosts := []int64{1, 2}
+	rollout := func(name string, in obj, form ...string) deed {
+		return deed{
+			name: "rollout: " + name, role: operator, page: "/rollouts", form: form, method: "POST", path: "/rollouts",
+			body: in,
+		}
+	}
+	return []deed{
+		{
+			name: "plan: good", role: operator, page: "/hosts/1/plan", form: []string{"strategy", "restrict"}, method: "POST",
+			path: "/hosts/1/plan", body: obj{"strategy": "restrict"},
+		},
+		{
+			name: "plan: no strategy", whole: true, role: operator, page: "/hosts/1/plan", form: []string{"strategy", "bomb"},
+			method: "POST", path: "/hosts/1/plan", body: obj{"strategy": "bomb"},
+		},
+		{
+			name: "plan: never audited", role: operator, page: "/hosts/2/plan", form: []string{"strategy", "block"},
+			method: "POST", path: "/hosts/2/plan", body: obj{"strategy": "block"},
+		},
+		rollout("good", obj{"name": "Berlin", "query": "verdict=exposed", "goal": "harden"}, "name", "Berlin", "query",
+			"verdict=exposed", "strategy", "restrict", "goal", "harden"),
+		rollout("ticked", obj{"name": "two", "hosts": hosts, "strategy": "block", "accept_breakage": true}, "name", "two",
+			"host", "1", "host", "2", "strategy", "block", "accept", "yes"),
+		rollout("one setting", obj{"name": "one", "setting": "RestrictAnonymous"}, "name", "one", "setting",
+			"RestrictAnonymous"),
+		rollout("nothing at all", obj{"name": ""}, "name", ""),
+		rollout("no such filter", obj{"name": "x", "query": "colour=red"}, "name", "x", "query", "colour=red"),
+		rollout("no such word", obj{"name": "x", "query": "verdict=worst"}, "name", "x", "query", "verdict=worst"),
+		atHead(rollout("no host", obj{"name": "x", "query": "owner=nobody"}, "name", "x", "query", "owner=nobody")),
+		rollout("no such setting", obj{"name": "x", "setting": "magic"}, "name", "x", "setting", "magic"),
+		rollout("one setting blocks", obj{"name": "x", "setting": "RestrictAnonymous", "strategy": "block"}, "name", "x",
+			"setting", "RestrictAnonymous", "strategy", "block"),
+		rollout("no strategy", obj{"name": "x", "strategy": "bomb", "goal": "peace"}, "name", "x", "strategy", "bomb",
+			"goal", "peace"),
+		{
+			name: "rollout: plan the rest", role: operator, page: "/rollouts/{rollout}/plan", method: "POST",
+			path: "/rollouts/{rollout}/plan",
+		},
+		{
+			name: "rollout: end", role: operator, page: "/rollouts/{rollout}/end", method: "POST",
+			path: "/rollouts/{rollout}/end",
+		},
+		{
+			name: "rollout: end again", role: operator, page: "/rollouts/{rollout}/end", method: "POST",
+			path: "/rollouts/{rollout}/end",
+		},
+		{
+			name: "rollout: plan again", role: operator, page: "/rollouts/{rollout}/plan", method: "POST",
+			path: "/rollouts/{rollout}/plan",
+		},
+		{
+			name: "rollout: plan nothing", role: operator, page: "/rollouts/9999/plan", method: "POST",
+			path: "/rollouts/9999/plan",
+		},
+		remove(operator, "/rollouts/{rollout}"), remove(operator, "/rollouts/9999"),
+	}
+}
+
+// viewDeeds returns the acts on saved views.
+func viewDeeds() []deed {
+	view := func(name string, in obj, form ...string) deed {
+		return deed{
+			name: "view: " + name, role: viewer, page: "/views", form: form, whole: true,
+			method: "POST", path: "/me/views", body: in,
+		}
+	}
+	return []deed{
+		view("good", obj{"name": "mine", "path": "/hosts", "query": "verdict=exposed&offset=7"}, "name", "mine", "path",
+			"/hosts", "query", "verdict=exposed&offset=7"),
+		view("the same name", obj{"name": "mine", "path": "/runs"}, "name", "mine", "path", "/runs"),
+		view("no name", obj{"name": " ", "path": "/runs"}, "name", " ", "path", "/runs"),
+		view("elsewhere", obj{"name": "x", "path": "//evil.example"}, "name", "x", "path", "//evil.example"),
+		{
+			name: "view: remove", role: viewer, page: "/views/{view}/delete", method: "DELETE",
+			path: "/me/views/{view}",
+		},
+		{
+			name: "view: remove nothing", role: viewer, page: "/views/9999/delete", method: "DELETE",
+			path: "/me/views/9999",
+		},
+	}
+}
+
+// resultDeeds returns the acts on results and hosts.
+func resultDeeds() []deed {
+	audit := `{"schema":"ipcguard.audit/1","source":{"kind":"smbconf","name":"x"},"host":"srv01.example.org","platform":{"system":"samba","role":"standalone"},"settings":[],"access":{},"findings":[]}`
+	return []deed{
+		sending("journal: good", "/hosts/2/journal", "/hosts/2/journal", `[{"id":"20261101-1"}]`, "application/json"),
+		atHead(sending("journal: none", "/hosts/2/journal", "/hosts/2/journal", `[]`, "application/json")),
+		sending("journal: no host", "/hosts/9999/journal", "/hosts/9999/journal", `[{"id":"x"}]`, "application/json"),
+		sending("results: good", "/import", "/results?kind=audit", audit, "application/json", "kind", "audit"),
+		sending("results: of nobody", "/import", "/results?kind=audit", strings.Replace(audit, "srv01", "nobody", 1),
+			"application/json", "kind", "audit"),
+		{
+			name: "result: nothing of another host", role: admin, page: "/hosts/2/results/1/delete", method: "DELETE",
+			path: "/hosts/2/results/1",
+		},
+		{
+			name: "result: nothing", role: admin, page: "/hosts/1/results/9999/delete", method: "DELETE",
+			path: "/hosts/1/results/9999",
+		},
+		{
+			name: "result: take back", role: admin, page: "/hosts/1/results/1/delete", method: "DELETE",
+			path: "/hosts/1/results/1",
+		},
+		{name: "host: retire", role: operator, page: "/hosts/1/retire", method: "POST", path: "/hosts/1/retire"},
+		{name: "host: retire again", role: operator, page: "/hosts/1/retire", method: "POST", path: "/hosts/1/retire"},
+		{name: "host: retire nothing", role: operator, page: "/hosts/9999/retire", method: "POST", path: "/hosts/9999/retire"},
+		remove(operator, "/hosts/1"), remove(operator, "/hosts/9999"),
+		sending("results: none", "/import", "/results?kind=scan", "not json", "application/json", "kind", "scan"),
+	}
+}
+
+// remove is the removal of an object, by its address.
+func remove(role store.Role, what string) deed {
+	return deed{name: "remove " + what, role: role, page: what + "/delete", method: "DELETE", path: what}
+}
+
+// sending is an act that sends a file.
+func sending(name, page, path, content, media string, form ...string) deed {
+	return deed{
+		name: name, role: operator, page: page, file: content, form: form, method: "POST", path: path,
+		body: content, media: media,
+	}
+}
+
+func atHead(d deed) deed {
+	d.whole = true
+	return d
+}
+
+func asAdmin(d deed) deed {
+	d.role = admin
+	return d
+}
