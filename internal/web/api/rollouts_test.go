@@ -14,7 +14,7 @@ import (
 )
 
 // rollout makes a plan for many hosts, has it planned, and reads it. Host 1 was audited and has nothing to change.
-func (c *scene) rollout(act func(role store.Role, method, path string, body any, want int) answer) {
+func (c *scene) rollout() {
 	const (
 		v = store.RoleViewer
 		o = store.RoleOperator
@@ -54,7 +54,7 @@ func (c *scene) rollout(act func(role store.Role, method, path string, body any,
 	} {
 		c.ask(o, http.MethodPost, "/rollouts", bad, 422)
 	}
-	one := act(o, http.MethodPost, "/rollouts", acts.NewRollout{Name: "the lab", Query: "tag=lab&verdict=exposed"}, 201)
+	one := c.act(o, http.MethodPost, "/rollouts", acts.NewRollout{Name: "the lab", Query: "tag=lab&verdict=exposed"}, 201)
 	var made store.Rollout
 	one.into(&made)
 	if made.Hosts != 3 || made.States[store.RolloutWaiting] != 3 || made.Strategy != "restrict" ||
@@ -98,15 +98,15 @@ func (c *scene) rollout(act func(role store.Role, method, path string, body any,
 	c.ask(v, http.MethodGet, path+"/tickets?shape=poem", nil, 400)
 	c.ask(v, http.MethodPost, path+"/plan", nil, 403)
 	var again store.Rollout
-	act(o, http.MethodPost, path+"/plan", nil, 200).into(&again)
+	c.act(o, http.MethodPost, path+"/plan", nil, 200).into(&again)
 	if again.States[store.RolloutWaiting] != 3 || !again.Planned.IsZero() {
 		t.Errorf("%+v", again)
 	}
 	c.ask(v, http.MethodPost, path+"/end", nil, 403)
-	act(o, http.MethodPost, path+"/end", nil, 200)
+	c.act(o, http.MethodPost, path+"/end", nil, 200)
 	c.ask(o, http.MethodPost, path+"/end", nil, 409)
 	c.ask(o, http.MethodPost, path+"/plan", nil, 409)
 	c.ask(v, http.MethodDelete, path, nil, 403)
-	act(o, http.MethodDelete, path, nil, 204)
+	c.act(o, http.MethodDelete, path, nil, 204)
 	c.ask(v, http.MethodGet, path+"/groups", nil, 404)
 }
