@@ -2,7 +2,9 @@ package smb_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"unicode"
 
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/peer"
@@ -49,6 +51,12 @@ func TestImpacketSMB1(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s: %v", name, err)
 					continue
+				}
+				// Its name is eight random letters of ASCII.
+				for _, text := range []string{session.Info().NativeOS, session.Info().NativeLanMan} {
+					if len(text) != 8 || strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
+						t.Errorf("%s: the server calls itself %q", name, text)
+					}
 				}
 				tree, err := session.TreeConnect(t.Context(), "IPC$")
 				if err != nil || tree.Info().ShareType != smb.SharePipe {

@@ -60,6 +60,22 @@ func (r *reader) align() {
 	}
 }
 
+// padded reports whether a string that is due here begins one byte later, as impacket sends it: each of its characters,
+// of which there are two or more, would have a low byte of zero.
+func (r *reader) padded() bool {
+	if !r.uni {
+		return false
+	}
+	b, n := r.m[r.pos:r.end], 0
+	for i := 0; i+1 < len(b) && (b[i] != 0 || b[i+1] != 0); i += 2 {
+		if b[i] != 0 {
+			return false
+		}
+		n++
+	}
+	return n > 1
+}
+
 // oem reads a string of one byte a character. The end of the bytes ends it too: old servers leave the last zero out.
 func (r *reader) oem() string {
 	b := r.m[r.pos:r.end]

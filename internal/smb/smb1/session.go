@@ -123,9 +123,21 @@ func (m *SessionSetupResponse) decode(r *reader) {
 	if m.Extended {
 		m.SecurityBlob = r.bytes(int(r.u16()))
 	}
-	m.NativeOS = r.text()
-	m.NativeLanMan = r.text()
-	r.align()
+	shifted := false
+	text := func() string {
+		if !shifted {
+			r.align()
+			if shifted = r.padded(); shifted {
+				r.pos++
+			}
+		}
+		return r.textHere()
+	}
+	m.NativeOS = text()
+	m.NativeLanMan = text()
+	if !shifted {
+		r.align()
+	}
 	if m.HasDomain = r.pos < r.end; m.HasDomain {
 		m.PrimaryDomain = r.textHere()
 	}
