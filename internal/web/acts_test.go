@@ -304,10 +304,23 @@ func TestActsOnWork(t *testing.T) {
 	p.says("/", "No change was seen.")
 }
 
+// adminSecret is the secret of a credential and of a channel.
+const adminSecret = "a very secret word 8"
+
 func TestActsOfAdministrators(t *testing.T) {
 	s := newTestSite(t)
 	plainSeed().fill(t, s.st)
 	p := s.login(store.RoleAdmin)
+	s.changeSites(p)
+	s.changeCredentials(p)
+	s.changeChannels(p)
+	newbie := s.changeAccounts(p)
+	token := s.changeOwn(newbie)
+	s.readLog(p, token)
+}
+
+func (s *testSite) changeSites(p *person) {
+	s.t.Helper()
 	p.done("/sites", "name", "lab", "rate", "10.5", "concurrency", "4", "window", "Mon-Fri 22:00-06:00", "zone",
 		"Europe/Berlin")
 	p.says("/sites", "lab", "10.5")
@@ -317,34 +330,39 @@ func TestActsOfAdministrators(t *testing.T) {
 	p.done("/sites/1/delete")
 	p.says("/sites", "has targets or hosts and stays")
 	p.done("/sites/3/delete")
+}
 
-	secret := "a very secret word 8"
-	if a := p.upload("/credentials", "", "", "name", "svc", "kind", "password", "account", `LAB\svc`, "value", secret); a.status != http.StatusSeeOther {
-		t.Errorf("credential: %d %s", a.status, a.body)
+func (s *testSite) changeCredentials(p *person) {
+	s.t.Helper()
+	if a := p.upload("/credentials", "", "", "name", "svc", "kind", "password", "account", `LAB\svc`, "value", adminSecret); a.status != http.StatusSeeOther {
+		s.t.Errorf("credential: %d %s", a.status, a.body)
 	}
-	if body := p.ok("/credentials"); strings.Contains(body, secret) || !strings.Contains(body, `LAB\svc`) {
-		t.Error("the credentials' page is wrong")
+	if body := p.ok("/credentials"); strings.Contains(body, adminSecret) || !strings.Contains(body, `LAB\svc`) {
+		s.t.Error("the credentials' page is wrong")
 	}
-	list, err := s.st.Credentials(t.Context())
-	if err != nil || len(list) != 2 || bytes.Contains(list[1].Sealed, []byte(secret)) ||
+	list, err := s.st.Credentials(s.t.Context())
+	if err != nil || len(list) != 2 || bytes.Contains(list[1].Sealed, []byte(adminSecret)) ||
 		!bytes.HasPrefix(list[1].Sealed, []byte("age-encryption.org")) {
-		t.Errorf("stored: %+v %v", list, err)
+		s.t.Errorf("stored: %+v %v", list, err)
 	}
 	if a := p.upload("/credentials", "", "", "name", "h", "kind", "hash", "account", "a", "value", "tooshort"); a.status != http.StatusUnprocessableEntity || strings.Contains(a.body, "tooshort") {
-		t.Errorf("a bad hash: %d", a.status)
+		s.t.Errorf("a bad hash: %d", a.status)
 	}
 	if a := p.upload("/credentials", "k.keytab", "a letter", "name", "k", "kind", "keytab", "account", "svc@LAB"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "not a keytab") {
-		t.Errorf("a keytab that is none: %d", a.status)
+		s.t.Errorf("a keytab that is none: %d", a.status)
 	}
 	if a := p.upload("/credentials", "k.keytab", "\x05\x02bytes", "name", "k", "kind", "keytab", "account", "svc@LAB"); a.status != http.StatusSeeOther {
-		t.Errorf("a keytab: %d", a.status)
+		s.t.Errorf("a keytab: %d", a.status)
 	}
 	p.done(fmt.Sprintf("/credentials/%d/delete", list[1].ID))
+}
 
+func (s *testSite) changeChannels(p *person) {
+	s.t.Helper()
 	p.done("/channels", "kind", "webhook", "name", "chat", "url", "https://hooks.example.org/T0/secretpath", "key",
 		"0123456789abcdef0123", "least", "medium", "kinds", "became-exposed", "enabled", "yes")
 	p.done("/channels", "kind", "email", "name", "mail", "server", "mail.example.org:25", "from", "a@example.org", "to",
-		"b@example.org, c@example.org", "security", "starttls", "user", "guard", "password", secret, "least", "",
+		"b@example.org, c@example.org", "security", "starttls", "user", "guard", "password", adminSecret, "least", "",
 		"digest", "@daily")
 	p.done("/channels", "kind", "syslog", "name", "broken siem", "address", "siem.example.org:6514", "network", "tls",
 		"format", "cef", "least", "high", "acts", "only", "enabled", "yes")
@@ -353,88 +371,107 @@ func TestActsOfAdministrators(t *testing.T) {
 	p.refuses("/channels", "problem", "kind", "email", "name", "bad", "least", "", "security", "tls", "digest",
 		"whenever")
 	p.says("/channels", "chat", "mail", "broken siem", "every day at 00:00", "became exposed")
-	channels, err := s.st.Channels(t.Context())
+	channels, err := s.st.Channels(s.t.Context())
 	if err != nil || len(channels) != 4 {
-		t.Fatal(channels, err)
+		s.t.Fatal(channels, err)
 	}
 	for _, c := range channels {
-		body := p.ok(fmt.Sprintf("/channels/%d", c.ID))
-		if strings.Contains(body, "secretpath") || strings.Contains(body, "0123456789abcdef") {
-			t.Errorf("the page of %s shows a secret", c.Name)
-		}
-		if c.Name == "mail" && !strings.Contains(body, "b@example.org, c@example.org") {
-			t.Error("the recipients are lost")
-		}
-		if c.Name == "mail" { // whoever moves it elsewhere does not receive its password
-			mail := []string{
-				"name", "mail", "from", "a@example.org", "to", "b@example.org", "security", "starttls",
-				"user", "guard", "least", "", "digest", "@weekly",
-			}
-			p.done(fmt.Sprintf("/channels/%d", c.ID), append(mail, "server", "mail.example.org:25")...)
-			p.refuses(fmt.Sprintf("/channels/%d", c.ID), "belong together",
-				append(mail, "server", "mail.example.com:25")...)
-			p.done(fmt.Sprintf("/channels/%d", c.ID), append(mail, "server", "mail.example.com:25", "password",
-				secret)...)
-		}
-		if c.Name == "chat" { // saved again without secrets, it keeps them
-			p.done(fmt.Sprintf("/channels/%d", c.ID), "name", "chat 2", "least", "low", "enabled", "yes")
-			p.done(fmt.Sprintf("/channels/%d/test", c.ID))
-			p.says("/channels", "The test of chat 2 was sent")
-		}
-		if c.Name == "broken siem" {
-			if c.Acts != store.TellActsOnly || !strings.Contains(body, `<option value="only" selected>`) {
-				t.Errorf("what it is told of: %q", c.Acts)
-			}
-			p.done(fmt.Sprintf("/channels/%d/test", c.ID))
-			p.says("/channels", "failed: Nobody is there.")
-			p.done(fmt.Sprintf("/channels/%d/delete", c.ID))
-		}
+		s.changeChannel(p, c)
 	}
 	if strings.Join(s.tested, ",") != "chat 2,broken siem" && strings.Join(s.tested, ",") != "broken siem,chat 2" {
-		t.Errorf("tested: %v", s.tested)
+		s.t.Errorf("tested: %v", s.tested)
 	}
+}
 
+// changeChannel does with each channel of changeChannels what only this kind has.
+func (s *testSite) changeChannel(p *person, c store.Channel) {
+	s.t.Helper()
+	body := p.ok(fmt.Sprintf("/channels/%d", c.ID))
+	if strings.Contains(body, "secretpath") || strings.Contains(body, "0123456789abcdef") {
+		s.t.Errorf("the page of %s shows a secret", c.Name)
+	}
+	if c.Name == "mail" && !strings.Contains(body, "b@example.org, c@example.org") {
+		s.t.Error("the recipients are lost")
+	}
+	if c.Name == "mail" { // whoever moves it elsewhere does not receive its password
+		mail := []string{
+			"name", "mail", "from", "a@example.org", "to", "b@example.org", "security", "starttls",
+			"user", "guard", "least", "", "digest", "@weekly",
+		}
+		p.done(fmt.Sprintf("/channels/%d", c.ID), append(mail, "server", "mail.example.org:25")...)
+		p.refuses(fmt.Sprintf("/channels/%d", c.ID), "belong together",
+			append(mail, "server", "mail.example.com:25")...)
+		p.done(fmt.Sprintf("/channels/%d", c.ID), append(mail, "server", "mail.example.com:25", "password",
+			adminSecret)...)
+	}
+	if c.Name == "chat" { // saved again without secrets, it keeps them
+		p.done(fmt.Sprintf("/channels/%d", c.ID), "name", "chat 2", "least", "low", "enabled", "yes")
+		p.done(fmt.Sprintf("/channels/%d/test", c.ID))
+		p.says("/channels", "The test of chat 2 was sent")
+	}
+	if c.Name == "broken siem" {
+		if c.Acts != store.TellActsOnly || !strings.Contains(body, `<option value="only" selected>`) {
+			s.t.Errorf("what it is told of: %q", c.Acts)
+		}
+		p.done(fmt.Sprintf("/channels/%d/test", c.ID))
+		p.says("/channels", "failed: Nobody is there.")
+		p.done(fmt.Sprintf("/channels/%d/delete", c.ID))
+	}
+}
+
+// changeAccounts returns the session of the new account.
+func (s *testSite) changeAccounts(p *person) *person {
+	s.t.Helper()
 	p.done("/accounts", "name", "newbie", "role", "viewer", "new", password)
 	p.done("/accounts", "name", "local", "role", "operator", "site", "1", "new", password)
-	if u, err := s.st.UserByName(t.Context(), "local"); err != nil || u.Role != "" || len(u.Sites) != 1 || u.Sites[0].Role != store.RoleOperator {
-		t.Errorf("an account of one site: %+v, %v", u, err)
+	if u, err := s.st.UserByName(s.t.Context(), "local"); err != nil || u.Role != "" || len(u.Sites) != 1 || u.Sites[0].Role != store.RoleOperator {
+		s.t.Errorf("an account of one site: %+v, %v", u, err)
 	}
 	p.refuses("/accounts", "no such site", "name", "elsewhere", "role", "viewer", "site", "x", "new", password)
 	p.refuses("/accounts", "account of this name", "name", "newbie", "role", "viewer", "new", password)
 	p.refuses("/accounts", "problem", "name", "short", "role", "viewer", "new", "abc")
-	u, err := s.st.UserByName(t.Context(), "newbie")
+	u, err := s.st.UserByName(s.t.Context(), "newbie")
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	account := fmt.Sprintf("/accounts/%d", u.ID)
 	p.done(account, "do", "role", "role", "operator")
 	p.done(account, "do", "password", "new", "another long word 55")
 	p.done(account, "do", "lock")
 	if a := s.stranger().post("/login", "name", "newbie", "password", "another long word 55"); a.status != http.StatusUnauthorized {
-		t.Errorf("a locked account comes in: %d", a.status)
+		s.t.Errorf("a locked account comes in: %d", a.status)
 	}
 	p.done(account, "do", "unlock")
 	newbie := s.stranger()
 	newbie.done("/login", "name", "newbie", "password", "another long word 55")
-	admin, err := s.st.UserByName(t.Context(), "admin")
+	admin, err := s.st.UserByName(s.t.Context(), "admin")
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	p.done(fmt.Sprintf("/accounts/%d", admin.ID), "do", "role", "role", "viewer")
 	p.says("/accounts", "One administrator has to stay")
+	return newbie
+}
 
+// changeOwn makes and removes tokens of the account newbie, and returns one.
+func (s *testSite) changeOwn(newbie *person) string {
+	s.t.Helper()
+	u, err := s.st.UserByName(s.t.Context(), "newbie")
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	a := newbie.post("/account/tokens", "name", "ci", "scope", "operate", "proof", "another long word 55", "until",
 		day(time.Now().AddDate(0, 1, 0)))
 	_, rest, _ := strings.Cut(a.body, `id="secret">`)
 	token, _, _ := strings.Cut(rest, "<")
 	if a.status != http.StatusCreated || len(token) < 40 {
-		t.Fatalf("token: %d %q", a.status, token)
+		s.t.Fatalf("token: %d %q", a.status, token)
 	}
-	if who, err := s.access.TokenAuth(t.Context(), token, "127.46.0.2"); err != nil || who.User.Name != "newbie" {
-		t.Errorf("the token is of %v, %v", who, err)
+	if who, err := s.access.TokenAuth(s.t.Context(), token, "127.46.0.2"); err != nil || who.User.Name != "newbie" {
+		s.t.Errorf("the token is of %v, %v", who, err)
 	}
 	if strings.Contains(newbie.ok("/account"), token) {
-		t.Error("the token is shown twice")
+		s.t.Error("the token is shown twice")
 	}
 	newbie.refuses("/account/tokens", "The scope is read, upload, operate or administer", "name", "root", "scope",
 		"emperor", "until", day(time.Now().AddDate(0, 1, 0)))
@@ -442,23 +479,29 @@ func TestActsOfAdministrators(t *testing.T) {
 		"until", day(time.Now().AddDate(0, 1, 0)))
 	newbie.refuses("/account/tokens", "problem", "name", "root", "scope", "administer", "proof", "another long word 55",
 		"until", day(time.Now().AddDate(0, 1, 0)))
-	tokens, err := s.st.Tokens(t.Context(), u.ID)
+	tokens, err := s.st.Tokens(s.t.Context(), u.ID)
 	if err != nil || len(tokens) != 1 {
-		t.Fatal(tokens, err)
+		s.t.Fatal(tokens, err)
 	}
 	newbie.done(fmt.Sprintf("/account/tokens/%d/delete", tokens[0].ID))
 	newbie.refuses("/account/password", "not the same", "password", "x", "new", password, "again", "y")
 	newbie.refuses("/account/password", "do not fit", "password", "wrong", "new", password, "again", password)
+	return token
+}
+
+// readLog reads the audit log, which holds no secret.
+func (s *testSite) readLog(p *person, token string) {
+	s.t.Helper()
 	log := p.ok("/acts?q=newbie")
 	for _, action := range []string{"user", "login", "token"} {
 		if !strings.Contains(log, action) {
-			t.Errorf("the audit log does not tell of %s", action)
+			s.t.Errorf("the audit log does not tell of %s", action)
 		}
 	}
 	whole := p.ok("/acts")
-	for _, s := range []string{secret, "secretpath", "0123456789abcdef", password, token, "another long word"} {
-		if strings.Contains(whole, s) || strings.Contains(whole, url.QueryEscape(s)) {
-			t.Errorf("the audit log holds the secret %q", s)
+	for _, x := range []string{adminSecret, "secretpath", "0123456789abcdef", password, token, "another long word"} {
+		if strings.Contains(whole, x) || strings.Contains(whole, url.QueryEscape(x)) {
+			s.t.Errorf("the audit log holds the secret %q", x)
 		}
 	}
 }
