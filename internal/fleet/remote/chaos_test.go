@@ -190,101 +190,43 @@ func TestChaos(t *testing.T) {
 	})
 }
 
+// mayhem is a fleet whose processes are killed: a server that scans its own site, two workers at another site, and
+// PostgreSQL where it has one.
+type mayhem struct {
+	*testing.T
+	hosts   int
+	dsn     string
+	pg      *peer.PostgresServer // nil for SQLite
+	keyFile string
+	listen  string
+	server  *child
+	workers []*child
+	dirs    []string // of the workers
+	run     int64
+	killed  map[string]int
+}
+
 func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen string) {
-	ctx := t.Context()
-	fatal := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	keyFile := filepath.Join(t.TempDir(), "key")
-	// Only one process may open SQLite: the test reads it while the server is dead.
-	with := func(do func(st *store.Store)) {
-		t.Helper()
-		var st *store.Store
-		until(t, "the database answers", func() bool {
-			var err error
-			st, err = store.Open(ctx, dsn, store.Options{})
-			return err == nil
-		})
-		defer st.Close()
-		do(st)
+	m := &mayhem{
+		T: t, hosts: hosts, dsn: dsn, pg: pg, listen: listen, keyFile: filepath.Join(t.TempDir(), "key"),
+		killed: map[string]int{},
 	}
 	practice, err := startChild("practice")
-	fatal(err)
+	m.must(err)
 	defer practice.kill()
-
-	var run store.Run
-	var codes []string
-	with(func(st *store.Store) {
-		fatal(st.Migrate(ctx))
-		f, people, key, err := serverOn(st, keyFile)
-		fatal(err)
-		does, err := acts.New(f, st, people, acts.Options{Key: key})
-		fatal(err)
-		// Slow enough that it does not end before something was killed.
-		branch, own := store.Site{Name: "branch", Rate: 4}, store.Site{Name: "headquarters", Rate: 2}
-		fatal(st.SaveSite(ctx, &branch))
-		fatal(st.SaveSite(ctx, &own))
-		for i := range 2 {
-			code, err := does.AddWorker(ctx, access.System(),
-				acts.NewWorker{Site: "branch", Name: fmt.Sprintf("branch-%d", i+1)})
-			fatal(err)
-			codes = append(codes, code.Code)
-		}
-		list := make([]store.Target, hosts)
-		a := netip.MustParseAddr("127.49.8.0")
-		for i := range list {
-			list[i] = store.Target{SiteID: branch.ID, Spec: a.String() + ":" + practice.first, Enabled: true}
-			if i%4 == 0 { // the server scans too
-				list[i].SiteID = own.ID
-			}
-			fatal(fleet.CheckTarget(&list[i]))
-			a = a.Next()
-		}
-		_, _, err = st.SaveTargets(ctx, list)
-		fatal(err)
-		run, err = does.StartRun(ctx, access.System(), acts.NewRun{Kind: store.RunScan, Quick: true})
-		fatal(err)
-	})
-
-	serve := func() *child {
-		t.Helper()
-		var c *child
-		until(t, "the server starts", func() bool {
-			var err error
-			c, err = startChild("serve", "IPCGUARD_TEST_DATABASE="+dsn, "IPCGUARD_TEST_KEY="+keyFile,
-				"IPCGUARD_TEST_LISTEN="+listen)
-			return err == nil
-		})
-		return c
-	}
-	server := serve()
-	defer func() { server.kill() }()
-	var dirs []string
+	codes := m.prepare(practice.first)
+	m.server = m.serve()
+	defer func() { m.server.kill() }()
 	for _, code := range codes {
-		dir := t.TempDir()
-		until(t, "a worker joins", func() bool {
-			_, err := Join(ctx, dir, "https://"+listen, code, "host", "test")
-			return err == nil
-		})
-		dirs = append(dirs, dir)
+		m.join(code)
+		m.workers = append(m.workers, m.work(len(m.workers)))
 	}
-	work := func(i int) *child {
-		t.Helper()
-		c, err := startChild("worker", "IPCGUARD_TEST_DIR="+dirs[i])
-		fatal(err)
-		return c
-	}
-	workers := []*child{work(0), work(1)}
 	defer func() {
-		for _, w := range workers {
+		for _, w := range m.workers {
 			w.kill()
 		}
 	}()
 
-	killed := map[string]int{}
 	var last store.Run
 	for round := 0; last.Done < hosts; round++ {
 		if round > 2000 {
@@ -292,65 +234,181 @@ func chaos(t *testing.T, hosts int, dsn string, pg *peer.PostgresServer, listen 
 		}
 		// The moment of the kill is random.
 		time.Sleep(time.Duration(300+rand.IntN(700)+100*round) * time.Millisecond)
-		switch i := rand.IntN(len(workers)); {
-		case round%2 == 0:
-			workers[i].kill()
-			workers[i] = work(i)
-			killed["worker"]++
-			continue
-		case pg != nil && round%4 == 3 && killed["PostgreSQL"] < 3+hosts/1000:
-			pg.Kill(t)
-			pg.Start(t)
-			killed["PostgreSQL"]++
+		if round%2 == 0 {
+			m.killWorker()
+		} else {
+			last = m.killServer(round, last)
 		}
-		server.kill()
-		killed["server"]++
-		with(func(st *store.Store) {
-			var err error
-			if last, err = st.Run(ctx, run.ID); errors.Is(err, store.ErrUnavailable) {
-				return
-			}
-			fatal(err)
-			if round >= 5 { // from here on at full speed
-				for _, name := range []string{"branch", "headquarters"} {
-					site, err := st.SiteByName(ctx, name)
-					if err == nil && site.Rate != 0 {
-						site.Rate = 0
-						err = st.SaveSite(ctx, &site)
-					}
-					if err != nil && !errors.Is(err, store.ErrUnavailable) {
-						t.Fatal(err)
-					}
-				}
-			}
-		})
-		server = serve()
 	}
-	server.kill()
-	with(func(st *store.Store) {
-		_, err := st.FinishRuns(ctx) // the server may have been killed before it did so
-		fatal(err)
-		last, err = st.Run(ctx, run.ID)
-		fatal(err)
-		if last.Done != hosts || last.Total != hosts || last.Failed != 0 ||
-			last.Exposed+last.Limited+last.Closed+last.Unknown != hosts {
-			t.Errorf("of %d hosts: %+v", hosts, last)
+	m.server.kill()
+	m.with(m.everyHostOnce)
+	if m.killed["server"] < 2 || m.killed["worker"] < 2 || pg != nil && m.killed["PostgreSQL"] == 0 {
+		t.Errorf("it was over before everything was killed: %v", m.killed)
+	}
+}
+
+func (m *mayhem) must(err error) {
+	m.Helper()
+	if err != nil {
+		m.Fatal(err)
+	}
+}
+
+// with opens the database while the server is dead: only one process may open SQLite.
+func (m *mayhem) with(do func(st *store.Store)) {
+	m.Helper()
+	var st *store.Store
+	until(m.T, "the database answers", func() bool {
+		var err error
+		st, err = store.Open(m.Context(), m.dsn, store.Options{})
+		return err == nil
+	})
+	defer st.Close()
+	do(st)
+}
+
+// prepare makes two sites, their targets and a run of all, and returns the codes of two workers.
+func (m *mayhem) prepare(port string) (codes []string) {
+	m.Helper()
+	ctx := m.Context()
+	m.with(func(st *store.Store) {
+		m.must(st.Migrate(ctx))
+		f, people, key, err := serverOn(st, m.keyFile)
+		m.must(err)
+		does, err := acts.New(f, st, people, acts.Options{Key: key})
+		m.must(err)
+		// Slow enough that it does not end before something was killed.
+		branch, own := store.Site{Name: "branch", Rate: 4}, store.Site{Name: "headquarters", Rate: 2}
+		m.must(st.SaveSite(ctx, &branch))
+		m.must(st.SaveSite(ctx, &own))
+		for i := range 2 {
+			code, err := does.AddWorker(ctx, access.System(),
+				acts.NewWorker{Site: "branch", Name: fmt.Sprintf("branch-%d", i+1)})
+			m.must(err)
+			codes = append(codes, code.Code)
 		}
-		seen := 0
-		fatal(st.EachHost(ctx, store.HostFilter{}, func(h store.Host) error {
-			seen++
-			_, n, err := st.Results(ctx, h.ID, store.Page{Size: 2})
-			if n != 1 {
-				t.Errorf("%s has %d results", h.Address, n)
+		list := make([]store.Target, m.hosts)
+		a := netip.MustParseAddr("127.49.8.0")
+		for i := range list {
+			list[i] = store.Target{SiteID: branch.ID, Spec: a.String() + ":" + port, Enabled: true}
+			if i%4 == 0 { // the server scans too
+				list[i].SiteID = own.ID
 			}
-			return err
-		}))
-		if seen != hosts {
-			t.Errorf("%d hosts, want %d", seen, hosts)
+			m.must(fleet.CheckTarget(&list[i]))
+			a = a.Next()
+		}
+		_, _, err = st.SaveTargets(ctx, list)
+		m.must(err)
+		run, err := does.StartRun(ctx, access.System(), acts.NewRun{Kind: store.RunScan, Quick: true})
+		m.must(err)
+		m.run = run.ID
+	})
+	return codes
+}
+
+func (m *mayhem) serve() *child {
+	m.Helper()
+	var c *child
+	until(m.T, "the server starts", func() bool {
+		var err error
+		c, err = startChild("serve", "IPCGUARD_TEST_DATABASE="+m.dsn, "IPCGUARD_TEST_KEY="+m.keyFile,
+			"IPCGUARD_TEST_LISTEN="+m.listen)
+		return err == nil
+	})
+	return c
+}
+
+// join enrolls a worker with its code.
+func (m *mayhem) join(code string) {
+	m.Helper()
+	dir := m.TempDir()
+	until(m.T, "a worker joins", func() bool {
+		_, err := Join(m.Context(), dir, "https://"+m.listen, code, "host", "test")
+		return err == nil
+	})
+	m.dirs = append(m.dirs, dir)
+}
+
+func (m *mayhem) work(i int) *child {
+	m.Helper()
+	c, err := startChild("worker", "IPCGUARD_TEST_DIR="+m.dirs[i])
+	m.must(err)
+	return c
+}
+
+func (m *mayhem) killWorker() {
+	m.Helper()
+	i := rand.IntN(len(m.workers))
+	m.workers[i].kill()
+	m.workers[i] = m.work(i)
+	m.killed["worker"]++
+}
+
+// killServer kills the server, and in some rounds PostgreSQL too, starts them again, and returns how far the run is:
+// as last says where the database does not answer. From the fifth round on nothing slows the sites.
+func (m *mayhem) killServer(round int, last store.Run) store.Run {
+	m.Helper()
+	ctx := m.Context()
+	if m.pg != nil && round%4 == 3 && m.killed["PostgreSQL"] < 3+m.hosts/1000 {
+		m.pg.Kill(m.T)
+		m.pg.Start(m.T)
+		m.killed["PostgreSQL"]++
+	}
+	m.server.kill()
+	m.killed["server"]++
+	m.with(func(st *store.Store) {
+		r, err := st.Run(ctx, m.run)
+		if errors.Is(err, store.ErrUnavailable) {
+			return
+		}
+		m.must(err)
+		last = r
+		if round >= 5 {
+			m.unlimited(st)
 		}
 	})
-	t.Logf("%d hosts in %v; killed: %v", hosts, last.LastResult.Sub(last.Created).Round(time.Millisecond), killed)
-	if killed["server"] < 2 || killed["worker"] < 2 || pg != nil && killed["PostgreSQL"] == 0 {
-		t.Errorf("it was over before everything was killed: %v", killed)
+	m.server = m.serve()
+	return last
+}
+
+// unlimited takes the rates from both sites.
+func (m *mayhem) unlimited(st *store.Store) {
+	m.Helper()
+	for _, name := range []string{"branch", "headquarters"} {
+		site, err := st.SiteByName(m.Context(), name)
+		if err == nil && site.Rate != 0 {
+			site.Rate = 0
+			err = st.SaveSite(m.Context(), &site)
+		}
+		if err != nil && !errors.Is(err, store.ErrUnavailable) {
+			m.Fatal(err)
+		}
 	}
+}
+
+// everyHostOnce checks that the run ended with one result for each host.
+func (m *mayhem) everyHostOnce(st *store.Store) {
+	m.Helper()
+	ctx := m.Context()
+	_, err := st.FinishRuns(ctx) // the server may have been killed before it did so
+	m.must(err)
+	last, err := st.Run(ctx, m.run)
+	m.must(err)
+	if last.Done != m.hosts || last.Total != m.hosts || last.Failed != 0 ||
+		last.Exposed+last.Limited+last.Closed+last.Unknown != m.hosts {
+		m.Errorf("of %d hosts: %+v", m.hosts, last)
+	}
+	seen := 0
+	m.must(st.EachHost(ctx, store.HostFilter{}, func(h store.Host) error {
+		seen++
+		_, n, err := st.Results(ctx, h.ID, store.Page{Size: 2})
+		if n != 1 {
+			m.Errorf("%s has %d results", h.Address, n)
+		}
+		return err
+	}))
+	if seen != m.hosts {
+		m.Errorf("%d hosts, want %d", seen, m.hosts)
+	}
+	m.Logf("%d hosts in %v; killed: %v", m.hosts, last.LastResult.Sub(last.Created).Round(time.Millisecond), m.killed)
 }
