@@ -101,102 +101,137 @@ var ErrGuarded = errors.New(
 func (f *Fleet) ImportTargets(
 	ctx context.Context, r io.Reader, sources bool, may func(site int64) bool, note func(tx *store.Tx, s Saved) error,
 ) (ImportReport, error) {
-	report := ImportReport{Errors: []string{}}
-	var lines Saved
-	sites := map[string]int64{}
-	var group []store.Target
-	seen := map[string]int{} // within the group: the last row of a target wins, and is written once
-	save := func() error {
-		if len(group) == 0 {
-			return nil
-		}
-		added, updated, err := f.saveTargets(ctx, group, lines, note)
-		report.Added, report.Updated = report.Added+added, report.Updated+updated
-		lines = Saved{}
-		group = group[:0]
-		clear(seen)
-		return err
+	t := &table{
+		f: f, sources: sources, may: may, note: note, sites: map[string]int64{}, seen: map[string]int{},
+		report: ImportReport{Errors: []string{}},
 	}
-	var broken error
-	bad := func(e *csv.RowError) {
-		report.Rows++
-		if report.Bad++; len(report.Errors) < maxImportErrors {
-			report.Errors = append(report.Errors, e.Error())
-		}
-	}
-	err := csv.Read(&guarded{r, &broken}, func(row csv.Row) error {
-		t := store.Target{
-			Spec: row.Spec, Tags: row.Tags, Owner: row.Owner,
-			Criticality: store.Criticality(row.Criticality), Note: row.Note,
-			AuditSource: row.AuditSource, Enabled: true,
-		}
-		if err := CheckTarget(&t); err != nil {
-			return err
-		}
-		name := row.Site
-		if name == "" {
-			name = f.o.Site
-		}
-		id, ok := sites[name]
-		if !ok {
-			s, err := f.st.SiteByName(ctx, name)
-			if errors.Is(err, store.ErrNotFound) && name == f.o.Site {
-				s, err = f.site(ctx)
-			}
-			if errors.Is(err, store.ErrNotFound) {
-				return fmt.Errorf("there is no site %q", shown(name))
-			}
-			if err != nil {
-				broken = err
-				return err
-			}
-			if may != nil && !may(s.ID) {
-				return fmt.Errorf("your role allows no changes at a site %q", shown(name))
-			}
-			if id = s.ID; len(sites) < 10_000 {
-				sites[name] = id
-			}
-		}
-		t.SiteID = id
-		if !sources {
-			old, err := f.st.TargetBySpec(ctx, id, t.Spec)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				broken = err
-				return err
-			}
-			if t.AuditSource == "" {
-				t.AuditSource = old.AuditSource
-			}
-			if t.AuditSource != old.AuditSource {
-				return &FieldError{"audit_source", ErrGuarded.Error()}
-			}
-		}
-		report.Rows++
-		if lines.First == 0 {
-			lines.First = row.Line
-		}
-		lines.Last = row.Line
-		key := fmt.Sprintf("%d %s", id, t.Spec)
-		if i, ok := seen[key]; ok {
-			group[i] = t
-			return nil
-		}
-		seen[key] = len(group)
-		if group = append(group, t); len(group) < importGroup {
-			return nil
-		}
-		if err := save(); err != nil {
-			broken = err
-		}
-		return nil
-	}, bad)
-	if broken != nil {
-		return report, broken
+	err := csv.Read(&guarded{r, &t.broken}, func(row csv.Row) error { return t.row(ctx, row) }, t.bad)
+	if t.broken != nil {
+		return t.report, t.broken
 	}
 	if err == nil {
-		err = save()
+		err = t.save(ctx)
 	}
-	return report, err
+	return t.report, err
+}
+
+// maxSites bounds the sites whose numbers an import remembers; those of others are looked up for each row.
+const maxSites = 10_000
+
+// table imports the rows of a table of targets in groups.
+type table struct {
+	f       *Fleet
+	sources bool
+	may     func(site int64) bool
+	note    func(tx *store.Tx, s Saved) error
+	sites   map[string]int64 // by name
+	group   []store.Target   // not saved yet
+	seen    map[string]int   // within the group: the last row of a target wins, and is written once
+	lines   Saved            // of the group
+	report  ImportReport
+	broken  error // of the database
+}
+
+// row takes a row. An error is about the row only, unless broken is set.
+func (t *table) row(ctx context.Context, row csv.Row) error {
+	target := store.Target{
+		Spec: row.Spec, Tags: row.Tags, Owner: row.Owner, Criticality: store.Criticality(row.Criticality),
+		Note: row.Note, AuditSource: row.AuditSource, Enabled: true,
+	}
+	if err := CheckTarget(&target); err != nil {
+		return err
+	}
+	var err error
+	if target.SiteID, err = t.site(ctx, row.Site); err != nil {
+		return err
+	}
+	if !t.sources {
+		if err := t.keepSource(ctx, &target); err != nil {
+			return err
+		}
+	}
+	t.report.Rows++
+	if t.lines.First == 0 {
+		t.lines.First = row.Line
+	}
+	t.lines.Last = row.Line
+	key := fmt.Sprintf("%d %s", target.SiteID, target.Spec)
+	if i, ok := t.seen[key]; ok {
+		t.group[i] = target
+		return nil
+	}
+	t.seen[key] = len(t.group)
+	if t.group = append(t.group, target); len(t.group) < importGroup {
+		return nil
+	}
+	if err := t.save(ctx); err != nil {
+		t.broken = err
+	}
+	return nil
+}
+
+// site returns the number of a site, or of the server's own for an empty name.
+func (t *table) site(ctx context.Context, name string) (int64, error) {
+	if name == "" {
+		name = t.f.o.Site
+	}
+	if id, ok := t.sites[name]; ok {
+		return id, nil
+	}
+	s, err := t.f.st.SiteByName(ctx, name)
+	if errors.Is(err, store.ErrNotFound) && name == t.f.o.Site {
+		s, err = t.f.site(ctx)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, fmt.Errorf("there is no site %q", shown(name))
+	}
+	if err != nil {
+		t.broken = err
+		return 0, err
+	}
+	if t.may != nil && !t.may(s.ID) {
+		return 0, fmt.Errorf("your role allows no changes at a site %q", shown(name))
+	}
+	if len(t.sites) < maxSites {
+		t.sites[name] = s.ID
+	}
+	return s.ID, nil
+}
+
+// keepSource keeps the audit source that a target has, and refuses another one.
+func (t *table) keepSource(ctx context.Context, target *store.Target) error {
+	old, err := t.f.st.TargetBySpec(ctx, target.SiteID, target.Spec)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		t.broken = err
+		return err
+	}
+	if target.AuditSource == "" {
+		target.AuditSource = old.AuditSource
+	}
+	if target.AuditSource != old.AuditSource {
+		return &FieldError{"audit_source", ErrGuarded.Error()}
+	}
+	return nil
+}
+
+// save writes the group.
+func (t *table) save(ctx context.Context) error {
+	if len(t.group) == 0 {
+		return nil
+	}
+	added, updated, err := t.f.saveTargets(ctx, t.group, t.lines, t.note)
+	t.report.Added, t.report.Updated = t.report.Added+added, t.report.Updated+updated
+	t.lines, t.group = Saved{}, t.group[:0]
+	clear(t.seen)
+	return err
+}
+
+// bad counts a row that is not imported.
+func (t *table) bad(e *csv.RowError) {
+	t.report.Rows++
+	if t.report.Bad++; len(t.report.Errors) < maxImportErrors {
+		t.report.Errors = append(t.report.Errors, e.Error())
+	}
 }
 
 // guarded stops reading a table when the database fails: nothing more could be saved.

@@ -45,72 +45,13 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 	}
 	var changed []*catalog.Setting
 	for _, x := range settings {
-		if share, s, ok := w.shareSetting(x.Name); ok {
-			if err := w.shareChange(a, &after, share, s, x.Value); err != nil {
-				return nil, err
-			}
-			continue
+		s, err := w.try(a, &after, x, changed)
+		if err != nil {
+			return nil, err
 		}
-		if account, s := w.accountSetting(x.Name); s != nil {
-			if err := w.accountChange(a, &after, account, s, x.Value); err != nil {
-				return nil, err
-			}
-			continue
+		if s != nil {
+			changed = append(changed, s)
 		}
-		s := w.c.Setting(x.Name)
-		if s != nil && s.PerAccount() {
-			return nil, &InputError{
-				s.ID + " is a line of each account",
-				"name the account, as in " + strings.TrimSuffix(s.ID, "ACCOUNT") + "NAS2$=no",
-			}
-		}
-		if s != nil && (s.ID == guestOK || s.ID == guestOnly) {
-			return nil, &InputError{
-				s.ID + " is a line of a share", "name the share, as in public:" + s.ID + "=" + x.Value,
-			}
-		}
-		if s == nil {
-			return nil, &InputError{
-				fmt.Sprintf("%q is no setting of the catalog", x.Name),
-				"ipcguard explain NAME finds what it may be called",
-			}
-		}
-		if s.System != w.platform.System {
-			return nil, &InputError{
-				fmt.Sprintf("%s is a setting of %s, and the audit is of %s", s.ID, s.System, w.platform.System), "",
-			}
-		}
-		if _, possible := w.c.Fit(s.Applies, w.platform); !possible {
-			a.Warnings = append(a.Warnings, s.ID+" is not read by this product or role, so it changes nothing")
-		}
-		if slices.Contains(changed, s) {
-			return nil, &InputError{s.ID + " is set twice", "one value for each setting"}
-		}
-		to := model.Value{}
-		ed := &edit{setting: s, where: w.where(s), from: w.cfg.Settings[s.ID]}
-		if !strings.EqualFold(x.Value, "absent") {
-			data, ok := s.Value(model.Value{Present: true, Data: parse(s, x.Value)})
-			if !ok || !s.Takes(data) {
-				return nil, cannotBe(s, x.Value)
-			}
-			to = model.Value{Present: true, Type: s.Type, Data: data}
-			ed.options = []option{{data: data}}
-			for _, b := range w.breakage(ed, data) {
-				a.Breaks = append(a.Breaks, b.Break)
-			}
-		}
-		after.Settings[s.ID] = to
-		changed = append(changed, s)
-		ch := model.Change{
-			ID: fmt.Sprint(len(a.Changes) + 1), Setting: s.ID, Where: ed.where, From: exact(s, ed.from), To: to,
-			Closes: []string{}, Reach: s.Reach,
-		}
-		effect := w.c.Effect(s, w.platform)
-		ch.When, ch.TakesEffect = effect.When, effect.How
-		if v, ok := w.effective(s.ID); ok {
-			ch.Effective = v
-		}
-		a.Changes = append(a.Changes, ch)
 	}
 	for _, s := range changed {
 		if to, ok := s.Value(after.Settings[s.ID]); ok {
@@ -131,6 +72,77 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 		a.Warnings = append(a.Warnings, slices.Clone(e.Observed.Notes)...)
 	}
 	return a, nil
+}
+
+// try makes a change in after, and adds it to the answer. It returns the setting, or nil for a line of a share or of an
+// account. changed are the settings that were tried before.
+func (w *work) try(a *Answer, after *catalog.Config, x Setting, changed []*catalog.Setting) (*catalog.Setting, error) {
+	if share, s, ok := w.shareSetting(x.Name); ok {
+		return nil, w.shareChange(a, after, share, s, x.Value)
+	}
+	if account, s := w.accountSetting(x.Name); s != nil {
+		return nil, w.accountChange(a, after, account, s, x.Value)
+	}
+	s, err := w.settable(x)
+	if err != nil {
+		return nil, err
+	}
+	if _, possible := w.c.Fit(s.Applies, w.platform); !possible {
+		a.Warnings = append(a.Warnings, s.ID+" is not read by this product or role, so it changes nothing")
+	}
+	if slices.Contains(changed, s) {
+		return nil, &InputError{s.ID + " is set twice", "one value for each setting"}
+	}
+	to := model.Value{}
+	ed := &edit{setting: s, where: w.where(s), from: w.cfg.Settings[s.ID]}
+	if !strings.EqualFold(x.Value, "absent") {
+		data, ok := s.Value(model.Value{Present: true, Data: parse(s, x.Value)})
+		if !ok || !s.Takes(data) {
+			return nil, cannotBe(s, x.Value)
+		}
+		to = model.Value{Present: true, Type: s.Type, Data: data}
+		ed.options = []option{{data: data}}
+		for _, b := range w.breakage(ed, data) {
+			a.Breaks = append(a.Breaks, b.Break)
+		}
+	}
+	after.Settings[s.ID] = to
+	ch := model.Change{
+		ID: fmt.Sprint(len(a.Changes) + 1), Setting: s.ID, Where: ed.where, From: exact(s, ed.from), To: to,
+		Closes: []string{}, Reach: s.Reach,
+	}
+	effect := w.c.Effect(s, w.platform)
+	ch.When, ch.TakesEffect = effect.When, effect.How
+	if v, ok := w.effective(s.ID); ok {
+		ch.Effective = v
+	}
+	a.Changes = append(a.Changes, ch)
+	return s, nil
+}
+
+// settable returns the setting of a whole host that a name is of.
+func (w *work) settable(x Setting) (*catalog.Setting, error) {
+	s := w.c.Setting(x.Name)
+	switch {
+	case s == nil:
+		return nil, &InputError{
+			fmt.Sprintf("%q is no setting of the catalog", x.Name), "ipcguard explain NAME finds what it may be called",
+		}
+	case s.PerAccount():
+		return nil, &InputError{
+			s.ID + " is a line of each account",
+			"name the account, as in " + strings.TrimSuffix(s.ID, "ACCOUNT") + "NAS2$=no",
+		}
+	case s.ID == guestOK, s.ID == guestOnly:
+		return nil, &InputError{
+			s.ID + " is a line of a share", "name the share, as in public:" + s.ID + "=" + x.Value,
+		}
+	case s.System != w.platform.System:
+		return nil, &InputError{
+			fmt.Sprintf("%s is a setting of %s, and the audit is of %s", s.ID, s.System, w.platform.System), "",
+		}
+	}
+	return s, nil
 }
 
 // cannotBe refuses a value that a setting does not have.
