@@ -57,6 +57,8 @@ type Gate struct {
 	mux    *http.ServeMux
 	bodies chan struct{}
 	turns  sync.Map // by worker: chan struct{}, for its one body of results
+	busy   sync.Map // by worker: chan struct{}, for its requests at a time
+	joins  chan struct{}
 	older  sync.Map // workers of the previous version that were already logged
 
 	lock   sync.Mutex
@@ -83,7 +85,10 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) *Gate {
 	if o.Came == nil {
 		o.Came = func(context.Context) {}
 	}
-	g := &Gate{fleet: f, st: st, access: a, o: o, mux: http.NewServeMux(), bodies: make(chan struct{}, atOnce)}
+	g := &Gate{
+		fleet: f, st: st, access: a, o: o, mux: http.NewServeMux(), bodies: make(chan struct{}, atOnce),
+		joins: make(chan struct{}, joinsAtOnce),
+	}
 	g.mux.HandleFunc("POST "+wire.PathJoin, g.join)
 	g.handle(wire.PathRenew, wire.MaxOther, g.renew)
 	g.handle(wire.PathAlive, wire.MaxOther, g.alive)
@@ -159,8 +164,19 @@ var (
 // handle registers a request of enrolled workers.
 func (g *Gate) handle(path string, limit int64, do func(*http.Request, store.Enrolled) (any, error)) {
 	g.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
-		e, err := g.who(r)
+		id, err := g.shown(r)
+		if err != nil {
+			g.fail(w, r, err)
+			return
+		}
+		done, err := g.room(id)
+		if err != nil {
+			g.fail(w, r, err)
+			return
+		}
+		defer done()
+		r.Body = http.MaxBytesReader(w, r.Body, limit) // net/http waits for the body of what is refused after this
+		e, err := g.who(r, id)
 		if err == nil {
 			g.o.Came(r.Context())
 			var out any
@@ -173,18 +189,42 @@ func (g *Gate) handle(path string, limit int64, do func(*http.Request, store.Enr
 	})
 }
 
-// who returns the worker behind a request.
-func (g *Gate) who(r *http.Request) (store.Enrolled, error) {
+// shown returns the number of the worker that a request's certificate names.
+func (g *Gate) shown(r *http.Request) (int64, error) {
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
-		return store.Enrolled{}, errStranger
+		return 0, errStranger
 	}
 	cert := r.TLS.PeerCertificates[0]
 	id, ok := authority.WorkerID(cert)
 	if !ok || g.o.Clock().After(cert.NotAfter) { // a connection outlives its handshake
-		return store.Enrolled{}, errStranger
+		return 0, errStranger
 	}
+	return id, nil
+}
+
+// workerAtOnce bounds the requests of a worker at a time. It has four: one each for a job, for results, for its sign of
+// life and for its certificate; there is room for those that a broken connection left behind. A connection carries
+// hundreds, and each may ask the database every second.
+const workerAtOnce = 16
+
+var errMany = failure{http.StatusServiceUnavailable, "too many requests of this worker at a time; try again"}
+
+// room counts a request of a worker until done, before the database is asked who that is.
+func (g *Gate) room(id int64) (done func(), err error) {
+	v, _ := g.busy.LoadOrStore(id, make(chan struct{}, workerAtOnce))
+	busy := v.(chan struct{})
+	select {
+	case busy <- struct{}{}:
+		return func() { <-busy }, nil
+	default:
+		return nil, errMany
+	}
+}
+
+// who returns the worker behind a request.
+func (g *Gate) who(r *http.Request, id int64) (store.Enrolled, error) {
 	e, err := g.st.EnrolledWorker(r.Context(), id)
-	switch serial := authority.Serial(cert); {
+	switch serial := authority.Serial(r.TLS.PeerCertificates[0]); {
 	case errors.Is(err, store.ErrNotFound):
 		return e, errStranger
 	case err != nil:
@@ -309,8 +349,18 @@ func (g *Gate) join(w http.ResponseWriter, r *http.Request) {
 	g.fail(w, r, err)
 }
 
+// joinsAtOnce bounds the strangers whose code is looked up at a time, after their body has come. Each also has a
+// certificate request checked.
+const joinsAtOnce = 4
+
 func (g *Gate) enrol(r *http.Request, in wire.Join) (out wire.Joined, err error) {
 	ctx := r.Context()
+	select {
+	case g.joins <- struct{}{}:
+		defer func() { <-g.joins }()
+	case <-ctx.Done():
+		return out, ctx.Err()
+	}
 	trust, _, err := g.known(ctx)
 	if err != nil {
 		return out, err

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"os"
@@ -37,6 +38,7 @@ func TestStolenWorker(t *testing.T) {
 		f.sendsItsOwnResults()
 		f.sendsTooMany()
 		f.sendsSlowly()
+		f.asksAHundredTimes()
 		f.comesWithoutCertificate()
 		f.renews()
 		f.takesTheServersName()
@@ -248,6 +250,47 @@ func (f *theft) sendsTooMany() {
 		strings.Repeat(`,{"id":"x"}`, 2_000_000) + `]}]}]}`
 	f.wants(http.StatusRequestEntityTooLarge, "two million findings", f.client, wire.PathResults,
 		json.RawMessage(many))
+}
+
+// asksAHundredTimes: a worker that has many requests open gets no more, and keeps no other worker from asking.
+func (f *theft) asksAHundredTimes() {
+	f.t.Helper()
+	config := f.client.Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.NextProtos = []string{"http/1.1"}
+	// Of a large body the server does not read the rest before it refuses.
+	ask := func() (io.Closer, string) {
+		c, err := tls.Dial("tcp", strings.TrimPrefix(f.gate.URL, "https://"), config)
+		f.ok(err)
+		_, err = fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\n%s: 1\r\nContent-Length: 1000000\r\n"+
+			"Expect: 100-continue\r\n\r\n", wire.PathAlive, wire.Header)
+		f.ok(err)
+		line, err := bufio.NewReader(c).ReadString('\n') // after that, the server waits for the body
+		f.ok(err)
+		return c, line
+	}
+	refused := ""
+	var open []io.Closer
+	for range 100 {
+		c, line := ask()
+		open = append(open, c)
+		if !strings.Contains(line, "100 Continue") {
+			refused = line
+			break
+		}
+	}
+	if !strings.Contains(refused, "503") {
+		f.t.Errorf("%d requests at a time, then %q", len(open), refused)
+	}
+	f.wants(http.StatusOK, "another worker meanwhile", f.second.client(), wire.PathAlive, wire.Alive{})
+	for _, c := range open {
+		f.ok(c.Close())
+	}
+	for status := 0; status != http.StatusOK; { // the server notices soon
+		if status = f.call(f.client, wire.PathAlive, wire.Alive{}, nil); status != http.StatusOK &&
+			status != http.StatusServiceUnavailable {
+			f.t.Fatalf("after they were closed: %d", status)
+		}
+	}
 }
 
 // sendsSlowly: bodies that never end keep no other worker from handing in its results.
