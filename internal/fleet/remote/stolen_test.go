@@ -281,7 +281,8 @@ func (f *theft) asksAHundredTimes() {
 	if !strings.Contains(refused, "503") {
 		f.t.Errorf("%d requests at a time, then %q", len(open), refused)
 	}
-	f.wants(http.StatusOK, "another worker meanwhile", f.second.client(), wire.PathAlive, wire.Alive{})
+	f.wants(http.StatusOK, "another worker meanwhile", f.second.client(), wire.PathAlive,
+		wire.Alive{Jobs: []string{f.otherJob.ID}})
 	for _, c := range open {
 		f.ok(c.Close())
 	}
