@@ -85,17 +85,20 @@ func (p *past) known() drift.Known {
 
 // shown makes a name from a host safe for one line of text: without characters that move the cursor or break the line.
 func shown(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || model.Hidden(r) {
-			return '?'
-		}
-		return r
-	}, name)
+	name = strings.Map(plainly, name)
 	const most = 255 // more than the longest DNS name
 	if len(name) > most {
 		name = strings.ToValidUTF8(name[:most], "")
 	}
 	return name
+}
+
+// plainly returns a question mark for a rune that would not be seen.
+func plainly(r rune) rune {
+	if r == unicode.ReplacementChar || model.Hidden(r) {
+		return '?'
+	}
+	return r
 }
 
 // hostPart returns a target's spec without its port.

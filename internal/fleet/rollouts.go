@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/plan"
@@ -146,9 +147,9 @@ func (f *Fleet) planOne(ctx context.Context, id int64, wish Wish) (store.Planned
 	}
 	switch {
 	case p.Question != "":
-		out.State, out.Why = store.RolloutQuestion, shown(p.Question)
+		out.State, out.Why = store.RolloutQuestion, sentence(p.Question)
 	case p.Refused != "":
-		out.State, out.Why = store.RolloutRefused, shown(p.Refused)
+		out.State, out.Why = store.RolloutRefused, sentence(p.Refused)
 	case len(p.Changes) == 0:
 		out.State, out.Why = store.RolloutNothing, whyNothing(p, wish.Setting)
 	default:
@@ -188,13 +189,25 @@ func (f *Fleet) planOne(ctx context.Context, id int64, wish Wish) (store.Planned
 func whyNothing(p *model.Plan, setting string) string {
 	for _, r := range p.Rejected {
 		if r.Setting == setting {
-			return shown(r.Setting + ": " + r.Why)
+			return sentence(r.Setting + ": " + r.Why)
 		}
 	}
 	for _, l := range p.Left {
-		return shown(l.Finding + ": " + l.Why)
+		return sentence(l.Finding + ": " + l.Why)
 	}
 	return "there is nothing to close"
+}
+
+// mostWhy bounds why a host gets no changes: the longest sentence of the planner names a few pipes and settings.
+const mostWhy = 1000
+
+// sentence returns a text of the planner with no hidden characters, and says so where it is cut.
+func sentence(s string) string {
+	s = strings.Map(plainly, s)
+	if len(s) > mostWhy {
+		s = strings.ToValidUTF8(s[:mostWhy], "") + "…"
+	}
+	return s
 }
 
 // ofGroup returns what the hosts of one group have in common: the bytes that identify it, and a plan with only the

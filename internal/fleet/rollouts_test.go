@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"strings"
 	"testing"
 
 	"ipcguard/internal/model"
@@ -38,5 +39,19 @@ func TestMade(t *testing.T) {
 		if got := made(p, &model.Audit{Settings: test.settings}); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
 		}
+	}
+}
+
+// Why a host gets no changes is whole, has nothing hidden in it, and ends with a mark where it is cut.
+func TestSentence(t *testing.T) {
+	long := strings.Repeat("word ", 100)
+	if got := sentence(long); got != long {
+		t.Errorf("%d bytes of %d", len(got), len(long))
+	}
+	if got := sentence(strings.Repeat("é", mostWhy)); len(got) > mostWhy+len("…") || !strings.HasSuffix(got, "é…") {
+		t.Errorf("%d bytes, which end with %q", len(got), got[len(got)-6:])
+	}
+	if got := sentence("a\u202eb"); got != "a?b" {
+		t.Errorf("%q", got)
 	}
 }

@@ -17,13 +17,13 @@ import (
 type RolloutState string
 
 // The states of a host. Waiting ones are planned by the server; open, closed and gone are kept up to date with every
-// result, unwatched with every audit; the others stay as they were when the host was planned.
+// result, unwatched with every audit; the others stay as they were when the host was planned, until it is gone.
 const (
 	RolloutWaiting RolloutState = "waiting"
 	RolloutOpen    RolloutState = "open" // it has changes, and a finding that they close is open
 	// later results show none of these findings any more, or an audit the values
 	RolloutClosed RolloutState = "closed"
-	RolloutGone   RolloutState = "gone" // it has left the fleet
+	RolloutGone   RolloutState = "gone" // nobody looks at it any more: it is retired, or its targets are switched off
 	// it has changes, and no open finding by which a scan could tell that they are made
 	RolloutUnwatched RolloutState = "unwatched"
 	RolloutUnaudited RolloutState = "unaudited" // it was never audited
@@ -594,37 +594,77 @@ func sum(texts ...string) string {
 	return string(h[:16])
 }
 
+// whyRetired and whyOff are why a host is gone: nobody looks at it any more, so nothing would show that it is changed.
+const (
+	whyRetired = "it is retired: nobody looks at it any more"
+	whyOff     = "every target that leads to it is switched off: nobody looks at it any more"
+)
+
+// retired and off are true for a row of rollout_hosts whose host has left the fleet, or to which targets lead that are
+// all switched off.
+const (
+	retired = `EXISTS (SELECT 1 FROM hosts h WHERE h.id = rollout_hosts.host_id AND h.retired > 0)`
+	off     = `COALESCE((SELECT max(u.enabled) FROM (SELECT t.enabled FROM targets t WHERE t.host_id = rollout_hosts.host_id
+		UNION ALL SELECT t.enabled FROM host_names n JOIN hosts h ON h.id = n.host_id
+		JOIN targets t ON t.site_id = h.site_id AND t.spec = n.name
+		WHERE n.host_id = rollout_hosts.host_id AND n.kind = 'target') u), 1) = 0`
+	unseen = `(` + retired + ` OR ` + off + `)`
+)
+
 // FollowRollouts updates the hosts of all followed rollouts. Open ones are closed when they no longer show any of the
-// findings that their changes close, and gone when they have left the fleet. Closed and unwatched ones that show such a
-// finding, and gone ones that are back, are open again. It returns how many hosts changed their state.
+// findings that their changes close. Those that are neither closed nor waiting are gone when nobody looks at them any
+// more. Closed and unwatched ones that show such a finding, and gone ones that were open and are looked at again, are
+// open again; other gone ones wait to be planned again. It returns how many hosts changed their state.
 func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 	const followed = ` AND rollout_id IN (SELECT id FROM rollouts WHERE ended = 0) AND `
-	const retired = `EXISTS (SELECT 1 FROM hosts h WHERE h.id = rollout_hosts.host_id AND h.retired > 0)`
 	err = q.atomic(ctx, func(q *Queries) error {
 		moved = 0
-		for _, step := range []struct {
-			from, to RolloutState
-			is       string
-		}{
-			{RolloutOpen, RolloutGone, retired},
-			{RolloutGone, RolloutOpen, `NOT ` + retired},
-			{RolloutOpen, RolloutClosed, `NOT ` + retired + ` AND NOT ` + stillOpen},
-			{RolloutClosed, RolloutOpen, stillOpen},
-			{RolloutUnwatched, RolloutOpen, stillOpen},
-		} {
-			why := ""
-			if step.to == RolloutOpen {
-				why = whyNewer
-			}
+		step := func(from, to RolloutState, why, and, is string) error {
 			n, err := q.exec(ctx,
-				`UPDATE rollout_hosts SET state = $1, since = $2, why = $4 WHERE state = $3`+followed+step.is,
-				step.to, q.now(), step.from, why)
-			if err != nil {
+				`UPDATE rollout_hosts SET state = $1, since = $2, why = $4`+and+` WHERE state = $3`+followed+is,
+				to, q.now(), from, why)
+			moved += n
+			return err
+		}
+		for _, s := range []struct {
+			from, to RolloutState
+			why, is  string
+		}{
+			{RolloutOpen, RolloutClosed, "", `NOT ` + retired + ` AND NOT ` + stillOpen},
+			{RolloutGone, RolloutOpen, whyNewer, `group_id > 0 AND NOT ` + unseen},
+			{RolloutGone, RolloutWaiting, "", `group_id = 0 AND NOT ` + unseen},
+			{RolloutClosed, RolloutOpen, whyNewer, stillOpen},
+			{RolloutUnwatched, RolloutOpen, whyNewer, stillOpen},
+		} {
+			if err := step(s.from, s.to, s.why, "", s.is); err != nil {
 				return err
 			}
-			moved += n
 		}
-		return nil
+		for _, from := range []RolloutState{
+			RolloutOpen, RolloutUnwatched, RolloutUnaudited, RolloutNothing, RolloutQuestion, RolloutRefused,
+			RolloutFailed,
+		} {
+			// An open one keeps its changes: findings show whether they are made when it is back. The others are
+			// planned anew then.
+			and := ", group_id = 0, set_id = 0"
+			if from == RolloutOpen {
+				and = ""
+			}
+			if err := step(from, RolloutGone, whyRetired, and, retired); err != nil {
+				return err
+			}
+			if err := step(from, RolloutGone, whyOff, and, off); err != nil {
+				return err
+			}
+		}
+		if _, err := q.exec(ctx, `DELETE FROM rollout_stopped WHERE EXISTS (SELECT 1 FROM rollout_stops s
+			JOIN rollout_hosts o ON o.rollout_id = s.rollout_id WHERE s.id = rollout_stopped.stop_id
+			AND o.host_id = rollout_stopped.host_id AND o.state = $1 AND o.group_id = 0)`, RolloutGone); err != nil {
+			return err
+		}
+		_, err := q.exec(ctx, `UPDATE rollouts SET planned = 0 WHERE planned > 0 AND ended = 0 AND EXISTS
+			(SELECT 1 FROM rollout_hosts o WHERE o.rollout_id = rollouts.id AND o.state = $1)`, RolloutWaiting)
+		return err
 	})
 	return moved, err
 }

@@ -369,3 +369,78 @@ func TestRolloutNewer(t *testing.T) {
 		newer()
 	})
 }
+
+// A rollout waits for no host that nobody looks at any more, whatever its state is. When it is looked at again, one that
+// was open is so again, and another one is planned anew.
+func TestRolloutGone(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		for n := 1; n <= 5; n++ {
+			s.record(s.scan(Run{}, Target{}, n, model.Exposed, "f1"))
+		}
+		o := Rollout{Name: "all", Strategy: "restrict"}
+		s.ok(s.AddRollout(s.ctx, &o, HostFilter{}))
+		site, err := s.SiteByName(s.ctx, "main")
+		s.ok(err)
+		var targets []Target
+		for n := int64(1); n <= 2; n++ {
+			x := Target{SiteID: site.ID, Spec: fmt.Sprintf("gone-%d.test", n), Kind: TargetHost, Enabled: true}
+			s.ok(s.SaveTarget(s.ctx, &x))
+			_, err := s.exec(s.ctx, `UPDATE targets SET host_id = $2 WHERE id = $1`, x.ID, n)
+			s.ok(err)
+			targets = append(targets, x)
+		}
+		plan := &model.Plan{Changes: []model.Change{{ID: "1", Setting: "x"}}}
+		open := func(n int64, closes string) PlannedHost {
+			return PlannedHost{
+				HostID: n, State: RolloutOpen, Changes: []byte("one"), Plan: plan, Closes: []string{closes},
+				Stops: []RolloutStop{{Who: "a"}},
+			}
+		}
+		planned := []PlannedHost{
+			open(1, "f1"), open(2, "f2"),
+			{HostID: 3, State: RolloutUnaudited},
+			{HostID: 4, State: RolloutQuestion},
+			open(5, "f1"),
+		}
+		s.ok(s.RecordPlanned(s.ctx, o.ID, planned))
+		s.ok(s.RolloutPlanned(s.ctx, o.ID))
+		follow := func(what string, want ...RolloutState) {
+			s.Helper()
+			s.advance(1000)
+			_, err := s.FollowRollouts(s.ctx)
+			s.ok(err)
+			list, _, err := s.RolloutHosts(s.ctx, o.ID, RolloutFilter{}, Page{Sort: "id"})
+			s.ok(err)
+			var got []RolloutState
+			for _, h := range list {
+				got = append(got, h.State)
+				if (h.State == RolloutGone) != (h.Why == whyRetired || h.Why == whyOff) {
+					s.Errorf("%s: %s because %q", what, h.State, h.Why)
+				}
+			}
+			same(s, what, got, want)
+		}
+		follow("at first", RolloutOpen, RolloutUnwatched, RolloutUnaudited, RolloutQuestion, RolloutOpen)
+		enable := func(on bool) {
+			for _, x := range targets {
+				x.Enabled = on
+				s.ok(s.SaveTarget(s.ctx, &x))
+			}
+		}
+		enable(false)
+		for _, id := range []int64{3, 4} {
+			_, err := s.RetireHost(s.ctx, id, s.clock())
+			s.ok(err)
+		}
+		follow("off and retired", RolloutGone, RolloutGone, RolloutGone, RolloutGone, RolloutOpen)
+		follow("still", RolloutGone, RolloutGone, RolloutGone, RolloutGone, RolloutOpen)
+		enable(true)
+		s.advance(time.Second)
+		s.record(s.scan(Run{}, Target{}, 3, model.Exposed, "f1"))
+		follow("back", RolloutOpen, RolloutWaiting, RolloutWaiting, RolloutGone, RolloutOpen)
+		due, err := s.UnplannedRollouts(s.ctx)
+		s.ok(err)
+		same(s, "to plan", len(due), 1)
+		s.ok(s.RecordPlanned(s.ctx, o.ID, planned[1:3])) // with what it would stop
+	})
+}

@@ -187,9 +187,9 @@ type rolloutTile struct {
 
 type groupRow struct {
 	store.RolloutGroup
-	Title, URL              string
-	Closed, Left, Unwatched int
-	Meter                   meter
+	Title, URL                    string
+	Closed, Left, Unwatched, Gone int
+	Meter                         meter
 }
 
 type rolloutHostRow struct {
@@ -211,7 +211,7 @@ var stateWords = []struct {
 	{store.RolloutQuestion, "contradictory", "unknown"},
 	{store.RolloutRefused, "in use", "unknown"},
 	{store.RolloutFailed, "unreadable", "unknown"},
-	{store.RolloutGone, "retired", "off"},
+	{store.RolloutGone, "no longer looked at", "off"},
 }
 
 func (v *visit) rolloutOf() (*rollout, error) {
@@ -265,8 +265,9 @@ func rolloutPage(v *visit) error {
 		row := groupRow{
 			RolloutGroup: g, Title: v.platform(g.System, g.Product, string(g.Role)), URL: rolloutPath(d.ID) +
 				"?group=" + strconv.FormatInt(g.ID, 10) + "#hosts",
-			Closed: g.States[store.RolloutClosed], Left: g.States[store.RolloutOpen],
-			Unwatched: g.States[store.RolloutUnwatched], Meter: meter{g.States[store.RolloutClosed], g.Hosts},
+			Closed: g.States[store.RolloutClosed], Left: leftOf(g.States),
+			Unwatched: g.States[store.RolloutUnwatched], Gone: g.States[store.RolloutGone],
+			Meter: meter{g.States[store.RolloutClosed], g.Hosts},
 		}
 		d.Groups = append(d.Groups, row)
 	}

@@ -261,13 +261,13 @@ func (a *archive) readme() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Rollout %q, planned by ipcguard for %s on %s.\n\n",
 		shown(o.Name), shown(o.By), o.Created.UTC().Format("2006-01-02 15:04 UTC"))
-	fmt.Fprintf(&b, "%s: %d to change, %d closed, %d never audited, %d without changes.\n\n",
+	fmt.Fprintf(&b, "%s: %d to change, %d closed, %d never audited, %d without changes, %d that nobody looks at any more.\n\n",
 		model.Count(o.Hosts, "host",
 			"hosts"),
 		o.States[store.RolloutOpen]+o.States[store.RolloutUnwatched], o.States[store.RolloutClosed],
 		o.States[store.RolloutUnaudited],
 		o.States[store.RolloutNothing]+o.States[store.RolloutQuestion]+o.States[store.RolloutRefused]+
-			o.States[store.RolloutFailed])
+			o.States[store.RolloutFailed], o.States[store.RolloutGone])
 	b.WriteString(strings.Join([]string{
 		"hosts.csv     every host, where it stands, and why it gets no changes",
 		"stops.csv     what the changes would stop, what was observed first",
