@@ -165,11 +165,17 @@ func (w *walker) pick(label string, files ...string) {
 // save clicks on what is saved as a file, and reads it.
 func (w *walker) save(want string) (name string, text []byte) {
 	w.t.Helper()
+	return w.saves(want, func() { w.click(want) })
+}
+
+// saves reads the file that something saves.
+func (w *walker) saves(want string, do func()) (name string, text []byte) {
+	w.t.Helper()
 	before, err := os.ReadDir(w.downloads)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.click(want)
+	do()
 	for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(20 * time.Millisecond) {
 		now, err := os.ReadDir(w.downloads)
 		if err != nil {

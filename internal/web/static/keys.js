@@ -2,7 +2,7 @@
 (() => {
 	'use strict';
 	document.addEventListener('keydown', e => {
-		if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input, textarea, select, [contenteditable]')) return;
+		if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]')) return;
 		const to = [...document.querySelectorAll('[data-key]')].find(x => x.dataset.key === e.key);
 		if (!to) return;
 		e.preventDefault();
