@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestExceptionsStand: an exception from a rule against weak logons is a finding that names who is exempt and from what.
-// It is of low weight, and only informs while the rule refuses nobody.
+// TestExceptionsStand: an exception from a rule against weak logons is a finding that names who is exempt and from
+// what. It is of low weight, and only informs while the rule refuses nobody.
 func TestExceptionsStand(t *testing.T) {
 	const (
 		msv = `HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0`

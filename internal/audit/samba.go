@@ -12,8 +12,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// smbConf audits a configuration file of Samba or ksmbd, as its server would read it. The user says whose it is, or else
-// its name.
+// smbConf audits a configuration file of Samba or ksmbd, as its server would read it. The user says whose it is, or
+// else its name.
 func (o *Options) smbConf(path string) (*facts, error) {
 	system := "samba"
 	if strings.Contains(strings.ToLower(filepath.Base(path)), "ksmbd") {
