@@ -381,8 +381,8 @@ func within(all, part []string) int {
 	return -1
 }
 
-// byClaim finds a claim or a topic that contains nearly every word of a sentence, before names among the words are looked
-// for.
+// byClaim finds a claim or a topic that contains nearly every word of a sentence, before names among the words are
+// looked for.
 func (a *asking) byClaim() (Topic, bool) {
 	if len(a.said) < 3 {
 		return Topic{}, false

@@ -8,8 +8,8 @@ import (
 
 var (
 	dotted = regexp.MustCompile(`^\d+(\.\d+)*`)
-	// oneRelease is a release as a person or a package names one: 4.13, 4.20.0rc1, 4.13.13-Debian. A bare "4" is dozens of
-	// releases, and so is "4.13.x".
+	// oneRelease is a release as a person or a package names one: 4.13, 4.20.0rc1, 4.13.13-Debian. A bare "4" is dozens
+	// of releases, and so is "4.13.x".
 	oneRelease = regexp.MustCompile(`^\d{1,4}(\.\d{1,4}){1,3}((rc|pre)\d*)?([-+~][-+~.\w]*)?$`)
 )
 

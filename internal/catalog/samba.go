@@ -262,8 +262,8 @@ func (s *samba) from(allow, deny []string, where string) cell {
 	return denied("the caller's address is not in " + where + "hosts allow")
 }
 
-// matches understands addresses, networks as 10.0.0.0/8 and 10.0.0.0/255.0.0.0, prefixes as 10.1., patterns with * and ?,
-// and ALL. sure is false if a host name, a netgroup or EXCEPT leaves it open.
+// matches understands addresses, networks as 10.0.0.0/8 and 10.0.0.0/255.0.0.0, prefixes as 10.1., patterns with * and
+// ?, and ALL. sure is false if a host name, a netgroup or EXCEPT leaves it open.
 func matches(entries []string, client netip.Addr) (in, sure bool) {
 	sure = true
 	for _, e := range entries {
