@@ -12,7 +12,8 @@ import (
 
 // TestObserveMemory reads a capture of more than 60 MB with 7,000 clients, each with rows of its own and half
 // of them with an open session, with observe's default memory: its process takes at most 100 MiB. The garbage collector
-// stops the program while it works. Otherwise the program allocates meanwhile, more on a busy machine than on a quiet one.
+// stops the program while it works. Otherwise the program allocates meanwhile, more on a busy machine than on a quiet
+// one.
 func TestObserveMemory(t *testing.T) {
 	const (
 		clients = 7000

@@ -83,8 +83,8 @@ func forms() []form {
 }
 
 // TestRoundTripWindows takes every setting of Windows in every form through the whole way: read by an audit, kept in a
-// plan's JSON, found again on the host, changed and restored there, and exported, carried out and undone in every form by
-// readers of our own. Bytes are compared. What a form of export cannot say is left out whole, and told.
+// plan's JSON, found again on the host, changed and restored there, and exported, carried out and undone in every form
+// by readers of our own. Bytes are compared. What a form of export cannot say is left out whole, and told.
 func TestRoundTripWindows(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "node")
@@ -402,7 +402,8 @@ func (r *roundTrip) exportScripts(all map[string]string) func(map[string][]scrip
 	}
 }
 
-// TestRoundTripSamba does the same with smb.conf: every setting of Samba and of ksmbd, absent, as its default, and changed.
+// TestRoundTripSamba does the same with smb.conf: every setting of Samba and of ksmbd, absent, as its default, and
+// changed.
 func TestRoundTripSamba(t *testing.T) {
 	t.Parallel()
 	c := load(t)

@@ -92,8 +92,8 @@ func TestLostKey(t *testing.T) {
 	}
 }
 
-// TestRestoreOlder: the backup of before an upgrade is restored with the program of after it. The backup stays as it is,
-// what an interrupted restore left is in nobody's way, and no other database passes for a backup.
+// TestRestoreOlder: the backup of before an upgrade is restored with the program of after it. The backup stays as it
+// is, what an interrupted restore left is in nobody's way, and no other database passes for a backup.
 func TestRestoreOlder(t *testing.T) {
 	dir := t.TempDir()
 	path, saved := filepath.Join(dir, databaseFile), filepath.Join(dir, "saved.db")

@@ -1,8 +1,8 @@
 //go:build windows
 
-// Command nullsession answers each line of its input with the registry's RestrictNullSessAccess as it is at that moment,
-// or with why it cannot be read. A test's practice server asks it at each connection, which is too often to start Windows'
-// own reg.
+// Command nullsession answers each line of its input with the registry's RestrictNullSessAccess as it is at that
+// moment, or with why it cannot be read. A test's practice server asks it at each connection, which is too often to
+// start Windows' own reg.
 package main
 
 import (
