@@ -64,7 +64,8 @@ type queue interface {
 	// release gives a dead worker's jobs to others, in a transaction. Otherwise they wait for the queue's own rescue,
 	// which ignores heartbeats.
 	release(ctx context.Context, tx *store.Tx, worker string) error
-	// hasten makes jobs available that wait longer than any job has to: they are of a time before the clock was set back.
+	// hasten makes jobs available that wait longer than any job has to: they are of a time before the clock was set
+	// back.
 	hasten(ctx context.Context) error
 	// tidy removes the jobs of ended runs.
 	tidy(ctx context.Context) error

@@ -15,8 +15,8 @@ import (
 )
 
 // RemoveResult removes a result, see [store.Queries.RemoveResult], and recomputes the events of later results: events
-// that only this result caused are deleted, and events that it hid are added. The times of the host's names are those of
-// the results whose documents are stored, and else of the one before.
+// that only this result caused are deleted, and events that it hid are added. The times of the host's names are those
+// of the results whose documents are stored, and else of the one before.
 func (f *Fleet) RemoveResult(ctx context.Context, tx *store.Tx, id int64) (store.Removed, error) {
 	out, err := tx.RemoveResult(ctx, id)
 	if err != nil || out.Gone {
@@ -64,8 +64,8 @@ func (f *Fleet) RemoveResult(ctx context.Context, tx *store.Tx, id int64) (store
 	return out, nil
 }
 
-// seeNames records the names in the stored scans of a host. The store does not write a name with each result that reports
-// it, and without the one that it was written with the others count.
+// seeNames records the names in the stored scans of a host. The store does not write a name with each result that
+// reports it, and without the one that it was written with the others count.
 func seeNames(ctx context.Context, tx *store.Tx, host int64) error {
 	for _, read := range []func(context.Context, int64, string) ([]byte, time.Time, error){
 		tx.Document, tx.PreviousDocument,

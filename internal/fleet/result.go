@@ -37,8 +37,8 @@ func unfit(s *model.Scan) string {
 	return unfitFindings(s.Findings)
 }
 
-// Bounds of texts that lists and pages of the whole fleet contain, in bytes: longer than the longest name of a finding, a
-// setting or a share's setting in a catalog, and than a reason that a person reads.
+// Bounds of texts that lists and pages of the whole fleet contain, in bytes: longer than the longest name of a finding,
+// a setting or a share's setting in a catalog, and than a reason that a person reads.
 const (
 	longestName   = 256
 	longestReason = 4096

@@ -16,8 +16,8 @@ const stopTime = 20 * time.Second
 
 // Serve runs the jobs of this process's site, runs schedules, takes over from dead workers, ends exceptions, prunes,
 // and runs Options.Beside, until ctx ends. Then it gives back what it has not done. Two servers on one PostgreSQL share
-// the work and do nothing twice. If a newer program upgrades the database meanwhile, it ends with [store.ErrNewer]: what
-// it has in hand is left to the newer one.
+// the work and do nothing twice. If a newer program upgrades the database meanwhile, it ends with [store.ErrNewer]:
+// what it has in hand is left to the newer one.
 func (f *Fleet) Serve(ctx context.Context) error {
 	f.lock.Lock()
 	if f.busy {

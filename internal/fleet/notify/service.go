@@ -77,7 +77,8 @@ func (s *Service) Run(ctx context.Context) error {
 	}()
 	wait, failing := s.Poll, false
 	for {
-		// A receiver that hangs must not keep others waiting: the next round begins while something is still being sent.
+		// A receiver that hangs must not keep others waiting: the next round begins while something is still being
+		// sent.
 		err := errors.Join(s.begin(ctx), s.failed())
 		switch {
 		case ctx.Err() != nil:
