@@ -420,8 +420,8 @@ func (r *reader) param(file string, l logical, depth int) string {
 	return ""
 }
 
-// copy copies the values of another share: parameters only if they are not set here, options in any case. It returns why
-// Samba stops here, if it does.
+// copy copies the values of another share: parameters only if they are not set here, options in any case. It returns
+// why Samba stops here, if it does.
 func (r *reader) copy(p Param) string {
 	from := r.c.Share(p.Value)
 	if from != nil {

@@ -7,7 +7,8 @@
 // Rules of the room:
 //
 //   - Every function makes exactly as many bytes as it is asked for, or fails. It never makes more, whatever the input
-//     says, so that the caller's bound is the bound. A caller that needs only the beginning asks for less than there is.
+//     says, so that the caller's bound is the bound. A caller that needs only the beginning asks for less than there
+//     is.
 //   - An offset before the first byte, a code without a symbol, and input that ends too early are [ErrDamaged].
 //   - Nothing is compressed here.
 //
