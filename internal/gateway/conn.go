@@ -27,7 +27,8 @@ const (
 	// halfFor is how long one direction stays open after the other has ended. SMB does not use half-open connections.
 	halfFor = 30 * time.Second
 
-	// later is how much later than the deadline of reading that of writing is: the first finds out whether a user has come.
+	// later is how much later than the deadline of reading that of writing is: the first finds out whether a user has
+	// come.
 	later = time.Second
 )
 
@@ -313,9 +314,9 @@ func (c *conn) patient() error {
 	return c.up.deadline(by)
 }
 
-// takeBy sets the time by which both ends must have taken what is written to them; zero is none. Without a user a client
-// that sends requests and reads no response would otherwise keep its connection: its requests are not read any more, and
-// no deadline of reading ends it.
+// takeBy sets the time by which both ends must have taken what is written to them; zero is none. Without a user a
+// client that sends requests and reads no response would otherwise keep its connection: its requests are not read any
+// more, and no deadline of reading ends it.
 func (c *conn) takeBy(t time.Time) {
 	if c.observing() {
 		t = time.Time{}

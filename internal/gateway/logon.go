@@ -105,8 +105,8 @@ func (l *logon) ntlm(m []byte) {
 	}
 }
 
-// twoNames reports whether a name is empty only in the character set that the message does not choose. The agreed one is
-// not known if the client sends its proof before the server's challenge, for a session whose id it guesses.
+// twoNames reports whether a name is empty only in the character set that the message does not choose. The agreed one
+// is not known if the client sends its proof before the server's challenge, for a session whose id it guesses.
 func twoNames(a *ntlm.Authenticate) bool {
 	return readName(a, a.Flags) != "" && readName(a, a.Flags^ntlm.NegotiateUnicode) == ""
 }

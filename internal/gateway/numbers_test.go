@@ -57,8 +57,8 @@ func TestLogoff(t *testing.T) {
 	}
 }
 
-// TestNumberUsedAgain: a server may give a new logon the number of a session that has ended, whose logoff cannot be seen
-// if it is encrypted. It does not renew that session, and may be of another user.
+// TestNumberUsedAgain: a server may give a new logon the number of a session that has ended, whose logoff cannot be
+// seen if it is encrypted. It does not renew that session, and may be of another user.
 func TestNumberUsedAgain(t *testing.T) {
 	e := between(t, New(Options{Log: testLog(t)}), Route{To: "server:445"})
 	w := &wire{t: t}

@@ -162,8 +162,8 @@ func TestWriteRaw(t *testing.T) {
 	})
 }
 
-// TestReadRaw is client and server of a user who reads in raw mode a file that looks like something else: it passes, and
-// is never taken for the answer to another request.
+// TestReadRaw is client and server of a user who reads in raw mode a file that looks like something else: it passes,
+// and is never taken for the answer to another request.
 func TestReadRaw(t *testing.T) {
 	user := func(h *smb1.Header) { h.UID = 100 }
 	null := frame1(t, nil, null1())

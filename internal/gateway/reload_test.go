@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/status"
 )
 
-// TestReloadBehindNoise enforces refusals on a connection that has sent what is no SMB while they were only counted: its
-// logons do not pass for ever.
+// TestReloadBehindNoise enforces refusals on a connection that has sent what is no SMB while they were only counted:
+// its logons do not pass for ever.
 func TestReloadBehindNoise(t *testing.T) {
 	g := New(Options{Log: testLog(t)})
 	e := between(t, g, Route{To: "server:445", ObserveOnly: true})

@@ -14,9 +14,9 @@ const (
 	// headers. See [MS-SMB2] 3.3.5.4, <250>.
 	maxFrame = 8<<20 + 64<<10
 
-	// maxFrameNobody is the longest frame before a user has logged on, in bytes: a longer one is shorter to servers that
-	// read 16 bits of the length, and what follows is another frame. By default, tokens of Windows have at most 48,000
-	// bytes.
+	// maxFrameNobody is the longest frame before a user has logged on, in bytes: a longer one is shorter to servers
+	// that read 16 bits of the length, and what follows is another frame. By default, tokens of Windows have at most
+	// 48,000 bytes.
 	maxFrameNobody = 1<<16 - 1
 
 	// relatedSession is the SessionId of a related message: the session of the previous one.

@@ -54,8 +54,8 @@ func (c *conn) setup(h *smb2.Header, n int) error {
 }
 
 // refusal returns why a logon need not reach the server. renewed is the session that it renews, or nil: Samba makes a
-// user who renews a session under another name a guest without saying so. The domains of the names do not matter: clients
-// write them in several ways.
+// user who renews a session under another name a guest without saying so. The domains of the names do not matter:
+// clients write them in several ways.
 func (l *logon) refusal(claim caller, renewed *session) (refusal, bool) {
 	switch {
 	case l.damaged != "":

@@ -23,9 +23,9 @@ const badUID status.NTStatus = 0x005B0002
 // securityPackage is SMB_COM_SECURITY_PACKAGE_ANDX, an older logon. See [MS-CIFS] 2.2.4.55.
 const securityPackage smb1.Command = 0x7E
 
-// sealed begins an encrypted frame of SMB1, which Samba and its clients exchange over the UNIX extensions. Only a user can
-// agree on the key, in a session that passes: strangers who may do everything must not hide a null session there. Samba
-// takes no raw mode inside. The number of the key follows.
+// sealed begins an encrypted frame of SMB1, which Samba and its clients exchange over the UNIX extensions. Only a user
+// can agree on the key, in a session that passes: strangers who may do everything must not hide a null session there.
+// Samba takes no raw mode inside. The number of the key follows.
 var sealed = []byte("\xFFE")
 
 // smb1Request judges a frame of SMB1.

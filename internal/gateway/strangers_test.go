@@ -62,8 +62,8 @@ func TestRenewedStranger(t *testing.T) {
 	}
 }
 
-// TestRenewedName refuses a renewal by a name that is the user's to Unicode's case folding alone. Samba makes it a guest
-// and does not say so, as the control shows.
+// TestRenewedName refuses a renewal by a name that is the user's to Unicode's case folding alone. Samba makes it a
+// guest and does not say so, as the control shows.
 func TestRenewedName(t *testing.T) {
 	peer.Need(t, "smbd", "namespaces")
 	l := startLab(t, peer.Config{

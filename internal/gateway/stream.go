@@ -184,8 +184,8 @@ func (s *stream) pass(n int) error {
 	return s.move(n)
 }
 
-// move forwards n unread bytes inside the kernel if possible, piece by piece, each with its own timeout. By the benchmark
-// that takes three quarters of the time of a copy through the buffer, for a READ as for a WRITE of 1 MiB.
+// move forwards n unread bytes inside the kernel if possible, piece by piece, each with its own timeout. By the
+// benchmark that takes three quarters of the time of a copy through the buffer, for a READ as for a WRITE of 1 MiB.
 func (s *stream) move(n int) error {
 	for n > 0 {
 		piece := min(n, pieceLen)
