@@ -106,7 +106,8 @@ func TestLongTexts(t *testing.T) {
 	}
 }
 
-// TestRowsByField: two uses that differ in any field but those that a row joins are two rows, also one right after the other.
+// TestRowsByField: two uses that differ in any field but those that a row joins are two rows, also one right after the
+// other.
 func TestRowsByField(t *testing.T) {
 	t.Parallel()
 	joined := []string{"Schema", "Basis", "Count", "First", "Last", "Source"}

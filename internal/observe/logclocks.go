@@ -31,8 +31,8 @@ type namedClock struct {
 }
 
 const (
-	// maxNamedTimes bounds the remembered logons of one account from one computer on a host: if clocks differ, they differ
-	// in all of them.
+	// maxNamedTimes bounds the remembered logons of one account from one computer on a host: if clocks differ, they
+	// differ in all of them.
 	maxNamedTimes = 32
 
 	// maxDifferences bounds the compared differences of all pairs of hosts: a few hundred thousand logons, and half a

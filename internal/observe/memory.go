@@ -21,9 +21,9 @@ const (
 	maxKnown = 8192
 	// maxMemory bounds the file, in bytes.
 	maxMemory = 64 << 20
-	// maxAway is the longest restart after which connections are resumed. What happened meanwhile is unknown: another user
-	// may have taken the place of the first on the same connection with the same number. Within minutes that is unlikely,
-	// and every row that depends on it says so.
+	// maxAway is the longest restart after which connections are resumed. What happened meanwhile is unknown: another
+	// user may have taken the place of the first on the same connection with the same number. Within minutes that is
+	// unlikely, and every row that depends on it says so.
 	maxAway = 5 * time.Minute
 	// maxTicketAge is how long the clients of tickets are remembered: a week, the longest time for which Windows renews
 	// one.

@@ -38,8 +38,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestFlood opens 100,000 connections at a time: half open, in the middle of a frame, and logged on. All of it stays below
-// the memory with room for the collector.
+// TestFlood opens 100,000 connections at a time: half open, in the middle of a frame, and logged on. All of it stays
+// below the memory with room for the collector.
 func TestFlood(t *testing.T) {
 	const connections, most = 100_000, 120 << 20
 	for name, write := range map[string]func(*observetest.Maker){
@@ -117,8 +117,8 @@ func (t *Traffic) accounted() int {
 }
 
 // TestLongNames holds what logons with long names take against what they are charged for: less than twice as much. Maps
-// are up to twice as large as what they hold, and the allocator rounds up; the collector's share of the memory, a fifth,
-// and the buffers of this program, some MiB, are the rest.
+// are up to twice as large as what they hold, and the allocator rounds up; the collector's share of the memory, a
+// fifth, and the buffers of this program, some MiB, are the rest.
 func TestLongNames(t *testing.T) {
 	const most, buffers = 90 << 20, 6 << 20
 	established := func(m *observetest.Maker, id uint64, token []byte, status uint32) {
@@ -174,8 +174,8 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
-// TestRowBytes holds what rows are charged for against what they take, where each came in a way of its own and where all
-// came alike.
+// TestRowBytes holds what rows are charged for against what they take, where each came in a way of its own and where
+// all came alike.
 func TestRowBytes(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		const rows = 29_000 // the map has grown not long ago, and is at its largest for what it holds

@@ -30,8 +30,8 @@ const (
 	maxPacket = 256 << 10
 	// bufferSize holds a few hundred packets, so that most are returned without a copy.
 	bufferSize = 1 << 20
-	// maxInterfaces is larger than any interface number of the old packet block. Packets of interfaces beyond it are only
-	// counted.
+	// maxInterfaces is larger than any interface number of the old packet block. Packets of interfaces beyond it are
+	// only counted.
 	maxInterfaces = 1 << 16
 )
 

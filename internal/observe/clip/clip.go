@@ -1,5 +1,5 @@
-// Package clip cuts texts that are longer than any name on Windows, so that whoever is observed cannot make observe hold
-// what it likes. A text that was cut says so, and stays apart from others with the same beginning.
+// Package clip cuts texts that are longer than any name on Windows, so that whoever is observed cannot make observe
+// hold what it likes. A text that was cut says so, and stays apart from others with the same beginning.
 package clip
 
 import (

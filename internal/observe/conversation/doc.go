@@ -7,13 +7,13 @@
 //
 // The rules of this package:
 //
-//   - Most traffic is file data. Only the wanted part of a frame is kept, and the first 128 bytes decide: reads and writes
-//     of files are skipped without a copy, and a hole in them costs nothing.
-//   - The beginning of a connection, one of its directions, or bytes in the middle may be missing. Then the rows say unknown
-//     and inconclusive; nothing is guessed.
+//   - Most traffic is file data. Only the wanted part of a frame is kept, and the first 128 bytes decide: reads and
+//     writes of files are skipped without a copy, and a hole in them costs nothing.
+//   - The beginning of a connection, one of its directions, or bytes in the middle may be missing. Then the rows say
+//     unknown and inconclusive; nothing is guessed.
 //   - No flag of the protocol proves a null session, and none disproves it: see identity.go.
-//   - What a peer can make this package store is bounded and charged to the Follower, whose caller drops idle connections
-//     if it is too much. What was dropped is counted by reason.
+//   - What a peer can make this package store is bounded and charged to the Follower, whose caller drops idle
+//     connections if it is too much. What was dropped is counted by reason.
 package conversation
 
 import (
@@ -27,11 +27,11 @@ import (
 
 // The bounds of one connection.
 const (
-	// maxPipeFrame is the maximum kept of a frame with pipe data: an RPC fragment has at most 64 KiB, and a client may put
-	// several calls of a pipe into one compound.
+	// maxPipeFrame is the maximum kept of a frame with pipe data: an RPC fragment has at most 64 KiB, and a client may
+	// put several calls of a pipe into one compound.
 	maxPipeFrame = 256 << 10
-	// maxFrame is the maximum kept of other frames: the longest that matters is a session setup, whose token has a 16-bit
-	// length.
+	// maxFrame is the maximum kept of other frames: the longest that matters is a session setup, whose token has a
+	// 16-bit length.
 	maxFrame = 80 << 10
 	// maxSessions bounds sessions: the users of a terminal server share one connection.
 	maxSessions = 1024

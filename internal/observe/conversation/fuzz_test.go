@@ -133,8 +133,8 @@ func (p *player) step() bool {
 	return true
 }
 
-// FuzzApart wants of connections that one Follower follows, one after the other and side by side, the rows that each has by
-// itself: what they share, such as buffers and tables, must not show.
+// FuzzApart wants of connections that one Follower follows, one after the other and side by side, the rows that each
+// has by itself: what they share, such as buffers and tables, must not show.
 func FuzzApart(f *testing.F) {
 	if matches, _ := filepath.Glob("../../../../shared/captures/*"); len(matches) > 0 {
 		var all [][]byte

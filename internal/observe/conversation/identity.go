@@ -33,8 +33,8 @@ var notSeen = identity{kind: model.Unknown, basis: "the logon was not seen"}
 //
 // The rules, each learned from a real capture:
 //
-//   - Anonymous is an NTLM AUTHENTICATE without a name and without a response, whatever its flags and the server's flags
-//     say; or the server's IS_NULL.
+//   - Anonymous is an NTLM AUTHENTICATE without a name and without a response, whatever its flags and the server's
+//     flags say; or the server's IS_NULL.
 //   - An empty name alone is not enough: if there is a response, the server's guest flag decides.
 //   - A guest is whom the server calls one.
 //   - Kerberos is anonymous only if the ticket is, and its account's name is inside the ticket.

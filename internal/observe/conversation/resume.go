@@ -164,8 +164,8 @@ type KnownTicket struct {
 	Hash string `json:"hash"`
 	Name string `json:"name"`
 
-	// For a ticket whose client its name does not tell: one without a name, or a computer whose long name was cut and has
-	// lost its dollar sign. Otherwise Identity is empty.
+	// For a ticket whose client its name does not tell: one without a name, or a computer whose long name was cut and
+	// has lost its dollar sign. Otherwise Identity is empty.
 	Identity model.Identity `json:"identity,omitempty"`
 	Basis    string         `json:"basis,omitempty"`
 }

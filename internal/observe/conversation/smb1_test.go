@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/smb/smb1"
 )
 
-// TestInterleavedAnswers answers several requests that are pending with one MID, in another order than asked. Each answer
-// counts for the request that it repeats, and one that fits several counts for none.
+// TestInterleavedAnswers answers several requests that are pending with one MID, in another order than asked. Each
+// answer counts for the request that it repeats, and one that fits several counts for none.
 func TestInterleavedAnswers(t *testing.T) {
 	const denied = 0xC0000022
 	type answer struct {

@@ -2,8 +2,8 @@ package conversation
 
 import "ipcguard/internal/observe/flow"
 
-// bound is the maximum number of entries of a kind, the cost of one in bytes, and the reason that is counted when one is
-// dropped. What an entry costs must not change while it is in its table.
+// bound is the maximum number of entries of a kind, the cost of one in bytes, and the reason that is counted when one
+// is dropped. What an entry costs must not change while it is in its table.
 type bound[V any] struct {
 	most   int
 	cost   func(V) int

@@ -11,8 +11,8 @@ import (
 // precede its question. The answer acknowledges bytes that have not arrived yet, so it waits for them.
 
 const (
-	// maxQueue bounds the segments of a connection that may arrive while one waits: a card's queue is emptied in rounds of
-	// 64.
+	// maxQueue bounds the segments of a connection that may arrive while one waits: a card's queue is emptied in rounds
+	// of 64.
 	maxQueue = 64
 	// maxQueued bounds the waiting bytes: a quarter of what may be held behind a hole.
 	maxQueued = 256 << 10

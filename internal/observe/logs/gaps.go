@@ -38,15 +38,16 @@ type numbering struct {
 }
 
 const (
-	// maxParts bounds the stretches of one log in one file. A log has a hole where it was overwritten before it was read;
-	// a file with more holes contains selected events.
+	// maxParts bounds the stretches of one log in one file. A log has a hole where it was overwritten before it was
+	// read; a file with more holes contains selected events.
 	maxParts = 64
 
 	// dense is the least average number of events between holes in a file of all events. A file of selected events has
 	// holes everywhere, which mean nothing: consecutive events are rarely of the same kind.
 	dense = 50
 
-	// shortest is the least duration of a reported hole within one file: shippers lose single events, which is no silence.
+	// shortest is the least duration of a reported hole within one file: shippers lose single events, which is no
+	// silence.
 	shortest = time.Minute
 
 	// maxLogs bounds the logs of one file: a collector has those of a few thousand hosts.

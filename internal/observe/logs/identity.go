@@ -86,8 +86,8 @@ func isAddress(s string) bool {
 	return err == nil
 }
 
-// canBeHost reports whether a text can be a host's name or is empty. No name has a colon or ends in a number, so that it
-// cannot be taken for an address. See RFC 1123, 2.1.
+// canBeHost reports whether a text can be a host's name or is empty. No name has a colon or ends in a number, so that
+// it cannot be taken for an address. See RFC 1123, 2.1.
 func canBeHost(s string) bool {
 	last := s[strings.LastIndexByte(s, '.')+1:]
 	return s == "" || !strings.Contains(s, ":") && strings.Trim(last, "0123456789") != ""

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// maxLogons bounds the remembered logons of all hosts: a busy file server has a few thousand open sessions. An entry
-	// takes about 1 KiB, and at most 2 KiB with the longest names.
+	// maxLogons bounds the remembered logons of all hosts: a busy file server has a few thousand open sessions. An
+	// entry takes about 1 KiB, and at most 2 KiB with the longest names.
 	maxLogons = 1 << 15
 
-	// maxPending bounds the uses that wait for one logon's event, and maxWaiting those of all. Further ones are reported
-	// at once, as unknown.
+	// maxPending bounds the uses that wait for one logon's event, and maxWaiting those of all. Further ones are
+	// reported at once, as unknown.
 	maxPending = 64
 	maxWaiting = 1 << 14
 
-	// logonWindow is the longest time between a logon's event and its use: a session rarely lasts longer than a day, and a
-	// restarted host may reuse a logon ID.
+	// logonWindow is the longest time between a logon's event and its use: a session rarely lasts longer than a day,
+	// and a restarted host may reuse a logon ID.
 	logonWindow = 24 * time.Hour
 )
 

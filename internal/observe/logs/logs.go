@@ -115,8 +115,8 @@ func (l *Reader) Read(ctx context.Context, name string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	// The first part of a log decides its kind; a first JSON record must fit into it to be distinguished from an array of
-	// records.
+	// The first part of a log decides its kind; a first JSON record must fit into it to be distinguished from an array
+	// of records.
 	b := bufio.NewReader(r)
 	if plain := utf8Reader(b); plain != io.Reader(b) {
 		b = bufio.NewReader(plain)

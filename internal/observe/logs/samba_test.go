@@ -135,8 +135,8 @@ func TestRealSambaConnections(t *testing.T) {
 	}
 }
 
-// TestSambaWeakNetlogon reads what Samba's controllers say of accounts whose Netlogon is too weak. The lines are made of the
-// formats in Samba's own program.
+// TestSambaWeakNetlogon reads what Samba's controllers say of accounts whose Netlogon is too weak. The lines are made
+// of the formats in Samba's own program.
 func TestSambaWeakNetlogon(t *testing.T) {
 	const head = "[2026/11/22 10:59:49.558591,  0] ../../librpc/rpc/server/netlogon/schannel_util.c:302(dcesrv_netr_check_schannel_get_state)\n  "
 	_, cov := readLogs(t, Options{Server: "dc"}, strings.Join([]string{
@@ -191,8 +191,8 @@ func TestSambaLines(t *testing.T) {
 	}
 }
 
-// TestSambaBothForms: a server that writes its audit in words and as JSON logs each logon twice. It is one logon, in one file
-// or in two; logons that are alike and come in one form are as many as there are records.
+// TestSambaBothForms: a server that writes its audit in words and as JSON logs each logon twice. It is one logon, in
+// one file or in two; logons that are alike and come in one form are as many as there are records.
 func TestSambaBothForms(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 30, 21, 42, 10, 543_000_000, time.UTC)

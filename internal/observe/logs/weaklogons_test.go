@@ -27,8 +27,8 @@ func ways(uses []model.Use) []string {
 	return out
 }
 
-// TestPackagesOfWindows reads how callers came from Windows' events, with each trap. The events are made: their fields are those of the
-// provider manifests.
+// TestPackagesOfWindows reads how callers came from Windows' events, with each trap. The events are made: their fields
+// are those of the provider manifests.
 func TestPackagesOfWindows(t *testing.T) {
 	const at = "2026-03-01T10:00:00Z"
 	logon := func(id int, user, sid, lm, pkg string) string {
@@ -100,8 +100,8 @@ func TestAuditsOfNTLM(t *testing.T) {
 	}
 }
 
-// TestMissingFields: a field that is not there is unknown, and the event counted; one that is there and empty has a meaning.
-// The events are made.
+// TestMissingFields: a field that is not there is unknown, and the event counted; one that is there and empty has a
+// meaning. The events are made.
 func TestMissingFields(t *testing.T) {
 	const at = "2026-03-01T10:00:00Z"
 	ntlm := func(provider string, id int, data ...string) string {

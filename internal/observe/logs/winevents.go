@@ -177,9 +177,9 @@ func datumOf(e winEvent, names ...string) (value string, told bool) {
 	return "", false
 }
 
-// saysNoAddress reports whether a logon's event says that there is no address, with an empty field or a dash. Winlogbeat and
-// Wazuh leave such fields out. That theirs is whole is told by ProcessId, a number, after which only the program and the
-// address come.
+// saysNoAddress reports whether a logon's event says that there is no address, with an empty field or a dash.
+// Winlogbeat and Wazuh leave such fields out. That theirs is whole is told by ProcessId, a number, after which only the
+// program and the address come.
 func saysNoAddress(e winEvent) bool {
 	address, told := datumOf(e, "IpAddress")
 	j, ok := e.(*jsonEvent)
@@ -256,7 +256,8 @@ func (w *windowsLog) logon(e winEvent) {
 	w.joinLogon(e, u, e.Text("TargetLogonId"), cleanAddress(e.Text("WorkstationName")), noAddress)
 }
 
-// fromNetwork reports whether a logon is of type 3: only network logons can use IPC$. A type that is no number is counted.
+// fromNetwork reports whether a logon is of type 3: only network logons can use IPC$. A type that is no number is
+// counted.
 func (w *windowsLog) fromNetwork(id int, logonType string) bool {
 	n, err := strconv.ParseUint(strings.TrimSpace(logonType), 10, 32)
 	if err != nil {
@@ -265,8 +266,8 @@ func (w *windowsLog) fromNetwork(id int, logonType string) bool {
 	return n == 3
 }
 
-// address returns the client's address as a field gives it. What can be neither an address nor a host's name is counted and
-// unknown.
+// address returns the client's address as a field gives it. What can be neither an address nor a host's name is counted
+// and unknown.
 func (w *windowsLog) address(e winEvent, name string) string {
 	s := cleanAddress(e.Text(name))
 	if !isAddress(s) && !canBeHost(s) {

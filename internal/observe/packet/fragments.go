@@ -10,8 +10,8 @@ import (
 // number, RFC 791 3.2; IPv6 by addresses and number, RFC 8200 4.5.
 
 const (
-	// maxDatagrams and maxFragmentBytes bound what is held: fragments of SMB traffic are rare, and a flood of first ones
-	// must not use up memory. 4 MiB are 64 datagrams of the longest kind.
+	// maxDatagrams and maxFragmentBytes bound what is held: fragments of SMB traffic are rare, and a flood of first
+	// ones must not use up memory. 4 MiB are 64 datagrams of the longest kind.
 	maxDatagrams     = 1024
 	maxFragmentBytes = 4 << 20
 	// maxFragments bounds one datagram: nobody sends 64 KiB in parts of the smallest link, RFC 791's 68 bytes; 1,280

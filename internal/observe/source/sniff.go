@@ -91,8 +91,8 @@ var compressions = []struct {
 	{"BZh", "bzip2", false},
 }
 
-// DescribeStream is Describe for a stream and its head as [Peek] returned them. Where the decompressor tells that its input
-// ended early, and it works by blocks, nothing else is supposed.
+// DescribeStream is Describe for a stream and its head as [Peek] returned them. Where the decompressor tells that its
+// input ended early, and it works by blocks, nothing else is supposed.
 func DescribeStream(head []byte, stream *bufio.Reader) (what, hint string) {
 	for _, c := range compressions {
 		if !c.windowed || !bytes.HasPrefix(head, []byte(c.magic)) {
