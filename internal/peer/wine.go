@@ -92,7 +92,8 @@ func (w *Wine) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Compile compiles a package for Windows with a command of go, which is "build" or "test", "-c", and returns the program.
+// Compile compiles a package for Windows with a command of go, which is "build" or "test", "-c", and returns the
+// program.
 func (w *Wine) Compile(t testing.TB, name, pkg string, command ...string) string {
 	t.Helper()
 	program := filepath.Join(w.Prefix, name)
