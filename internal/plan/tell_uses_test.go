@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestTell: uses that differ in nothing but their caller and their number are one sentence, with their names folded; others
-// stay apart.
+// TestTell: uses that differ in nothing but their caller and their number are one sentence, with their names folded;
+// others stay apart.
 func TestTell(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
