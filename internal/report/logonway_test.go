@@ -7,7 +7,8 @@ import (
 	"ipcguard/internal/model"
 )
 
-// TestLogonWay: a name with no answer behind it was read, and is of no known kind; a logon without a package was not seen.
+// TestLogonWay: a name with no answer behind it was read, and is of no known kind; a logon without a package was not
+// seen.
 func TestLogonWay(t *testing.T) {
 	for pkg, want := range map[string]string{
 		model.PackageUnknown: "a logon of a kind that nothing told", "": "a logon that was not seen", model.PackageLM: "LM",
