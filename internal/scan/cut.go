@@ -7,10 +7,10 @@ import (
 	"ipcguard/internal/smb"
 )
 
-// A server that cuts a connection has not refused anything: a bad network and a device on the way do the same. Windows 8,
-// Server 2012 and newer are an exception. If no pipe and no share is open to anonymous, they accept the session and drop
-// the connection at the next request, whatever it is. See [MS-SMB2] 3.3.5.2.9. So a connection that is cut at the IPC$
-// tree connect is a refusal only of a server that
+// A server that cuts a connection has not refused anything: a bad network and a device on the way do the same. Windows
+// 8, Server 2012 and newer are an exception. If no pipe and no share is open to anonymous, they accept the session and
+// drop the connection at the next request, whatever it is. See [MS-SMB2] 3.3.5.2.9. So a connection that is cut at the
+// IPC$ tree connect is a refusal only of a server that
 //
 //   - is identified as Windows, and speaks SMB3;
 //   - does it again on another connection, which has more behind it when it gets there;

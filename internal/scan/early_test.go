@@ -120,8 +120,8 @@ func TestCutIsNoRefusal(t *testing.T) {
 	}
 }
 
-// A device that cuts one request of a null session, or the session itself, refuses nothing in the server's name, however
-// often it does so; and only Windows is known to refuse by a cut.
+// A device that cuts one request of a null session, or the session itself, refuses nothing in the server's name,
+// however often it does so; and only Windows is known to refuse by a cut.
 func TestCutRequestIsNoRefusal(t *testing.T) {
 	ask := func(profile string, blind bool, cut func(command uint16, code uint32) (before, after bool)) (r *model.Scan) {
 		o := Options{NoGuest: true, NoUnknownUser: true, Retries: 1, Shares: []string{"Public"}}

@@ -63,8 +63,8 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	l.entered()
 	defer l.end()
 	if l.conn.Negotiated().Dialect < smb.SMB300 {
-		// A server with nothing newer is old or small, and may not support several clients of one pipe: one identity after
-		// the other.
+		// A server with nothing newer is old or small, and may not support several clients of one pipe: one identity
+		// after the other.
 		l.turn.Lock()
 		defer l.turn.Unlock()
 	}

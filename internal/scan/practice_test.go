@@ -70,8 +70,8 @@ func TestEncryptedAnswers(t *testing.T) {
 	}
 }
 
-// An encrypted answer that was damaged, belongs to another session or was sent before is evidence of nothing: neither of
-// an open share nor of a refusal.
+// An encrypted answer that was damaged, belongs to another session or was sent before is evidence of nothing: neither
+// of an open share nor of a refusal.
 func TestDamagedEncryptedAnswers(t *testing.T) {
 	host, err := smbtest.NewHost("samba", "PRACTICE1")
 	if err != nil {

@@ -41,8 +41,8 @@ type Options struct {
 	NoUnknownUser bool
 	ShowNames     bool
 	AllPipes      bool // also try pipes that a server of this kind does not have
-	// Shares are disk shares to try in addition to those that the server lists: it need not list all, and a stranger who
-	// may not list any may still open them.
+	// Shares are disk shares to try in addition to those that the server lists: it need not list all, and a stranger
+	// who may not list any may still open them.
 	Shares []string
 	// Pipes are opened in addition to the catalog's, and nothing is asked there. Those that are never opened stay
 	// excluded.

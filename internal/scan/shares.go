@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxShares bounds the disk shares that one identity tries: each costs a tree connect and an open. Servers with home
-	// shares have thousands.
+	// maxShares bounds the disk shares that one identity tries: each costs a tree connect and an open. Servers with
+	// home shares have thousands.
 	maxShares = 256
 	// sharesAtOnce is the number of shares tried at a time: with a server's usual credits more would only wait.
 	sharesAtOnce = 64

@@ -28,8 +28,8 @@ const (
 	// muteLimit is the number of mute addresses from which a network is a tarpit: a subnet with that many real servers,
 	// all of them hung and none healthy, is unlikely.
 	muteLimit = 16
-	// muteShare is the number of mute addresses for each answering one that makes a network suspect all the same, so that
-	// a tarpit on its unused addresses does not slow down the scan of its servers.
+	// muteShare is the number of mute addresses for each answering one that makes a network suspect all the same, so
+	// that a tarpit on its unused addresses does not slow down the scan of its servers.
 	muteShare  = 4
 	near, wide = 8, 16 // bits of an address that vary in a network
 )

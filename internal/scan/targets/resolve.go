@@ -14,8 +14,8 @@ const (
 	// lookups is the number of names resolved at a time: enough to hide a slow resolver, few enough for one that limits
 	// its clients.
 	lookups = 32
-	// lookupTimeout is twice the usual resolver's first timeout of 5 s minus a second: one retry, then the name does not
-	// exist.
+	// lookupTimeout is twice the usual resolver's first timeout of 5 s minus a second: one retry, then the name does
+	// not exist.
 	lookupTimeout = 9 * time.Second
 	// maxNameAddresses bounds the addresses of one name; DNS over UDP rarely carries more.
 	maxNameAddresses = 64
