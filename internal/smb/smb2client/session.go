@@ -113,8 +113,9 @@ func (s *session) establish(a dialect.Authenticator, last *answer, resp *smb2.Se
 	// A session without a secret is signed only if the server wants signing and started it: a signature that anyone can
 	// compute proves nothing, and servers without a key for such a session refuse signed requests.
 	s.sign = key != nil && (s.secret || proven && c.negotiated.SigningRequired) && !c.o.Unsigned
-	// It never encrypts: servers close the connection then, whatever they announced. See [MS-SMB2] 3.3.5.2.1.1. But Samba
-	// from 4.22 on with server smb encrypt = desired takes its plain requests, and encrypts the answers. [M] Samba 4.25.1
+	// It never encrypts: servers close the connection then, whatever they announced. See [MS-SMB2] 3.3.5.2.1.1. But
+	// Samba from 4.22 on with server smb encrypt = desired takes its plain requests, and encrypts the answers. [M]
+	// Samba 4.25.1
 	if key != nil && c.cipher != 0 && (s.secret || s.about.EncryptRequired) {
 		if err := s.prepareEncryption(key, preauth); err != nil {
 			return err
