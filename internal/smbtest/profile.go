@@ -24,8 +24,8 @@ type Profile struct {
 	Dialects        []string `yaml:"dialects"`             // SMB 2 and 3
 	SigningRequired bool     `yaml:"signing_required"`
 	EncryptRequired bool     `yaml:"encrypt_required"`
-	// Answers are encrypted wherever there is a key, while strangers must ask in plain text, as Samba from 4.22 on does with
-	// server smb encrypt = desired. [M] Samba 4.25.1
+	// Answers are encrypted wherever there is a key, while strangers must ask in plain text, as Samba from 4.22 on does
+	// with server smb encrypt = desired. [M] Samba 4.25.1
 	EncryptAnswers bool     `yaml:"encrypt_answers"`
 	Ciphers        []string `yaml:"ciphers"` // of 3.1.1, best first
 	OS             string   `yaml:"os"`
