@@ -121,8 +121,8 @@ func TestActsChain(t *testing.T) {
 	})
 }
 
-// TestPruneWhileChecking: a check of the audit log reads where the chain begins and then its entries, and nothing prunes
-// it in between.
+// TestPruneWhileChecking: a check of the audit log reads where the chain begins and then its entries, and nothing
+// prunes it in between.
 func TestPruneWhileChecking(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t, KindPostgres) // SQLite has one writer

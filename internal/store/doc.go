@@ -16,8 +16,8 @@
 // Rules of the room:
 //
 //   - A host's row is only its current state; lists, filters and counts read only it and its posture. Hosts that look
-//     alike share a snapshot and a posture, so 50,000 hosts are counted with a few hundred rows. SQLite keeps the numbers
-//     of hosts that are alike with triggers, see counting; they follow every statement on hosts.
+//     alike share a snapshot and a posture, so 50,000 hosts are counted with a few hundred rows. SQLite keeps the
+//     numbers of hosts that are alike with triggers, see counting; they follow every statement on hosts.
 //   - [Queries.RecordResults] is one transaction in which a unit becomes done and everything that follows from its
 //     result is written. A done unit accepts no second result: a caller that was killed or is not sure repeats the
 //     call.

@@ -80,8 +80,8 @@ func TestGuard(t *testing.T) {
 	})
 }
 
-// TestGuardAtOnce upgrades the database under a program that has it open and does not look: on PostgreSQL, where that can
-// happen, the next write fails already.
+// TestGuardAtOnce upgrades the database under a program that has it open and does not look: on PostgreSQL, where that
+// can happen, the next write fails already.
 func TestGuardAtOnce(t *testing.T) {
 	t.Parallel()
 	writes := map[string]func(*suite) error{
@@ -109,8 +109,8 @@ func TestGuardAtOnce(t *testing.T) {
 	}
 }
 
-// TestUpgradeUnderServer checks that no upgrade changes the tables of a server that works, and that one which was killed
-// keeps nobody out.
+// TestUpgradeUnderServer checks that no upgrade changes the tables of a server that works, and that one which was
+// killed keeps nobody out.
 func TestUpgradeUnderServer(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t, KindPostgres)

@@ -277,8 +277,8 @@ func TestMerge(t *testing.T) {
 	})
 }
 
-// TestCounts: the numbers of hosts are the same by way of the kept counts and by way of the hosts, and a database that is
-// taken back a version and forward again counts what it has.
+// TestCounts: the numbers of hosts are the same by way of the kept counts and by way of the hosts, and a database that
+// is taken back a version and forward again counts what it has.
 func TestCounts(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		branch := Site{Name: "branch"}

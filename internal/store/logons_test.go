@@ -95,7 +95,8 @@ func TestClientLogons(t *testing.T) {
 		s.fails(s.SaveDocument(s.ctx, ids[0], KindObserve, s.clock(), []byte("no JSON")), ErrAsked)
 		want("after what is no observation", HostFilter{}, all)
 
-		// A database with the schema before the table of logons keeps its documents, and the migration derives the rest.
+		// A database with the schema before the table of logons keeps its documents, and the migration derives the
+		// rest.
 		const beforeLogons = 6
 		s.ok(s.withGoose(func(p *goose.Provider) error {
 			_, err := p.DownTo(s.ctx, beforeLogons)

@@ -67,7 +67,8 @@ func packedBy(t *testing.T, id uint32) []byte {
 	return enc.EncodeAll([]byte("another another another"), nil)
 }
 
-// TestSnapshotEqual changes one field after the other: a field that equal does not know would be lost between two hosts.
+// TestSnapshotEqual changes one field after the other: a field that equal does not know would be lost between two
+// hosts.
 func TestSnapshotEqual(t *testing.T) {
 	fields := reflect.TypeFor[Snapshot]().NumField()
 	for i := range fields {

@@ -74,8 +74,8 @@ func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 }
 
 const (
-	// littleApart is by how much the clocks' difference must change to be taken: times that are compared with each other
-	// do not differ by what each measurement is wrong.
+	// littleApart is by how much the clocks' difference must change to be taken: times that are compared with each
+	// other do not differ by what each measurement is wrong.
 	littleApart = time.Second
 	// slowAnswer is how long an answer may take to say how late it is.
 	slowAnswer = time.Second

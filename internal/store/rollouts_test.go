@@ -231,8 +231,8 @@ func (o *rolloutTest) ends() {
 	}
 }
 
-// A host of which no finding shows that it is changed waits for an audit: it closes with one that shows its values, and is planned anew
-// after any other. A finding that comes later watches it, too.
+// A host of which no finding shows that it is changed waits for an audit: it closes with one that shows its values, and
+// is planned anew after any other. A finding that comes later watches it, too.
 func TestRolloutAudited(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		audit := func(n int) *Result {
@@ -370,8 +370,8 @@ func TestRolloutNewer(t *testing.T) {
 	})
 }
 
-// A rollout waits for no host that nobody looks at any more, whatever its state is. When it is looked at again, one that
-// was open is so again, and another one is planned anew.
+// A rollout waits for no host that nobody looks at any more, whatever its state is. When it is looked at again, one
+// that was open is so again, and another one is planned anew.
 func TestRolloutGone(t *testing.T) {
 	onBoth(t, func(s *suite) {
 		for n := 1; n <= 5; n++ {
