@@ -11,7 +11,7 @@
 //   - Names of hosts and people are untrusted. html/template escapes them, and the output contains no characters that
 //     hide or reverse the text around them.
 //   - A page reads and never acts: acts are POST, from this origin, by an account with the role, and answered with a
-//     redirect. Acts are in fleet/acts, and in fleet/access for accounts: this package decodes and renders, and can only
-//     read the store.
+//     redirect. Acts are in fleet/acts, and in fleet/access for accounts: this package decodes and renders, and can
+//     only read the store.
 //   - A colour never stands alone: there is a word beside it.
 package web

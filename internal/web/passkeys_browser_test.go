@@ -95,8 +95,8 @@ func (p *page) leavesAccount() {
 	p.press(`form[action="/logout"] button`)
 }
 
-// TestPasskeys has two passkeys on two authenticators: one is lost and removed, and the other is copied. What was removed,
-// the copy, and one whose owner was not verified let nobody in; what is left does.
+// TestPasskeys has two passkeys on two authenticators: one is lost and removed, and the other is copied. What was
+// removed, the copy, and one whose owner was not verified let nobody in; what is left does.
 func TestPasskeys(t *testing.T) {
 	s, p := passkeySite(t)
 	p.open("/login?to=/account")
