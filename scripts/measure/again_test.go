@@ -15,8 +15,8 @@ import (
 )
 
 // TestMeasuredAgain measures eight configurations of one Samba release besides this machine's own again, different ones
-// each day, and checks that the access model predicts what the server does. The releases are unpacked once and stay in the
-// user's cache, or in the folder that IPCGUARD_MEASURE names.
+// each day, and checks that the access model predicts what the server does. The releases are unpacked once and stay in
+// the user's cache, or in the folder that IPCGUARD_MEASURE names.
 func TestMeasuredAgain(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "apt-get", "unshare")
