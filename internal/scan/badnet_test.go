@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/model/modeltest"
 	"ipcguard/internal/peer"
 	"ipcguard/internal/smb"
 )
@@ -138,7 +139,7 @@ func TestBadNetworks(t *testing.T) {
 			r := scanAddress(t, x.net.Start(t, "127.76.1.2", s.Addr()), x.o)
 			now := words(r)
 			for what, word := range now {
-				if model.Stronger(word, said[what]) {
+				if modeltest.Stronger(word, said[what]) {
 					t.Errorf("%s is %q, and without the network %q", what, word, said[what])
 				}
 			}

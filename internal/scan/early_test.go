@@ -18,6 +18,7 @@ import (
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
+	"ipcguard/internal/model/modeltest"
 	"ipcguard/internal/scan/targets"
 	"ipcguard/internal/smb"
 	"ipcguard/internal/smbtest"
@@ -349,7 +350,7 @@ func TestMixedAnswers(t *testing.T) {
 				}
 			}))
 			for what, word := range now {
-				if model.Stronger(word, direct[what]) {
+				if modeltest.Stronger(word, direct[what]) {
 					t.Errorf("%s: %s is %q, and %q where nothing is mixed up", profile, what, word, direct[what])
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ipcguard/internal/model"
+	"ipcguard/internal/model/modeltest"
 	"ipcguard/internal/smbtest"
 )
 
@@ -53,10 +54,10 @@ func TestLostAnswer(t *testing.T) {
 				for n := 1; n <= whole.Count(); n += step {
 					for what, now := range words(run(&smbtest.Wire{Lose: n, With: how})) {
 						before := said[what]
-						if model.Stronger(before, now) {
+						if modeltest.Stronger(before, now) {
 							weaker++
 						}
-						if model.Stronger(now, before) {
+						if modeltest.Stronger(now, before) {
 							t.Errorf("without answer %d of %d (%v): %s is %q, and was %q", n, whole.Count(), how, what,
 								now, before)
 						}

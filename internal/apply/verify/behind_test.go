@@ -6,6 +6,7 @@ import (
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
+	"ipcguard/internal/model/modeltest"
 )
 
 // lsarpcAlone leaves only one pipe open, with two calls.
@@ -66,7 +67,7 @@ func TestBehindNoGateway(t *testing.T) {
 			take(less.Scans[i])
 			v.behind(less, c)
 			for _, x := range less.Checks {
-				if was := said[x.Check]; model.Stronger(x.Result, was) {
+				if was := said[x.Check]; modeltest.Stronger(x.Result, was) {
 					t.Errorf("scan %d, observation %d: %s is %s (%s), and was %q", i, n, x.Check, x.Result, x.Detail,
 						was)
 				}

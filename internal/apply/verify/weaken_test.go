@@ -13,6 +13,7 @@ import (
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
+	"ipcguard/internal/model/modeltest"
 	"ipcguard/internal/scan"
 	"ipcguard/internal/smbtest"
 )
@@ -102,7 +103,7 @@ func weakens(t interface {
 	hold := func(what string, less []*model.Scan) {
 		d := &doors{catalog: c, scans: less, opened: shut}
 		for _, n := range names {
-			if now := d.of(n); model.Stronger(now.result, said[n]) {
+			if now := d.of(n); modeltest.Stronger(now.result, said[n]) {
 				t.Errorf("%s: %s is %s (%s), and was %s", what, n, now.result, now.detail, said[n])
 			}
 		}
@@ -256,13 +257,13 @@ func TestLostAnswer(t *testing.T) {
 							continue // a failed control invalidates the proof
 						}
 						before := said[check]
-						if model.Stronger(before, now) {
+						if modeltest.Stronger(before, now) {
 							weaker++
 						}
 						// An empty answer, or a request that was not sent, may now have gone unanswered: neither is a
 						// good result.
 						silent := now == Inconclusive && before == Unchecked
-						if model.Stronger(now, before) && !silent {
+						if modeltest.Stronger(now, before) && !silent {
 							t.Errorf("without answer %d of %d (%v): %s is %q, and was %q", n, whole.Count(), how, check,
 								now, before)
 						}

@@ -1,6 +1,10 @@
-package model
+package modeltest
 
-import "testing"
+import (
+	"testing"
+
+	"ipcguard/internal/model"
+)
 
 // TestStronger: claims are strictly and partially ordered, the empty claim is the least, and answers do not imply one
 // another.
@@ -13,7 +17,7 @@ func TestStronger(t *testing.T) {
 		if Stronger(a, a) {
 			t.Errorf("%q is stronger than itself", a)
 		}
-		if strength[a] > 0 && (!Stronger(a, Unchecked) || Stronger(Unchecked, a)) {
+		if strength[a] > 0 && (!Stronger(a, model.Unchecked) || Stronger(model.Unchecked, a)) {
 			t.Errorf("%q does not say more than a question that was never put", a)
 		}
 		for _, b := range words {
@@ -25,17 +29,17 @@ func TestStronger(t *testing.T) {
 		}
 	}
 	for _, x := range [][2]string{
-		{Passed, Failed},
-		{string(Closed), string(Exposed)},
-		{string(Denied), string(Allowed)},
-		{Passed, Waiting},
-		{string(Denied), string(Inconclusive)},
+		{model.Passed, model.Failed},
+		{string(model.Closed), string(model.Exposed)},
+		{string(model.Denied), string(model.Allowed)},
+		{model.Passed, model.Waiting},
+		{string(model.Denied), string(model.Inconclusive)},
 	} {
 		if !Stronger(x[0], x[1]) {
 			t.Errorf("%q may be said where %q was", x[0], x[1])
 		}
 	}
-	if Stronger(Unchecked, string(NotTested)) || Stronger(string(Inconclusive), Failed) {
+	if Stronger(model.Unchecked, string(model.NotTested)) || Stronger(string(model.Inconclusive), model.Failed) {
 		t.Error("less is more")
 	}
 }
