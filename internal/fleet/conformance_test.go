@@ -34,6 +34,7 @@ func TestJobs(t *testing.T) {
 		{"units without a job get one", testStrays},
 		{"slow workers elsewhere keep their units", testSlowElsewhere},
 		{"the server tells of itself", testWatch},
+		{"a clock ahead prunes nothing", testPruneClock},
 		{"a result is taken back", testRemoving},
 		{"names of a result that is taken back", testRemovedNames},
 	}

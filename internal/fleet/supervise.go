@@ -22,6 +22,11 @@ const (
 	strayAfter = time.Minute
 	// pruneEvery is how often history is pruned.
 	pruneEvery = 6 * time.Hour
+	// pruneStep is how much of the time by which history is pruned may pass between two prunings: whatever the clock says,
+	// they delete no more than that each. A server that was off for a while catches up, four times as fast as time.
+	pruneStep = 24 * time.Hour
+	// prunedKey is the store's key for the time of the last pruning.
+	prunedKey = "history.pruned"
 	// followEvery is how often the hosts of rollouts are compared with their findings, besides the end of every run.
 	followEvery = time.Minute
 	// tidyEvery is how often leftovers of runs are removed.
@@ -111,7 +116,13 @@ func (f *Fleet) supervise(ctx context.Context) {
 }
 
 // Prune deletes history older than Options.Retention and entries of the audit log older than Options.ActsRetention.
+// What is old goes by a time that follows the clock in steps: a clock that is years ahead would delete everything at
+// once, and nothing brings it back. The first call only notes the time.
 func (f *Fleet) Prune(ctx context.Context) error {
+	now, err := f.pruneTime(ctx)
+	if err != nil || now.IsZero() {
+		return err
+	}
 	for _, part := range []struct {
 		what  string
 		keep  time.Duration
@@ -120,7 +131,7 @@ func (f *Fleet) Prune(ctx context.Context) error {
 		if part.keep <= 0 {
 			continue
 		}
-		n, err := part.prune(ctx, f.now().Add(-part.keep))
+		n, err := part.prune(ctx, now.Add(-part.keep))
 		if n > 0 {
 			f.o.Log.Info("what was old was removed", "of", part.what, "rows", n)
 		}
@@ -129,6 +140,26 @@ func (f *Fleet) Prune(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// pruneTime returns the time by which history is pruned, and notes it: that of the clock, but at most a step after the
+// one before. It is zero if there was none before.
+func (f *Fleet) pruneTime(ctx context.Context) (time.Time, error) {
+	text, err := f.st.Meta(ctx, prunedKey)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return time.Time{}, err
+	}
+	now := f.now()
+	last, err := time.Parse(time.RFC3339, text)
+	if err != nil { // there is none
+		return time.Time{}, f.st.SetMeta(ctx, prunedKey, now.UTC().Format(time.RFC3339))
+	}
+	if most := last.Add(pruneStep); now.After(most) {
+		f.o.Log.Warn("the clock is far ahead of the last pruning: history is pruned step by step, in case it is wrong",
+			"last", last, "now", now)
+		now = most
+	}
+	return now, f.st.SetMeta(ctx, prunedKey, now.UTC().Format(time.RFC3339))
 }
 
 // finish ends the runs that have nothing left to do, and reports each. Their results close hosts of rollouts.

@@ -1,0 +1,73 @@
+package fleet
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"ipcguard/internal/store"
+)
+
+// testPruneClock: history is pruned when it is old, and a clock that is years ahead deletes next to nothing.
+func testPruneClock(t *testing.T, open func() *store.Store) {
+	st := open()
+	began := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	now := began
+	const day = 24 * time.Hour
+	f := fleetOf(t, st, func(o *Options) {
+		o.Clock = func() time.Time { return now }
+		o.Retention, o.ActsRetention = 20*day, 30*day
+	})
+	ctx := t.Context()
+	if err := f.Prune(ctx); err != nil { // as for the life of a server: the time of the last one is known
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		at := began.Add(time.Duration(i) * day)
+		act := store.Act{At: at, Who: "ada", Action: "target.add"}
+		if err := errors.Join(
+			st.AddAct(ctx, &act),
+			st.AddEvents(ctx, []store.Event{{At: at, Kind: store.EventRetired, Host: "h", Text: "x"}}),
+		); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := func(what string, acts, events int) {
+		t.Helper()
+		_, a, err := st.Acts(ctx, "", store.Page{Size: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := len(eventsOf(t, st, store.EventFilter{})); a != acts || e != events {
+			t.Errorf("%s: %d acts and %d events are left, want %d and %d", what, a, e, acts, events)
+		}
+	}
+	prune := func() {
+		t.Helper()
+		if err := f.Prune(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = began.AddDate(10, 0, 0)
+	prune()
+	prune()
+	kept("the clock is ten years ahead", 10, 10)
+	now = began.Add(10 * day)
+	prune()
+	kept("the clock is right again", 10, 10)
+	for now.Before(began.Add(25 * day)) {
+		now = now.Add(day)
+		prune()
+		prune() // four times a day in truth
+	}
+	kept("time has passed", 10, 5)
+	now = began.Add(100 * day) // it was off
+	for range 10 {
+		prune()
+	}
+	kept("a server that was off catches up", 5, 0)
+	for range 65 {
+		prune()
+	}
+	kept("it has caught up", 0, 0)
+}
