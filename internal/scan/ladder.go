@@ -37,6 +37,8 @@ type ladder struct {
 	challenged bool   // and the server answered with a challenge
 	entered    func() // called when there is a session
 	reconnects int
+	bare       bool // its connections do not offer encryption
+	dressed    bool // they have to
 	extra      sync.WaitGroup
 	closing    sync.WaitGroup
 }
@@ -57,7 +59,7 @@ func (h *host) ladder(id model.Identity, m *meter, logon func() (smb.Authenticat
 // climb asks layer by layer. If the connection is nil, the identity opens its own.
 func (l *ladder) climb(ctx context.Context, conn *link) {
 	r := l.result
-	if err := l.enter(ctx, conn); err != nil {
+	if err := l.enter(ctx, conn); err != nil && !l.enterBare(ctx, err) {
 		return
 	}
 	l.entered()
@@ -75,20 +77,33 @@ func (l *ladder) climb(ctx context.Context, conn *link) {
 	r.Dialect = l.conn.Negotiated().Dialect.String()
 	l.encryptRequired = info.EncryptRequired
 	r.GuestFlag, r.NullFlag, r.Signed, r.Encrypted = info.Guest, info.Null, info.Signed, info.Encrypted
-	tree, err := l.session.TreeConnect(ctx, "IPC$")
-	r.Tree = layerStep(model.LayerTree, err)
-	if err != nil {
+	if err := l.attach(ctx); err != nil {
 		l.beside(ctx, err)
 		return
 	}
-	l.tree = tree
-	l.wantsEncryption = l.encryptRequired || tree.Info().Encrypted
+	l.wantsEncryption = l.encryptRequired || l.tree.Info().Encrypted
 	if l.o.Quick {
 		l.quick(ctx)
 		return
 	}
 	l.later(func() { l.shares(ctx, l.session, l.named()) })
 	l.everything(ctx)
+}
+
+// attach connects to IPC$, unless that is done.
+func (l *ladder) attach(ctx context.Context) error {
+	if l.tree != nil {
+		return nil
+	}
+	tree, err := l.session.TreeConnect(ctx, "IPC$")
+	l.result.Tree = layerStep(model.LayerTree, err)
+	if dropped(err) && l.system() != "windows" && l.baring(ctx) { // Windows refuses like that, see cutAtIPC
+		return nil
+	}
+	if err == nil {
+		l.tree = tree
+	}
+	return err
 }
 
 // end closes the connection. On a slow network, nobody waits for the answers to the preceding closes.
@@ -186,7 +201,11 @@ func (l *ladder) quick(ctx context.Context) {
 		if p.name == firstPipe {
 			j := newJob(l, p)
 			j.quick = true
-			j.run(ctx)
+			if j.run(ctx); j.dropped.Load() && l.baring(ctx) {
+				j = newJob(l, p)
+				j.quick = true
+				j.run(ctx)
+			}
 			l.result.Pipes = append(l.result.Pipes, j.result())
 		}
 	}
@@ -285,7 +304,7 @@ func (l *ladder) again(ctx context.Context, jobs []*job) {
 			continue
 		}
 		if !alive {
-			if l.reconnects++; l.reconnects > maxReconnects || l.reconnect(ctx) != nil {
+			if l.reconnects++; l.reconnects > maxReconnects || !l.baring(ctx) && l.reconnect(ctx) != nil {
 				return
 			}
 			alive = true
@@ -303,6 +322,9 @@ func (l *ladder) again(ctx context.Context, jobs []*job) {
 		if j.dropped.Load() || second.doubts() < j.doubts() {
 			jobs[i] = second
 		}
+	}
+	if alive && l.reconnects > 0 { // a named share may have been lost with the pipes
+		l.shares(ctx, l.session, l.named())
 	}
 }
 

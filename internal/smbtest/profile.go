@@ -26,12 +26,20 @@ type Profile struct {
 	EncryptRequired bool     `yaml:"encrypt_required"`
 	// Answers are encrypted wherever there is a key, while strangers must ask in plain text, as Samba from 4.22 on does
 	// with server smb encrypt = desired. [M] Samba 4.25.1
-	EncryptAnswers bool     `yaml:"encrypt_answers"`
-	Ciphers        []string `yaml:"ciphers"` // of 3.1.1, best first
-	OS             string   `yaml:"os"`
-	LanMan         string   `yaml:"lanman"`
-	Version        [3]int   `yaml:"version"` // in the NTLM challenge; 0 for none
-	NoTimestamp    bool     `yaml:"no_timestamp"`
+	EncryptAnswers bool `yaml:"encrypt_answers"`
+	// A stranger's slow call ends a connection that may be encrypted, as Samba with server smb encrypt = desired does: it
+	// encrypts the interim answer, without a key. Every call counts as slow. [M] Samba 4.17.12
+	CutsStrangers bool `yaml:"cuts_strangers"`
+	// A connection that may be encrypted is told so in place of that it is a guest's, as ksmbd does with mandatory
+	// encryption. [M] Linux 6.12
+	HidesGuests bool `yaml:"hides_guests"`
+	// A stranger who does not offer encryption is refused at the logon; [MS-SMB2] 3.3.5.5.3, RejectUnencryptedAccess.
+	RefusesBare bool     `yaml:"refuses_bare"`
+	Ciphers     []string `yaml:"ciphers"` // of 3.1.1, best first
+	OS          string   `yaml:"os"`
+	LanMan      string   `yaml:"lanman"`
+	Version     [3]int   `yaml:"version"` // in the NTLM challenge; 0 for none
+	NoTimestamp bool     `yaml:"no_timestamp"`
 	// Pipes that anonymous may not open are denied before their existence is checked.
 	Windows bool `yaml:"windows"`
 	// A null session over SMB 3 is disconnected at its next request; [MS-SMB2] 3.3.5.2.9.

@@ -147,7 +147,11 @@ func (c *smb2Conn) receive(frame []byte) bool {
 	if len(answers) == 0 {
 		return true
 	}
-	if s := answers[0].sess; c.host.Profile.EncryptAnswers && stage != AtSession && s != nil && s.transform != nil {
+	s := answers[0].sess
+	if c.host.Profile.CutsStrangers && stage == AtPipe && c.cipher != 0 && s != nil && s.who != "user" {
+		return false
+	}
+	if c.host.Profile.EncryptAnswers && stage != AtSession && s != nil && s.transform != nil {
 		encrypted = s
 	}
 	return c.reply(stage, answers, encrypted)
@@ -390,12 +394,19 @@ func (c *smb2Conn) sessionSetup(h *smb2.Header, q *smb2.SessionSetupRequest, raw
 		s.encrypt = true
 		r.SessionFlags |= smb2.SessionEncryptData
 	}
+	if c.host.Profile.RefusesBare && c.cipher == 0 && s.who != "user" {
+		delete(c.sessions, s.id)
+		return nil, status.AccessDenied, s
+	}
 	if c.host.Profile.EncryptAnswers && c.cipher != 0 {
 		r.SessionFlags |= smb2.SessionEncryptData
 	}
 	c.anonymous = s.who == "anonymous" && len(c.sessions) == 1
 	if s.who == "guest" {
 		r.SessionFlags |= smb2.SessionIsGuest
+	}
+	if c.host.Profile.HidesGuests && c.cipher != 0 {
+		r.SessionFlags = smb2.SessionEncryptData
 	}
 	if err := c.keys(s, accepted.SessionKey); err != nil {
 		return nil, status.InvalidParameter, s

@@ -33,6 +33,8 @@ type Options struct {
 	// Unsigned and Unencrypted leave out what protects the requests of an authenticated session, whatever the server
 	// wants, to see whether it takes them: all but the tree connect, which 3.1.1 ends the connection over.
 	Unsigned, Unencrypted bool
+	// NoEncryption does not offer encryption: a server cannot encrypt what it sends to this connection.
+	NoEncryption bool
 	// MaxFrame bounds an incoming frame, in bytes; zero is DefaultMaxFrame.
 	MaxFrame int
 	// Dial makes the TCP connection; nil is a net.Dialer.

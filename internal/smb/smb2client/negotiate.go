@@ -40,14 +40,14 @@ func newOffer(o *dialect.Options) (offer, error) {
 			return f, err
 		}
 	}
-	if top >= smb2.Dialect300 {
+	if top >= smb2.Dialect300 && !o.NoEncryption {
 		f.capabilities |= smb2.CapEncryption
 	}
 	return f, nil
 }
 
 // contexts are the negotiate contexts that come with 3.1.1.
-func contexts(host string) ([]smb2.NegotiateContext, error) {
+func contexts(host string, o *dialect.Options) ([]smb2.NegotiateContext, error) {
 	salt := make([]byte, 32)
 	if _, err := rand.Read(salt); err != nil {
 		return nil, err
@@ -57,6 +57,9 @@ func contexts(host string) ([]smb2.NegotiateContext, error) {
 		Ciphers: []uint16{smb2.AES128GCM, smb2.AES128CCM, smb2.AES256GCM, smb2.AES256CCM},
 	}
 	signing := smb2.SigningCapabilities{Algorithms: []uint16{smb2.SignAESGMAC, smb2.SignAESCMAC, smb2.SignHMACSHA256}}
+	if o.NoEncryption {
+		return []smb2.NegotiateContext{preauth.Context(), signing.Context(), smb2.NetName(host)}, nil
+	}
 	return []smb2.NegotiateContext{preauth.Context(), encryption.Context(), signing.Context(), smb2.NetName(host)}, nil
 }
 
@@ -93,7 +96,7 @@ func Negotiate(conn *transport.Conn, host string, o *dialect.Options, id uint64,
 		Dialects: offer.dialects,
 	}
 	if slices.Contains(offer.dialects, smb2.Dialect311) {
-		if body.Contexts, err = contexts(host); err != nil {
+		if body.Contexts, err = contexts(host, o); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +153,7 @@ func (c *Client) agree(r *smb2.NegotiateResponse, h *smb2.Header) error {
 	c.sessions = map[uint64]*session{}
 	if c.dialect >= smb2.Dialect300 {
 		c.signing = smbcrypt.AESCMAC
-		if c.dialect < smb2.Dialect311 && r.Capabilities&smb2.CapEncryption != 0 {
+		if c.dialect < smb2.Dialect311 && r.Capabilities&smb2.CapEncryption != 0 && !c.o.NoEncryption {
 			c.cipher = smbcrypt.AES128CCM
 		}
 	}
@@ -183,7 +186,8 @@ func (c *Client) chosen(list []smb2.NegotiateContext) (compression []string, err
 			hash = len(p.HashAlgorithms) == 1 && p.HashAlgorithms[0] == smb2.HashSHA512
 		case smb2.ContextEncryption:
 			var e smb2.EncryptionCapabilities
-			if err = e.Unmarshal(one.Data); err == nil && len(e.Ciphers) > 0 && e.Ciphers[0] <= smb2.AES256GCM {
+			if err = e.Unmarshal(one.Data); err == nil && len(e.Ciphers) > 0 && e.Ciphers[0] <= smb2.AES256GCM &&
+				!c.o.NoEncryption {
 				c.cipher = smbcrypt.Cipher(e.Ciphers[0])
 			}
 		case smb2.ContextSigning:

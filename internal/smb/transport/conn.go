@@ -173,7 +173,7 @@ func (c *Conn) Deliver(r *Request, a Reply) {
 
 // Distrust ends the connection: an attacker on the path answers instead of the server.
 func (c *Conn) Distrust(layer, reason string) error {
-	err := &Error{Reason: reason}
+	err := &Error{Reason: reason, kind: distrusted}
 	c.end(err)
 	return err.At(layer)
 }

@@ -26,6 +26,7 @@ const (
 	timedOut
 	dropped
 	notSMB
+	distrusted
 )
 
 // Error is one line.
@@ -47,6 +48,9 @@ func (e *Error) Dropped() bool { return e.kind == dropped }
 
 // NotSMB reports whether another protocol is served on the port.
 func (e *Error) NotSMB() bool { return e.kind == notSMB }
+
+// Distrusted reports whether there was an answer, and nothing proves that it is the server's.
+func (e *Error) Distrusted() bool { return e.kind == distrusted }
 
 // At returns the same failure as met in a layer.
 func (e *Error) At(layer string) *Error {
