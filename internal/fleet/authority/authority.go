@@ -8,6 +8,7 @@
 //
 //   - The newest authority signs workers. All that have not expired are trusted, so that replacing one leaves no gap;
 //     the server uses the oldest that is valid long enough, which every worker knows.
+//   - One that has expired is kept, and one that is not valid yet is not used: the clock may be wrong for a while.
 //   - It is stored as JSON, with its private keys sealed with the fleet's key: a copy of the database signs nothing.
 //   - A worker's key never leaves it: it sends a certificate request, of which only the public key is used.
 package authority
@@ -26,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,10 +62,16 @@ type one struct {
 }
 
 // Authority is the set of all authorities, the newest last. It is immutable.
-type Authority struct{ all []one }
+type Authority struct {
+	all  []one // with those that have expired
+	live []one // those that have not
+}
 
-// Open parses what was stored (nothing if text is empty), drops what has expired, and creates another authority if it
-// is time for one. changed says that it must be stored again: see [Authority.Text].
+// most bounds the authorities that are stored: one is made in four years. Those that expired first are dropped.
+const most = 8
+
+// Open parses what was stored (nothing if text is empty) and creates another authority if it is time for one. changed
+// says that it must be stored again: see [Authority.Text].
 func Open(text string, key secret.Key, now time.Time) (a *Authority, changed bool, err error) {
 	a = &Authority{}
 	if text != "" {
@@ -71,26 +79,57 @@ func Open(text string, key secret.Key, now time.Time) (a *Authority, changed boo
 			return nil, false, fmt.Errorf("authority: what is kept is damaged: %w", err)
 		}
 	}
-	var good []one
-	for _, x := range a.all {
-		if err := x.open(key); err != nil {
+	for i := range a.all {
+		if err := a.all[i].open(key); err != nil {
 			return nil, false, err
 		}
-		if now.Before(x.cert.NotAfter) {
-			good = append(good, x)
-		} else {
-			changed = true
-		}
 	}
-	a.all = good
-	if n := len(a.all); n == 0 || now.After(a.all[n-1].cert.NotAfter.Add(-renewal)) {
+	if by, ok := newest(a.all, now); !ok || now.After(by.cert.NotAfter.Add(-renewal)) {
 		x, err := create(key, now)
 		if err != nil {
 			return nil, false, err
 		}
 		a.all, changed = append(a.all, x), true
 	}
+	for len(a.all) > most {
+		i := first(a.all)
+		if now.Before(a.all[i].cert.NotAfter) {
+			break
+		}
+		a.all, changed = slices.Delete(a.all, i, i+1), true
+	}
+	slices.SortStableFunc(a.all, func(x, y one) int { return x.cert.NotBefore.Compare(y.cert.NotBefore) })
+	for _, x := range a.all {
+		if now.Before(x.cert.NotAfter) {
+			a.live = append(a.live, x)
+		}
+	}
 	return a, changed, nil
+}
+
+// valid reports whether an authority can sign at a time.
+func (x *one) valid(now time.Time) bool {
+	return !now.Before(x.cert.NotBefore) && now.Before(x.cert.NotAfter)
+}
+
+// newest returns the valid authority that was made last.
+func newest(all []one, now time.Time) (by one, ok bool) {
+	for _, x := range all {
+		if x.valid(now) && (!ok || x.cert.NotBefore.After(by.cert.NotBefore)) {
+			by, ok = x, true
+		}
+	}
+	return by, ok
+}
+
+// first returns the index of the authority that expires first.
+func first(all []one) (at int) {
+	for i := range all {
+		if all[i].cert.NotAfter.Before(all[at].cert.NotAfter) {
+			at = i
+		}
+	}
+	return at
 }
 
 func (x *one) open(key secret.Key) (err error) {
@@ -185,16 +224,16 @@ func Reseal(text string, key secret.Key) (again string, n int, err error) {
 // Pool returns the authorities that server and workers trust.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
-	for _, x := range a.all {
+	for _, x := range a.live {
 		pool.AddCert(x.cert)
 	}
 	return pool
 }
 
-// PEM returns the certificates of all authorities, for workers.
+// PEM returns the certificates of all authorities that have not expired, for workers.
 func (a *Authority) PEM() string {
 	var b bytes.Buffer
-	for _, x := range a.all {
+	for _, x := range a.live {
 		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: x.Cert}) // a buffer never fails
 	}
 	return b.String()
@@ -202,12 +241,19 @@ func (a *Authority) PEM() string {
 
 // serving returns the authority of the server's certificate: the newest that every worker knows.
 func (a *Authority) serving(now time.Time) one {
-	for i := len(a.all) - 1; i > 0; i-- {
-		if now.Sub(a.all[i].cert.NotBefore) > settled {
-			return a.all[i]
+	var oldest *one
+	for i := len(a.live) - 1; i >= 0; i-- {
+		if x := &a.live[i]; x.valid(now) {
+			if now.Sub(x.cert.NotBefore) > settled {
+				return *x
+			}
+			oldest = x
 		}
 	}
-	return a.all[0]
+	if oldest == nil { // the clock was set back since Open
+		return a.live[len(a.live)-1]
+	}
+	return *oldest
 }
 
 // Fingerprint returns the fingerprint of the authority that the server uses: the first 128 bits of SHA-256, as join
@@ -274,7 +320,10 @@ func (a *Authority) Worker(id int64, request []byte, now time.Time) (Issued, err
 	if !ok || public.Curve != elliptic.P256() {
 		return Issued{}, ErrRequest
 	}
-	by := a.all[len(a.all)-1]
+	by, ok := newest(a.live, now)
+	if !ok { // the clock was set back since Open
+		by = a.live[len(a.live)-1]
+	}
 	der, err := by.sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: workerName(id)}, NotAfter: now.Add(WorkerLife),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
