@@ -156,6 +156,21 @@ func (s *Scan) Of(id Identity) *IdentityResult {
 	return &IdentityResult{Identity: id}
 }
 
+// MayRequireEncryption reports whether a server may accept nothing but encryption, which nothing proves: a Samba that
+// requires it refuses the null session at the logon, and so does a gateway in front of one that does not. A user's
+// session that is not encrypted settles it. [M] samba-4.17.12
+func (s *Scan) MayRequireEncryption() bool {
+	if s.Server.EncryptionRequired || s.Server.System != "samba" || !s.Server.Encryption ||
+		s.Way(WayClear).Outcome == Allowed {
+		return false
+	}
+	if u := s.Of(User); u.Session.Outcome == Allowed && !u.Encrypted {
+		return false
+	}
+	null := s.Of(Anonymous).Session
+	return null.Outcome == Denied && null.Status == "STATUS_ACCESS_DENIED"
+}
+
 // DiskShares counts the disk shares that strangers tried, and the known ones that they did not try. asked is false if
 // no stranger has a session, so that no share could be requested.
 func (s *Scan) DiskShares() (tried, left int, asked bool) {

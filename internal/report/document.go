@@ -103,7 +103,7 @@ type accessOf struct {
 // AddScan takes a scan in.
 func (d *Document) AddScan(s *model.Scan) {
 	h := &subject{
-		Kind: "scan", Name: s.Target, Host: s.Server.Name, About: serverLine(s.Server), Verdict: string(s.Verdict),
+		Kind: "scan", Name: s.Target, Host: s.Server.Name, About: serverLine(s), Verdict: string(s.Verdict),
 		Reason:  s.Reason,
 		Partial: s.Partial, Time: s.Started.UTC(), Findings: s.Findings, Cells: map[model.Disclosure]cellOf{},
 		Sources: []string{s.Address},

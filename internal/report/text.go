@@ -50,7 +50,7 @@ func (t *scanText) host(b *strings.Builder, s *model.Scan) {
 	if len(s.Aliases) > 0 {
 		fmt.Fprintf(b, "  also named %s\n", Clean(strings.Join(s.Aliases, ", ")))
 	}
-	if line := serverLine(s.Server); line != "" {
+	if line := serverLine(s); line != "" {
 		fmt.Fprintf(b, "  %s\n", t.palette.dim(line))
 	}
 	t.limits(b, s.Limits)
@@ -105,7 +105,8 @@ func sharesLine(s *model.Scan) string {
 }
 
 // serverLine is what the server shows to every client.
-func serverLine(s model.Server) string {
+func serverLine(scan *model.Scan) string {
+	s := &scan.Server
 	var parts []string
 	if s.Name != "" {
 		name := Clean(s.Name)
@@ -126,6 +127,8 @@ func serverLine(s model.Server) string {
 	switch {
 	case s.EncryptionRequired:
 		parts = append(parts, "encryption required")
+	case scan.MayRequireEncryption():
+		parts = append(parts, "can encrypt, may require it")
 	case s.Encryption:
 		parts = append(parts, "can encrypt")
 	}

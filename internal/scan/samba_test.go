@@ -275,9 +275,12 @@ func TestStandaloneSettings(t *testing.T) {
 		{
 			name: "encryption required", config: peer.Config{Global: []string{"server smb encrypt = required"}},
 			dialect: smb.SMB311, verdict: model.Closed,
-			check: func(t *testing.T, _ *model.Scan, by map[model.Identity]model.IdentityResult) {
+			check: func(t *testing.T, r *model.Scan, by map[model.Identity]model.IdentityResult) {
 				if s := by[model.Anonymous].Session; s.Status != "STATUS_ACCESS_DENIED" {
 					t.Errorf("session %+v", s)
+				}
+				if r.Server.EncryptionRequired || !r.MayRequireEncryption() {
+					t.Error("a gateway in front of it refuses so, too")
 				}
 				if !by[model.User].Encrypted {
 					t.Error("alice's session is not encrypted")

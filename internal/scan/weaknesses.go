@@ -30,8 +30,12 @@ func (h *host) weaknesses() []model.Finding {
 			h.negotiated("SMB 1", "NT LM 0.12"))...)
 	}
 	if s.Signing != "" && s.Signing != "required" && !s.EncryptionRequired {
-		out = append(out, h.noted("signing-not-required", "", "the server does not require signing (signing is "+
-			s.Signing+")", h.negotiated("negotiate", "signing "+s.Signing))...)
+		says := "the server does not require signing (signing is " + s.Signing + ")"
+		if h.result.MayRequireEncryption() {
+			says += ", unless it requires encryption: it refuses the null session as such a Samba does, and as a gateway " +
+				"does; a scan with --credentials-file and --probe-weak-logons tells them apart"
+		}
+		out = append(out, h.noted("signing-not-required", "", says, h.negotiated("negotiate", "signing "+s.Signing))...)
 	}
 	for _, w := range h.result.WeakWays {
 		if id, says := taken(w.Way); w.Outcome == model.Allowed && id != "" {
@@ -136,8 +140,7 @@ func (h *host) coercible(r *model.IdentityResult) []model.Finding {
 }
 
 // encrypts reports whether the server accepts only encrypted sessions: it refused another one, or said so to a user.
-// Samba also says so if it only prefers them; there the refusal of the null session at logon is the evidence, which has
-// no other cause. [M] samba-4.17.12
+// Samba also says so if it only prefers them. [M] samba-4.17.12
 func (h *host) encrypts(ladders []*ladder) bool {
 	switch h.result.Way(model.WayClear).Outcome {
 	case model.Allowed:
@@ -145,15 +148,7 @@ func (h *host) encrypts(ladders []*ladder) bool {
 	case model.Denied:
 		return slices.ContainsFunc(ladders, func(l *ladder) bool { return l.encryptRequired })
 	}
-	for _, l := range ladders {
-		switch {
-		case l.id == model.User && l.encryptRequired && h.result.Server.System != "samba":
-			return true
-		case l.id == model.Anonymous && h.result.Server.System == "samba" && h.result.Server.Encryption:
-			if l.result.Session.Outcome == model.Denied && l.result.Session.Status == "STATUS_ACCESS_DENIED" {
-				return true
-			}
-		}
-	}
-	return false
+	return h.result.Server.System != "samba" && slices.ContainsFunc(ladders, func(l *ladder) bool {
+		return l.id == model.User && l.encryptRequired
+	})
 }

@@ -140,6 +140,9 @@ func TestWeakWaysOnSamba(t *testing.T) {
 			if diff := cmp.Diff(c.want, ways); diff != "" {
 				t.Errorf("-want +got:\n%s\n%+v", diff, r.WeakWays)
 			}
+			if required := c.name == "encryption"; r.Server.EncryptionRequired != required || r.MayRequireEncryption() {
+				t.Errorf("encryption required: %v, may be: %v", r.Server.EncryptionRequired, r.MayRequireEncryption())
+			}
 			if n := refusedLogons(t, s) - before; n != c.refused {
 				t.Errorf("the server refused %d logons of the account, want %d", n, c.refused)
 			}

@@ -47,6 +47,26 @@ func TestJudgeNeedsALook(t *testing.T) {
 	}
 }
 
+// TestSigningBehindEncryption: whether encryption stands in for signing is not known from a refused null session.
+func TestSigningBehindEncryption(t *testing.T) {
+	for status, want := range map[string]Result{"STATUS_ACCESS_DENIED": Inconclusive, "STATUS_LOGON_FAILURE": Failed} {
+		s := &model.Scan{
+			Server: model.Server{System: "samba", Dialects: []string{"3.1.1"}, Signing: "enabled", Encryption: true},
+			Identities: []model.IdentityResult{{
+				Identity: model.Anonymous, Session: model.Step{Outcome: model.Denied, Status: status},
+			}},
+		}
+		c := &doors{scans: []*model.Scan{s}}
+		if v := c.posture("signing-not-required"); v.result != want {
+			t.Errorf("%s: %+v", status, v)
+		}
+		s.Server.EncryptionRequired = true
+		if v := c.posture("signing-not-required"); v.result != Passed {
+			t.Errorf("encryption is required: %+v", v)
+		}
+	}
+}
+
 func anonymousTold(shares ...model.ShareResult) *model.Scan {
 	yes := model.Step{Outcome: model.Allowed, Status: "STATUS_SUCCESS"}
 	return &model.Scan{

@@ -183,6 +183,9 @@ func (c *doors) posture(name string) verdict {
 			list = append(list, verdict{Inconclusive, s.Reason, nil})
 		case name == "smb1-enabled" && slices.Contains(v.Undecided, old):
 			list = append(list, verdict{Inconclusive, "whether the server speaks SMB1 got no answer", look})
+		case name != "smb1-enabled" && v.Signing != "required" && s.MayRequireEncryption():
+			list = append(list, verdict{Inconclusive, "signing is " + v.Signing + ", and whether the server requires " +
+				"encryption instead is not known: a null session is refused so by a gateway, too", look})
 		case name == "smb1-enabled" && v.SMB1, name != "smb1-enabled" && v.Signing != "required" &&
 			!v.EncryptionRequired:
 			list = append(list, verdict{Failed, "the server speaks SMB " + look[0].Answer, look})
