@@ -320,10 +320,11 @@ func ProofAnswer(target string, verified bool, checks []Proved, beside []string)
 		a.Word = "verified"
 	}
 	parts := []string{}
-	beside = slices.DeleteFunc(slices.Clone(beside), func(id string) bool { // included in what the plan leaves
-		return slices.ContainsFunc(checks, func(x Proved) bool { return x.Check == "left:"+id })
+	beside = slices.DeleteFunc(slices.Clone(beside), func(id string) bool { // included in what is left or was not seen
+		return slices.ContainsFunc(checks, func(x Proved) bool { return x.Check == "left:"+id || x.Check == "unseen:"+id })
 	})
 	checks, left := leftOf(checks)
+	checks, unseen := unseenOf(checks)
 	for _, r := range []struct{ result, closed, other string }{
 		{model.Failed, "still given", "failed"},
 		{string(model.Inconclusive), "no answer that counts about", "got no answer that counts"},
@@ -350,6 +351,7 @@ func ProofAnswer(target string, verified bool, checks []Proved, beside []string)
 	if slices.ContainsFunc(checks, func(x Proved) bool { return x.Check == NothingToClose }) {
 		parts = append(parts, "nothing was to be closed")
 	}
+	parts = append(parts, unseen)
 	c, _ := catalog.Load()
 	more := &reach{}
 	for _, id := range beside {
@@ -394,6 +396,43 @@ func leftOf(checks []Proved) (others []Proved, says string) {
 	}
 	if names > 0 {
 		parts = append(parts, model.Count(names, "pipe or share is", "pipes or shares are")+" left by the plan")
+	}
+	return others, joined(parts)
+}
+
+// unseenOf separates the checks of what an earlier scan did not see from the others, and says what of it is open now,
+// what is not known, and what is refused.
+func unseenOf(checks []Proved) (others []Proved, says string) {
+	c, _ := catalog.Load()
+	open, not, refused := &reach{}, &reach{}, &reach{}
+	for _, x := range checks {
+		name, ok := strings.CutPrefix(x.Check, "unseen:")
+		if !ok {
+			others = append(others, x)
+			continue
+		}
+		to := not
+		switch x.Result {
+		case model.Open:
+			to = open
+		case model.Passed:
+			to = refused
+		}
+		who, d := given(c, name)
+		to.add(who, d, 0, false)
+	}
+	var parts []string
+	for _, p := range []struct {
+		r     *reach
+		words string
+	}{
+		{open, "open to %s, and not seen by the earlier scan: "},
+		{not, "not known about %s, neither from the earlier scan nor now: "},
+		{refused, "refused to %s now, and not seen by the earlier scan: "},
+	} {
+		if len(p.r.kinds) > 0 {
+			parts = append(parts, fmt.Sprintf(p.words, p.r.strangers())+p.r.things())
+		}
 	}
 	return others, joined(parts)
 }

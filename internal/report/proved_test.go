@@ -71,6 +71,17 @@ func TestProofAnswer(t *testing.T) {
 			"h: NOT VERIFIED: asked again and refused: accounts; not closed by the plan, and open to strangers (guest) or not known: disk shares; 1 pipe or share is left by the plan",
 		},
 		{
+			"not seen by the earlier scan", false,
+			[]Proved{
+				{Check: "closed:anonymous-lists-accounts", Result: model.Passed},
+				{Check: "unseen:anonymous-lists-shares", Result: model.Passed},
+				{Check: "unseen:anonymous-reads-files", Result: model.Open},
+				{Check: "unseen:guest-reads-files", Result: model.Unchecked},
+			},
+			[]string{"anonymous-reads-files"},
+			"h: NOT VERIFIED: asked again and refused: accounts; open to strangers (anonymous), and not seen by the earlier scan: disk shares; not known about strangers (guest), neither from the earlier scan nor now: disk shares; refused to strangers (anonymous) now, and not seen by the earlier scan: shares",
+		},
+		{
 			"waiting", false,
 			[]Proved{{Check: "closed:anonymous-lists-accounts", Result: model.Waiting}},
 			nil,

@@ -27,8 +27,8 @@ type Profile struct {
 	// Answers are encrypted wherever there is a key, while strangers must ask in plain text, as Samba from 4.22 on does
 	// with server smb encrypt = desired. [M] Samba 4.25.1
 	EncryptAnswers bool `yaml:"encrypt_answers"`
-	// A stranger's slow call ends a connection that may be encrypted, as Samba with server smb encrypt = desired does: it
-	// encrypts the interim answer, without a key. Every call counts as slow. [M] Samba 4.17.12
+	// A stranger's slow call ends a connection that may be encrypted, as Samba with server smb encrypt = desired does:
+	// it encrypts the interim answer, without a key. Every call counts as slow. [M] Samba 4.17.12
 	CutsStrangers bool `yaml:"cuts_strangers"`
 	// A connection that may be encrypted is told so in place of that it is a guest's, as ksmbd does with mandatory
 	// encryption. [M] Linux 6.12

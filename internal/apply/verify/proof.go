@@ -24,7 +24,7 @@ const (
 
 // Check is one check and its result.
 type Check struct {
-	// closed:FINDING, left:FINDING, policy:…, control:…, or a must-work check as it was given.
+	// closed:FINDING, left:FINDING, unseen:FINDING, policy:…, control:…, or a must-work check as it was given.
 	Check  string `json:"check"`
 	Result Result `json:"result"`
 	Detail string `json:"detail,omitempty"`
@@ -55,7 +55,7 @@ const SchemaProof = "ipcguard.proof/1"
 // Judge sums up the checks: the worst of failed, inconclusive and unchecked that counts, else passed if any passed. A
 // pending restart is reported separately and does not reduce a pass; but an answering or restarted server proves
 // nothing that was to be closed. What the plan says stays open does not count; what it did not know counts as unchecked
-// until it was requested and refused.
+// until it was requested and refused, and so does what an earlier scan did not see.
 func (p *Proof) Judge() {
 	p.Result = Unchecked
 	worst, proved := map[Result]bool{}, false
@@ -68,7 +68,7 @@ func (p *Proof) Judge() {
 		default:
 			worst[c.Result] = true
 		}
-		beside := slices.ContainsFunc([]string{"control:", "restart:", "left:"},
+		beside := slices.ContainsFunc([]string{"control:", "restart:", "left:", "unseen:"},
 			func(p string) bool { return strings.HasPrefix(c.Check, p) })
 		proved = proved || c.Result == Passed && !beside
 	}

@@ -396,8 +396,11 @@ func (v *Verification) closed(p *Proof, c *catalog.Catalog, gone *verdict) {
 		})
 	}
 	p.beside(c, promised)
-	if v.Plan != nil {
+	switch {
+	case v.Plan != nil:
 		v.left(p, shut, promised, gone)
+	case v.Earlier != nil:
+		p.Checks = append(p.Checks, shut.unseen(v.Earlier, promised)...)
 	}
 }
 
