@@ -250,10 +250,13 @@ func (f importing) audit(ctx context.Context, b []byte) error {
 		return refuse("%s: %s", a.Source.Name, why)
 	}
 	host, err := f.hostOfAudit(ctx, a)
+	if errors.Is(err, errSeveral) {
+		return refuse("%s: several hosts are called %q, and it does not say which one it is of", a.Source.Name, a.Host)
+	}
 	if err != nil {
 		return err
 	}
-	if host == nil || !f.may(host.SiteID) { // nothing is revealed about hosts of other sites
+	if host == nil {
 		return refuse("%s: no host is called %q; scan it first, or give the audit its name", a.Source.Name, a.Host)
 	}
 	p := past{host: host}
@@ -271,17 +274,44 @@ func (f importing) audit(ctx context.Context, b []byte) error {
 	return f.take(ctx, r, host, func(*store.Tx) error { return nil })
 }
 
-// hostOfAudit finds the host by the name in the configuration, else by the source's.
-func (f *Fleet) hostOfAudit(ctx context.Context, a *model.Audit) (*store.Host, error) {
+// errSeveral says that a name is that of several hosts.
+var errSeveral = errors.New("fleet: several hosts have this name")
+
+// hostNamed returns the host that an address or a name means, nil for none. Only hosts of the sites whose results are
+// accepted count: a host of another site may call itself as it likes, and nothing is revealed about it.
+func (f importing) hostNamed(ctx context.Context, name string) (*store.Host, error) {
+	found, err := f.hostsNamed(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(h store.Host) bool { return !f.may(h.SiteID) })
+	switch len(found) {
+	case 0:
+		return nil, nil
+	case 1:
+		return &found[0], nil
+	}
+	return nil, errSeveral
+}
+
+// hostOfAudit finds the host by the name in the configuration, else by the source's. If neither says which one it is,
+// and one is the name of several hosts, it returns errSeveral.
+func (f importing) hostOfAudit(ctx context.Context, a *model.Audit) (*store.Host, error) {
+	var several error
 	for _, name := range []string{a.Host, hostPart(strings.TrimPrefix(a.Source.Name, "winreg://"))} {
 		if name == "" || strings.ContainsAny(name, "/\\") {
 			continue
 		}
-		if h, err := f.hostNamed(ctx, name); err != nil || h != nil {
+		h, err := f.hostNamed(ctx, name)
+		if errors.Is(err, errSeveral) {
+			several = err
+			continue
+		}
+		if err != nil || h != nil {
 			return h, err
 		}
 	}
-	return nil, nil
+	return nil, several
 }
 
 // maxUses bounds the uses of a file with one use a line: a large network's week.
@@ -346,10 +376,14 @@ func (f importing) keepObserved(ctx context.Context, o *model.Observation, out *
 	byHost, hosts := map[int64]*model.Observation{}, map[int64]*store.Host{}
 	for _, name := range slices.Sorted(maps.Keys(byServer)) {
 		h, err := f.hostNamed(ctx, name)
+		if errors.Is(err, errSeveral) {
+			out.problem("%s was observed, and is the name of several hosts", name)
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if h == nil || !f.may(h.SiteID) {
+		if h == nil {
 			out.problem("%s was observed, and is no host that is known", name)
 			continue
 		}

@@ -153,3 +153,54 @@ func TestImportNamed(t *testing.T) {
 		})
 	}
 }
+
+// TestImportSameName: a host of another site that has the name of a host keeps nobody from importing results of theirs,
+// and who may import for both is told that the name is that of several.
+func TestImportSameName(t *testing.T) {
+	o, _ := quickOptions(t)
+	st, _ := sqlite(t)
+	f := newFleet(t, st, o)
+	ctx := t.Context()
+	own, err := f.site(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	branch := store.Site{Name: "branch"}
+	if err := st.SaveSite(ctx, &branch); err != nil {
+		t.Fatal(err)
+	}
+	for _, site := range []int64{own.ID, branch.ID} {
+		if _, err := st.RecordResult(ctx, &store.Result{
+			Kind: store.RunScan, At: f.now(), Verdict: model.Closed,
+			Host: store.Host{SiteID: site, Address: "10.0.0.1:445", Name: "dc.example"},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take := func(kind, in string, may func(int64) bool) Imported {
+		t.Helper()
+		got, err := f.Import(ctx, kind, strings.NewReader(in), may, nil)
+		if err != nil {
+			t.Logf("%s: %v", kind, err) // of a file of which nothing is taken
+		}
+		return got
+	}
+	for kind, in := range map[string]string{
+		"audit": `{"schema":"ipcguard.audit/1","host":"dc.example","source":{"name":"dc"}}`,
+		"observe": `{"schema":"ipcguard.use/1","server":"dc.example","client":"10.0.0.9",` +
+			`"first":"2026-01-01T00:00:00Z","last":"2026-01-01T00:00:00Z"}`,
+	} {
+		got := take(kind, in, nil)
+		if len(got.Problems) != 1 || !strings.Contains(got.Problems[0], "several hosts") {
+			t.Errorf("%s, for all sites: %+v", kind, got)
+		}
+		got = take(kind, in, func(site int64) bool { return site == own.ID })
+		if got.Taken != 1 || len(got.Problems) != 0 {
+			t.Errorf("%s, for one site: %+v", kind, got)
+		}
+		got = take(kind, in, func(int64) bool { return false })
+		if len(got.Problems) != 1 || strings.Contains(got.Problems[0], "several") {
+			t.Errorf("%s, for no site: %+v", kind, got)
+		}
+	}
+}

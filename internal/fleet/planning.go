@@ -86,9 +86,8 @@ const (
 	DocumentJournal = "journal"
 )
 
-// hostNamed finds the host with an address or a name, at any site; nil if there is none, or if hosts of two sites match
-// and the name is ambiguous.
-func (f *Fleet) hostNamed(ctx context.Context, name string) (*store.Host, error) {
+// hostsNamed finds the hosts with an address or a name, at any site.
+func (f *Fleet) hostsNamed(ctx context.Context, name string) ([]store.Host, error) {
 	addresses := []string{}
 	if a, err := netip.ParseAddrPort(name); err == nil {
 		addresses = append(addresses, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String())
@@ -129,10 +128,7 @@ func (f *Fleet) hostNamed(ctx context.Context, name string) (*store.Host, error)
 			}
 		}
 	}
-	if len(found) != 1 {
-		return nil, nil
-	}
-	return &found[0], nil
+	return found, nil
 }
 
 // isCalled reports whether a host has a name, in full or up to its first dot.
