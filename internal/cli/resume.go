@@ -101,8 +101,12 @@ func (e *earlier) once(name string) error {
 		line int
 	}
 	best, seen := map[string]kept{}, map[string]int{}
+	resolved := map[string]bool{} // names that had no address before
 	err := eachLine(name, func(n int, line []byte, s *model.Scan) error {
 		host := hostOf(s)
+		if s.Address != "" && e.again[s.Target] {
+			resolved[s.Target] = true
+		}
 		if !e.again[host] {
 			return nil
 		}
@@ -123,12 +127,12 @@ func (e *earlier) once(name string) error {
 			e.sum.add(p.scan)
 		}
 	}
-	if len(best) == 0 {
+	if len(best) == 0 && len(resolved) == 0 {
 		return nil
 	}
 	return replace(name, func(w io.Writer) error {
 		return eachLine(name, func(n int, line []byte, s *model.Scan) error {
-			if p, ok := best[hostOf(s)]; ok && p.line != n {
+			if p, ok := best[hostOf(s)]; ok && p.line != n || s.Address == "" && resolved[s.Target] {
 				return nil
 			}
 			_, err := w.Write(line)

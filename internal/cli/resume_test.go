@@ -38,17 +38,20 @@ func TestOnce(t *testing.T) {
 		of("10.0.0.2", model.Closed, false),             // is done
 		of("10.0.0.3", model.Exposed, true),             // is gone when it is done again
 		of("10.0.0.4", model.VerdictInconclusive, true), // is not done again
-		of("10.0.0.5", model.VerdictInconclusive, true)) // is done again, and interrupted again
+		of("10.0.0.5", model.VerdictInconclusive, true), // is done again, and interrupted again
+		// has no address yet, and gets one
+		&model.Scan{Schema: model.SchemaScan, Target: "10.0.0.7", Verdict: model.VerdictInconclusive, Partial: true})
 	e, err := readEarlier(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(e.addresses) != 1 || len(e.again) != 4 || e.sum != (sum{reached: 1}) {
+	if len(e.addresses) != 1 || len(e.again) != 5 || e.sum != (sum{reached: 1}) {
 		t.Fatalf("%+v", e)
 	}
 	later := []*model.Scan{
 		of("10.0.0.1", model.Exposed, false), of("10.0.0.3", model.Unreachable, false),
 		of("10.0.0.5", model.VerdictInconclusive, true), of("10.0.0.6", model.Closed, false),
+		of("10.0.0.7", model.Closed, false),
 	}
 	write(os.O_APPEND, later...)
 	for _, s := range later {
@@ -68,7 +71,7 @@ func TestOnce(t *testing.T) {
 	})
 	want := []string{
 		"10.0.0.2 closed", "10.0.0.3 exposed partial", "10.0.0.4 inconclusive partial", "10.0.0.1 exposed",
-		"10.0.0.5 inconclusive partial", "10.0.0.6 closed",
+		"10.0.0.5 inconclusive partial", "10.0.0.6 closed", "10.0.0.7 closed",
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v: %s\nwant %s", err, strings.Join(got, ", "), strings.Join(want, ", "))

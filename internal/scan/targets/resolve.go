@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -71,18 +72,7 @@ func one(ctx context.Context, name string, lookup func(context.Context, string) 
 	defer cancel()
 	found, err := lookup(ctx, name)
 	if err != nil {
-		var dns *net.DNSError
-		switch {
-		case errors.As(err, &dns) && dns.IsNotFound:
-			err = errors.New("the name does not resolve")
-		case errors.As(err, &dns) && dns.IsTimeout, errors.Is(err, context.DeadlineExceeded):
-			err = fmt.Errorf("%w: no answer in time", ErrUnresolved)
-		case errors.As(err, &dns):
-			err = fmt.Errorf("%w: %s", ErrUnresolved, dns.Err)
-		default:
-			err = fmt.Errorf("%w: %w", ErrUnresolved, err)
-		}
-		return answer{err: err}
+		return answer{err: inWords(err, routeless)}
 	}
 	var a answer
 	for _, f := range found {
@@ -94,4 +84,33 @@ func one(ctx context.Context, name string, lookup func(context.Context, string) 
 		a.err = errors.New("the name has no address")
 	}
 	return a
+}
+
+// inWords says why a lookup failed.
+func inWords(err error, routeless func(server string) bool) error {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return errors.New("the name does not resolve")
+	case errors.As(err, &dns) && dns.IsTimeout, errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: no answer in time", ErrUnresolved)
+	case errors.As(err, &dns) && routeless(dns.Server):
+		return fmt.Errorf("%w: this machine has no route to the name server %s", ErrUnresolved, dns.Server)
+	case errors.As(err, &dns):
+		return fmt.Errorf("%w: %s", ErrUnresolved, dns.Err)
+	}
+	return fmt.Errorf("%w: %w", ErrUnresolved, err)
+}
+
+// routeless reports whether this machine has no route to a name server. It asks the system alone: connecting a UDP
+// socket sends nothing. The error of a lookup has only the words for it.
+func routeless(server string) bool {
+	if server == "" {
+		return false
+	}
+	c, err := net.Dial("udp", server)
+	if err == nil {
+		_ = c.Close()
+	}
+	return errors.Is(err, syscall.ENETUNREACH)
 }

@@ -251,6 +251,25 @@ func TestUnresolved(t *testing.T) {
 	}
 }
 
+// That this machine has no route to the name server is said in words, and not with the addresses of a socket.
+func TestNoRouteToTheNameServer(t *testing.T) {
+	err := &net.DNSError{
+		Err: "dial udp 192.0.2.53:53: connect: network is unreachable", Name: "srv", Server: "192.0.2.53:53",
+	}
+	for server, want := range map[string]string{
+		"192.0.2.53:53": "the name could not be resolved: this machine has no route to the name server 192.0.2.53:53",
+		"another":       "the name could not be resolved: " + err.Err,
+	} {
+		got := inWords(err, func(s string) bool { return s == server })
+		if got.Error() != want || !errors.Is(got, ErrUnresolved) {
+			t.Errorf("%v, want %s", got, want)
+		}
+	}
+	if routeless("127.0.0.1:53") {
+		t.Error("there is no route to this machine itself")
+	}
+}
+
 // The real interfaces of a machine have one name each, whichever way they are named.
 func TestInterfaceNames(t *testing.T) {
 	list, err := net.Interfaces()
