@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -261,6 +262,48 @@ func testThousandWrongPasswords(t *testing.T, c *scene) {
 // login logs in without a known device.
 func (c *scene) login(name, password, from string) (Entry, error) {
 	return c.Login(c.t.Context(), Try{Name: name, Password: password, From: from})
+}
+
+// A flood of wrong passwords from one address fills the line of that address only: those who have logged in from there
+// before still log in, and those who are logged in still prove who they are.
+func TestLineOfOneAddress(t *testing.T) {
+	c := newScene(t)
+	ada := c.add("ada", store.RoleAdmin)
+	ada.From = home
+	known, err := c.login("ada", good, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range gateSlots {
+		c.gate.slots <- struct{}{}
+	}
+	for range gateOfOne {
+		if !c.gate.lines.join(addressKey(home)) {
+			t.Fatal("the line is not empty")
+		}
+	}
+	if _, err := c.login("ada", good, home); !errors.Is(err, ErrBusy) {
+		t.Errorf("an unknown device: %v", err)
+	}
+	for what, do := range map[string]func() error{
+		"a known device": func() error {
+			_, err := c.Login(t.Context(), Try{"ada", good, home, known.Device})
+			return err
+		},
+		"a proof": func() error { return c.Confirm(t.Context(), ada, good) },
+	} {
+		done := make(chan error, 1)
+		go func() { done <- do() }()
+		// It waits for a slot, or is refused at once.
+		for len(c.gate.waiting) == 0 && len(done) == 0 {
+			runtime.Gosched()
+		}
+		<-c.gate.slots
+		if err := <-done; err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		c.gate.slots <- struct{}{}
+	}
 }
 
 // The waits grow, are bounded, also apply to names without an account, and are shared by two servers on one store.

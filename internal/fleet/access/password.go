@@ -101,7 +101,7 @@ const (
 	gateSlots   = 2
 	gateWaiting = 128
 	gateWait    = 10 * time.Second
-	gateOfOne   = 8 // waiting requests of one address; the other slots stay free for others
+	gateOfOne   = 8 // waiting requests in one line; the other slots stay free for others
 	// gateQuiet is the time after the last hash until the memory is returned to the system: an idle server would keep
 	// it for minutes.
 	gateQuiet = 5 * time.Second
@@ -119,33 +119,33 @@ func newGate() gate {
 	return g
 }
 
-// lines counts the waiting requests of each address.
+// lines counts the waiting requests of each address, and of each account by those who have logged in as it before.
 type lines struct {
 	lock sync.Mutex
 	of   map[string]int
 }
 
-// join adds a waiting request of an address; it returns false if the address has too many.
-func (l *lines) join(address string) bool {
+// join adds a waiting request to a line; it returns false if the line is full.
+func (l *lines) join(line string) bool {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	if l.of[address] >= gateOfOne {
+	if l.of[line] >= gateOfOne {
 		return false
 	}
-	l.of[address]++
+	l.of[line]++
 	return true
 }
 
-func (l *lines) quit(address string) {
+func (l *lines) quit(line string) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	if l.of[address]--; l.of[address] <= 0 {
-		delete(l.of, address)
+	if l.of[line]--; l.of[line] <= 0 {
+		delete(l.of, line)
 	}
 }
 
 // enter waits for a slot; leave releases it.
-func (g gate) enter(ctx context.Context, address string) (leave func(), err error) {
+func (g gate) enter(ctx context.Context, line string) (leave func(), err error) {
 	leave = func() {
 		<-g.slots
 		g.quiet.Reset(gateQuiet)
@@ -155,10 +155,10 @@ func (g gate) enter(ctx context.Context, address string) (leave func(), err erro
 		return leave, nil
 	default:
 	}
-	if !g.lines.join(address) {
+	if !g.lines.join(line) {
 		return nil, ErrBusy
 	}
-	defer g.lines.quit(address)
+	defer g.lines.quit(line)
 	select {
 	case g.waiting <- struct{}{}:
 		defer func() { <-g.waiting }()
