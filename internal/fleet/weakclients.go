@@ -25,22 +25,32 @@ var brokenWays = map[string]string{
 // weakClient is a client that logs on in such a way.
 type weakClient struct{ client, way string }
 
-func weakClients(o *model.Observation) map[weakClient]time.Time {
-	out := map[weakClient]time.Time{}
+// weakLogon is the first such logon of a client.
+type weakLogon struct {
+	at    time.Time
+	letIn bool // one of them succeeded; otherwise the log does not tell their results
+}
+
+func weakClients(o *model.Observation) map[weakClient]weakLogon {
+	out := map[weakClient]weakLogon{}
 	for i := range o.Uses {
 		u := &o.Uses[i]
-		if way := brokenWays[u.Package]; way != "" && u.Outcome == model.Allowed && u.Layer == model.LayerSession {
+		letIn := u.Outcome == model.Allowed
+		if way := brokenWays[u.Package]; way != "" && (letIn || u.Untold()) && u.Layer == model.LayerSession {
 			k := weakClient{u.Client, way}
-			if first, ok := out[k]; !ok || u.First.Before(first) {
-				out[k] = u.First
+			l, ok := out[k]
+			if !ok || u.First.Before(l.at) {
+				l.at = u.First
 			}
+			l.letIn = l.letIn || letIn
+			out[k] = l
 		}
 	}
 	return out
 }
 
-// newWeakClients returns events for clients that logged on to a host in a broken way and that the previous observation
-// does not contain. If before is nil, all of them are new.
+// newWeakClients returns events for clients that log on to a host in a broken way, with success or with a result that
+// is not told, and that the previous observation does not contain. If before is nil, all of them are new.
 func newWeakClients(h *store.Host, before []byte, now *model.Observation, at time.Time) ([]store.Event, error) {
 	was, past := &model.Observation{}, "nothing was observed of this host before"
 	if before != nil {
@@ -66,11 +76,15 @@ func newWeakClients(h *store.Host, before []byte, now *model.Observation, at tim
 	}
 	for i, k := range keys {
 		if i == maxWeakEvents {
-			say("", "", "let in %d further clients with weak logons that were not observed before", len(keys)-i)
+			say("", "", "has %d further clients with weak logons that were not observed before", len(keys)-i)
 			break
 		}
-		say(k.client, k.way, "let in %s with %s, first at %s UTC; %s",
-			k.client, k.way, is[k].UTC().Format(time.DateTime), past)
+		verb, result := "let in", ""
+		if !is[k].letIn {
+			verb, result = "was asked by", ", whether it was let in is not told"
+		}
+		say(k.client, k.way, "%s %s with %s, first at %s UTC%s; %s",
+			verb, k.client, k.way, is[k].at.UTC().Format(time.DateTime), result, past)
 	}
 	return out, nil
 }

@@ -84,12 +84,25 @@ func TestNewWeakClients(t *testing.T) {
 	}) {
 		t.Errorf("told of %v", got)
 	}
+	audited := use("10.0.0.5", model.PackageNTLMv1, model.Inconclusive)
+	captured := use("10.0.0.4", model.PackageNTLMv1, model.Inconclusive)
+	audited.Log = true
+	if got := observe(printer, audited, captured); len(got) != 3 || got[0] != "10.0.0.5 NTLMv1" {
+		t.Errorf("told of %v", got)
+	}
+	events, _, err := st.Events(t.Context(), store.EventFilter{Kinds: []store.EventKind{store.EventWeakLogon}},
+		store.Page{Size: 1000})
+	if err != nil || !slices.ContainsFunc(events, func(e store.Event) bool {
+		return strings.Contains(e.Text, "was asked by 10.0.0.5 with NTLMv1") && strings.Contains(e.Text, "is not told")
+	}) {
+		t.Errorf("an audit is told as if it let in: %v, %+v", err, events)
+	}
 	many := make([]model.Use, 0, 2*maxWeakEvents)
 	for i := range cap(many) {
 		many = append(many,
 			use("10.0.1."+string(rune('a'+i/26))+string(rune('a'+i%26)), model.PackageNTLMv1, model.Allowed))
 	}
-	if got := observe(many...); len(got) != 2+maxWeakEvents+1 {
+	if got := observe(many...); len(got) != 3+maxWeakEvents+1 {
 		t.Errorf("told of %d", len(got))
 	}
 }

@@ -29,7 +29,7 @@ func (p *Policy) Replay(uses []model.Use, to string) []Replayed {
 		server := cmp.Or(to, net.JoinHostPort(u.Server, "445"))
 		client, err := netip.ParseAddr(u.Client)
 		switch {
-		case u.Outcome != model.Allowed:
+		case u.Outcome != model.Allowed && !u.Untold():
 			continue
 		case err != nil && u.Identity.IsStranger():
 			out = append(out, Replayed{*u, model.Inconclusive, "a policy knows clients by their addresses"})
@@ -42,6 +42,11 @@ func (p *Policy) Replay(uses []model.Use, to string) []Replayed {
 			}
 		case u.Identity == model.Unknown:
 			out = append(out, Replayed{*u, model.Inconclusive, "the logon was not seen, so this may be a stranger"})
+		}
+	}
+	for i := range out {
+		if out[i].Use.Untold() {
+			out[i].Why += "; whether it was let in before is not told"
 		}
 	}
 	return out

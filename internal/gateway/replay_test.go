@@ -24,6 +24,8 @@ func TestReplay(t *testing.T) {
 	name.Client = "somehost"
 	refused := use(model.Guest, model.LayerSession, "", "", "", -1)
 	refused.Outcome = model.Denied
+	audited := use(model.Guest, model.LayerSession, "", "", "", -1)
+	audited.Outcome, audited.Log, audited.Package = model.Inconclusive, true, model.PackageNTLM
 	encrypted, old := use(model.User, model.LayerCall, "IPC$", "samr", sam,
 		13), use(model.User, model.LayerCall, "IPC$", "samr", sam, 13)
 	encrypted.Encrypted, old.Dialect = model.True, dialectSMB1
@@ -36,6 +38,7 @@ func TestReplay(t *testing.T) {
 		{"a guest", use(model.Guest, model.LayerSession, "", "", "", -1), model.Denied},
 		{"a host's name", name, model.Inconclusive},
 		{"what was refused anyway", refused, ""},
+		{"what a log tells without the result", audited, model.Denied},
 		{"a disk share", use(model.Anonymous, model.LayerTree, "public", "", "", -1), model.Denied},
 		{"IPC$", use(model.Anonymous, model.LayerTree, `\\s\IPC$`, "", "", -1), model.Allowed},
 		{"a pipe", use(model.Anonymous, model.LayerOpen, "IPC$", "lsarpc", "", -1), model.Allowed},

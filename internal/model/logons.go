@@ -57,11 +57,15 @@ type Logon struct {
 	Encryption string    `json:"encryption,omitempty"`
 	Allowed    int64     `json:"allowed"` // logons
 	Denied     int64     `json:"denied"`
-	Open       int64     `json:"open"` // logons whose response was not seen
+	Open       int64     `json:"open"` // logons whose response was not seen, or whose result a log does not tell
 	First      time.Time `json:"first"`
 	Last       time.Time `json:"last"`
 	Sources    string    `json:"source"`
+	untold     bool
 }
+
+// Untold reports whether a log has logons in this way without their results.
+func (l *Logon) Untold() bool { return l.untold }
 
 // LetIn reports whether a client got in this way: a logon succeeded, or requests followed a logon that was not seen.
 func (l *Logon) LetIn() bool { return l.Allowed > 0 || l.Denied+l.Open == 0 }
@@ -137,6 +141,7 @@ func (l *Logon) take(u *Use) {
 			l.Open += u.Count
 		}
 	}
+	l.untold = l.untold || u.Untold()
 	l.Signed, l.Encrypted = every(l.Signed, u.Signed), every(l.Encrypted, u.Encrypted)
 	l.Encryption = cmp.Or(l.Encryption, u.Encryption)
 	if !u.First.IsZero() && (l.First.IsZero() || u.First.Before(l.First)) {

@@ -109,7 +109,11 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 	if w.e.Observed != nil {
 		r := replay(w.c, w.cfg, after, w.uses(), w.unmodelled(after, settingsOf(done)))
 		for _, x := range r.Refused {
-			add(x.Break("observed", "the plan refuses it"))
+			why := "the plan refuses it"
+			if x.Use.Untold() {
+				why += "; " + untold
+			}
+			add(x.Break("observed", why))
 		}
 		for _, x := range r.Possible {
 			add(x.Break("possible", "seen here; "+x.Why))

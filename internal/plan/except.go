@@ -92,7 +92,7 @@ func (w *work) toExcept(ch chosen, list *catalog.Setting) (seen, doubtful []stri
 			continue
 		}
 		into := &seen
-		if chatty && x.Use.Outcome == model.Inconclusive {
+		if chatty && x.Use.Considered() {
 			into = &doubtful
 		}
 		if !named(*into, name) {

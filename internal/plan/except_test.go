@@ -77,6 +77,68 @@ func TestExceptionsInDomain(t *testing.T) {
 	}
 }
 
+// TestUntold plans and predicts with logons of which a log does not tell the result, as in the audit of NTLM: who would
+// be refused is named as with those that succeeded, and it is said that they may never have been let in.
+func TestUntold(t *testing.T) {
+	untoldAt := func(u model.Use) model.Use {
+		u.Outcome = model.Inconclusive
+		return u
+	}
+	dc := host{
+		system: "windows", product: "win2019", role: model.DomainController,
+		settings: map[string]any{"RestrictNTLMInDomain": 0, "DCAllowedNTLMServers": []string{}},
+	}
+	o := month(untoldAt(told("DC1", "PC1", "NAS1")), untoldAt(told("DC1", "PC2", "FS1")))
+	o.Servers = []string{"DC1"}
+	e := Evidence{Audit: dc.audit(t), Observed: o, Policy: Policy{Want: []string{"RestrictNTLMInDomain=7"}}}
+	want := []string{"DCAllowedNTLMServers=FS1, NAS1", "RestrictNTLMInDomain=7"}
+	if got := changes(make1(t, e)); !slices.Equal(got, want) {
+		t.Errorf("changes %q, want %q", got, want)
+	}
+	e.Policy.Avoid = []string{"DCAllowedNTLMServers"}
+	if p := make1(t, e); !slices.ContainsFunc(p.Breaks, func(b model.Break) bool {
+		return b.Who == "PC1" && b.Certainty == "observed" && strings.HasSuffix(b.Because, untold)
+	}) {
+		t.Errorf("who is refused, or that he may never have been let in, is not told: %+v", p.Breaks)
+	}
+	h := host{
+		system: "windows", product: "win2019", role: model.Member,
+		settings: map[string]any{"RestrictReceivingNTLMTraffic": 0},
+	}
+	audited, ran := untoldAt(told("", "PC3", "10.0.0.1")), untoldAt(told("", "PC4", "10.0.0.1"))
+	ran.Package = model.PackageNTLMv1
+	failed := untoldAt(told("", "PC5", "10.0.0.1"))
+	failed.Status = "STATUS_NO_LOGON_SERVERS"
+	captured := untoldAt(told("", "PC6", "10.0.0.1"))
+	captured.Log = false
+	uses := []model.Use{audited, ran, failed, captured}
+	a, err := WhatIf(Evidence{Audit: h.audit(t), Observed: month(uses...)},
+		[]Setting{{"RestrictReceivingNTLMTraffic", "2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var who []string
+	for _, r := range a.Refused {
+		who = append(who, r.Use.Client)
+		if r.Before != model.OutcomeUnknown || r.After != model.Denied || !strings.HasSuffix(r.Why, untold) {
+			t.Errorf("%s: before %s, after %s, %s", r.Use.Client, r.Before, r.After, r.Why)
+		}
+	}
+	if !slices.Equal(who, []string{"PC3", "PC4"}) || a.Unchanged < 2 {
+		t.Errorf("refused %q, unchanged %d, possible %+v", who, a.Unchanged, a.Possible)
+	}
+	own, thought := untoldAt(told("PC1", "PC1", "nas1")), untoldAt(told("PC1", "PC1", "nas2"))
+	own.Package = model.PackageNTLMv2
+	h.settings = map[string]any{"RestrictSendingNTLMTraffic": 0, "ClientAllowedNTLMServers": []string{}}
+	o = month(own, thought)
+	o.Servers = []string{"PC1"}
+	a, err = WhatIf(Evidence{Audit: h.audit(t), Observed: o}, []Setting{{"RestrictSendingNTLMTraffic", "2"}})
+	if err != nil || len(a.Refused) != 1 || a.Refused[0].Use.Server != "nas1" || len(a.Possible) != 1 ||
+		strings.Contains(a.Possible[0].Why, untold) {
+		t.Errorf("%v: one ran, and one was thought of: %+v, %+v", err, a.Refused, a.Possible)
+	}
+}
+
 // TestExceptionsOfClient ends outgoing NTLM. Before Windows 11 24H2 event 8001 names what would be refused; since then
 // it is written for Kerberos, too, and excepts nothing.
 func TestExceptionsOfClient(t *testing.T) {

@@ -23,22 +23,23 @@ type Replay struct {
 
 // replayed sorts uses by what happens to them.
 type replayed struct {
-	Refused   []Replay // was allowed, and would not be
-	Possible  []Replay // was allowed, and may not be
+	Refused   []Replay // was allowed, or tried with a result that is not told, and would not be
+	Possible  []Replay // likewise, and may not be
 	Unjudged  []Replay // the caller is unknown
 	NotKnown  []Replay // by signed-in users; what the settings do to them is unknown
 	Unchanged int
 }
 
-// replay evaluates every use again. A use that was refused before loses nothing. unmodelled are changed settings that
-// affect signed-in users in a way that the model does not know.
+// replay evaluates every use again. A use that was refused before loses nothing. One whose result a log does not tell
+// is evaluated as if it had been let in, and says so. unmodelled are changed settings that affect signed-in users in a
+// way that the model does not know.
 func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, unmodelled []string) replayed {
 	var out replayed
 	v, n := c.View(before), c.View(after)
 	changed := n.Changed(v)
 	for _, u := range uses {
-		considered := u.Outgoing() && u.Outcome == model.Inconclusive
-		if u.Outcome != model.Allowed && !considered {
+		considered := u.Considered()
+		if u.Outcome != model.Allowed && !considered && !u.Untold() {
 			out.Unchanged++
 			continue
 		}
@@ -79,6 +80,12 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 		}
 	}
 	for _, l := range [][]Replay{out.Refused, out.Possible, out.Unjudged, out.NotKnown} {
+		for i := range l {
+			if r := &l[i]; r.Use.Untold() && !r.Use.Considered() {
+				r.Before = model.OutcomeUnknown
+				r.Why += "; " + untold
+			}
+		}
 		slices.SortFunc(l, func(a, b Replay) int {
 			x, y := &a.Use, &b.Use
 			return cmp.Or(cmp.Compare(x.Client, y.Client), cmp.Compare(x.Pipe, y.Pipe), cmp.Compare(x.Call, y.Call),
@@ -87,6 +94,9 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 	}
 	return out
 }
+
+// untold is what a log leaves open about a logon that it has.
+const untold = "whether it was let in before is not told"
 
 // signIn sets the answer if a changed setting ends the way in which the client signed in, and says why. The client did
 // come in, so unknown effects of the present settings did not stop it, and no answer of the model that is the same

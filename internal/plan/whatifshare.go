@@ -85,8 +85,8 @@ func (w *work) shareUses(a *Answer, after catalog.Config) {
 	a.Coverage.Enough = false
 	a.Coverage.Why = "who uses the " + shareWord(names) + " was not recorded: what is observed is IPC$"
 	for _, u := range w.uses() {
-		if u.Layer != model.LayerSession && u.Layer != model.LayerTree || u.Outcome != model.Allowed || u.Elsewhere() ||
-			listed[callerOf(&u)] {
+		if u.Layer != model.LayerSession && u.Layer != model.LayerTree || u.Elsewhere() ||
+			u.Outcome != model.Allowed && !u.Untold() || listed[callerOf(&u)] {
 			continue
 		}
 		for _, s := range changed {

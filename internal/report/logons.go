@@ -175,11 +175,15 @@ func LogonWay(l *model.Logon) string {
 }
 
 func logonCount(l *model.Logon) string {
+	open := "without an answer"
+	if l.Untold() {
+		open = "whose result is not told"
+	}
 	var parts []string
 	for _, x := range []struct {
 		n    int64
 		what string
-	}{{l.Allowed, "let in"}, {l.Denied, "refused"}, {l.Open, "without an answer"}} {
+	}{{l.Allowed, "let in"}, {l.Denied, "refused"}, {l.Open, open}} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
 		}

@@ -21,7 +21,8 @@ const KindObserve = "observe"
 // accepts no index row over 2704 bytes.
 const maxLogonText = 255
 
-// ClientLogon is one way in which a client logs on, over all selected hosts. Ways that were only refused are left out.
+// ClientLogon is one way in which a client logs on, over all selected hosts. Ways that were only refused are left
+// out, and those of a capture that shows no answer; a log that tells no results does show who uses a way.
 type ClientLogon struct {
 	Client    string         `json:"client"`
 	Agent     string         `json:"agent,omitempty"` // what the client says about itself
@@ -39,11 +40,11 @@ type clientWay struct {
 	strength             model.Strength
 }
 
-// clientLogons returns the ways in which clients successfully logged on.
+// clientLogons returns the ways in which clients logged on: with success, or with a result that is not told.
 func clientLogons(o *model.Observation) []ClientLogon {
 	byWay := map[clientWay]*ClientLogon{}
 	for _, l := range model.Logons(o.Uses) {
-		if !l.LetIn() {
+		if !l.LetIn() && !l.Untold() {
 			continue
 		}
 		w := clientWay{briefly(l.Client), briefly(l.Package), briefly(l.Dialect), l.Strength}

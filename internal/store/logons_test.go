@@ -58,6 +58,8 @@ func TestClientLogons(t *testing.T) {
 		v2 := model.Use{Client: "c1", Package: model.PackageNTLMv2, Signed: model.True}
 		kerberos := model.Use{Client: "c2", Package: model.PackageKerberos, Signed: model.True}
 		refused := model.Use{Client: "c3", Package: model.PackageLM, Outcome: model.Denied}
+		unanswered := model.Use{Client: "c4", Package: model.PackageLM, Outcome: model.Inconclusive}
+		audited := model.Use{Client: "c5", Package: model.PackageNTLMv1, Outcome: model.Inconclusive, Log: true}
 		targets := s.targets("a", "b", "c")
 		run := s.run(RunScan)
 		ids := make([]int64, 3)
@@ -73,7 +75,9 @@ func TestClientLogons(t *testing.T) {
 			same(s, what, s.logonsOf(f), want)
 		}
 		want("nothing observed", HostFilter{}, "h1= h2= h3= |")
-		keep(ids[0], v1, v2, refused)
+		keep(ids[0], audited)
+		want("told without the result", HostFilter{}, "h1=broken h2= h3= | c5:broken:ntlmv1:1")
+		keep(ids[0], v1, v2, refused, unanswered)
 		keep(ids[1], v2, kerberos)
 		all := "h1=broken h2=ntlm h3= | c1:broken:ntlmv1:1 c1:ntlm:ntlmv2:2 c2:strong:kerberos:1"
 		want("observed", HostFilter{}, all)

@@ -56,13 +56,13 @@ func TestPackagesOfWindows(t *testing.T) {
 		{"a refused NTLMv1 has no version", logon(4625, "ann", "S-1-0-0", "-", "NTLM"), []string{`10.0.0.1>FS1 user CORP\ann session denied ntlm STATUS_WRONG_PASSWORD`}},
 		{"8001 alone proves nothing", ntlm(8001, "TargetName", "cifs/nas1", "UserName", "ann", "DomainName", "CORP"), []string{`FS1>nas1 user CORP\ann session inconclusive ntlm cifs/nas1`}},
 		{"4001 is refused", ntlm(4001, "TargetName", "cifs/nas1", "UserName", "ann", "DomainName", "CORP"), []string{`FS1>nas1 user CORP\ann session denied ntlm cifs/nas1`}},
-		{"8003 names who comes", ntlm(8003, "UserName", "ann", "DomainName", "CORP", "Workstation", "PC7", "LogonType", "3"), []string{`PC7>FS1 user CORP\ann session allowed ntlm`}},
+		{"8003 names who comes", ntlm(8003, "UserName", "ann", "DomainName", "CORP", "Workstation", "PC7", "LogonType", "3"), []string{`PC7>FS1 user CORP\ann session inconclusive ntlm`}},
 		{"4003 is refused", ntlm(4003, "UserName", "ann", "DomainName", "CORP", "Workstation", "PC7"), []string{`PC7>FS1 user CORP\ann session denied ntlm`}},
-		{"8002 names nobody", ntlm(8002), []string{">FS1 unknown session allowed ntlm"}},
-		{"null credentials at a domain controller", on(providerNetlogon, "Microsoft-Windows-NTLM/Operational", 8004, "SChannelName", "NAS1$", "User", "(NULL)", "Workstation", "PC7"), []string{"PC7>NAS1 anonymous session allowed anonymous"}},
-		{"24H2 tells the version", ntlm(4023, "Field1", "10.9.9.9", "Field2", "NTLMv1"), []string{"10.9.9.9>FS1 unknown session allowed ntlmv1"}},
-		{"24H2 as a client", ntlm(4020, "Field1", "10.9.9.9", "Field2", "NTLMv2"), []string{"FS1>10.9.9.9 unknown session allowed ntlmv2"}},
-		{"24H2 as a domain controller does not name the server", ntlm(4033, "Field1", "10.9.9.9", "Field2", "NTLMv1"), []string{"10.9.9.9> unknown session allowed ntlmv1"}},
+		{"8002 names nobody", ntlm(8002), []string{">FS1 unknown session inconclusive ntlm"}},
+		{"null credentials at a domain controller", on(providerNetlogon, "Microsoft-Windows-NTLM/Operational", 8004, "SChannelName", "NAS1$", "User", "(NULL)", "Workstation", "PC7"), []string{"PC7>NAS1 anonymous session inconclusive anonymous"}},
+		{"24H2 tells the version", ntlm(4023, "Field1", "10.9.9.9", "Field2", "NTLMv1"), []string{"10.9.9.9>FS1 unknown session inconclusive ntlmv1"}},
+		{"24H2 as a client", ntlm(4020, "Field1", "10.9.9.9", "Field2", "NTLMv2"), []string{"FS1>10.9.9.9 unknown session inconclusive ntlmv2"}},
+		{"24H2 as a domain controller does not name the server", ntlm(4033, "Field1", "10.9.9.9", "Field2", "NTLMv1"), []string{"10.9.9.9> unknown session inconclusive ntlmv1"}},
 		{"24H2 that is not understood", ntlm(4023, "Field1", "x"), nil},
 		{"6033 names a refused stranger", on("LsaSrv", "System", 6033, "param1", "PC9"), []string{"PC9>FS1 anonymous call denied STATUS_ACCESS_DENIED"}},
 		{"551", smb("Security", 551, "ClientAddress", "0200C0DE0A000007", "UserName", `CORP\ann`, "Status", "0xc000006d", "SPN", "cifs/fs1"), []string{`10.0.0.7>FS1 user CORP\ann session denied cifs/fs1 STATUS_LOGON_FAILURE`}},
@@ -94,7 +94,8 @@ func TestAuditsOfNTLM(t *testing.T) {
 	for id, provider := range map[int]string{8002: providerNTLM, 8003: providerNTLM, 8004: providerNetlogon, 8006: providerNetlogon} {
 		uses, _ := readLogs(t, Options{}, beat(id, "2026-03-01T10:00:00Z", "provider", provider,
 			"channel", "Microsoft-Windows-NTLM/Operational", "UserName", "ann", "DomainName", "CORP", "SChannelName", "NAS1$"))
-		if len(uses) != 1 || !strings.HasSuffix(uses[0].Basis, "whether the logon succeeded is not told") {
+		if len(uses) != 1 || !strings.HasSuffix(uses[0].Basis, "whether the logon succeeded is not told") ||
+			uses[0].Outcome != model.Inconclusive || !uses[0].Untold() {
 			t.Errorf("%d: %+v", id, uses)
 		}
 	}
@@ -122,12 +123,12 @@ func TestMissingFields(t *testing.T) {
 		want        []string
 		unread      string
 	}{
-		{"8004 without a user", ntlm(providerNetlogon, 8004, "SChannelName", "NAS1$", "Workstation", "PC7"), []string{"PC7>NAS1 unknown session allowed ntlm"}, fmt.Sprintf(notUnderstood, 8004)},
-		{"8004 without anything", ntlm(providerNetlogon, 8004), []string{"> unknown session allowed ntlm"}, fmt.Sprintf(notUnderstood, 8004)},
-		{"8004 by position", ntlm(providerNetlogon, 8004, "param1", "NAS1", "param2", "ann"), []string{"> unknown session allowed ntlm"}, fmt.Sprintf(notUnderstood, 8004)},
+		{"8004 without a user", ntlm(providerNetlogon, 8004, "SChannelName", "NAS1$", "Workstation", "PC7"), []string{"PC7>NAS1 unknown session inconclusive ntlm"}, fmt.Sprintf(notUnderstood, 8004)},
+		{"8004 without anything", ntlm(providerNetlogon, 8004), []string{"> unknown session inconclusive ntlm"}, fmt.Sprintf(notUnderstood, 8004)},
+		{"8004 by position", ntlm(providerNetlogon, 8004, "param1", "NAS1", "param2", "ann"), []string{"> unknown session inconclusive ntlm"}, fmt.Sprintf(notUnderstood, 8004)},
 		{"8001 without a user", ntlm(providerNTLM, 8001, "TargetName", "cifs/nas1"), []string{"FS1>nas1 unknown session inconclusive ntlm cifs/nas1"}, fmt.Sprintf(notUnderstood, 8001)},
-		{"8004 with an empty user", ntlm(providerNetlogon, 8004, "SChannelName", "NAS1$", "UserName", ""), []string{">NAS1 anonymous session allowed anonymous"}, ""},
-		{"8004 with a dash", ntlm(providerNetlogon, 8004, "SChannelName", "NAS1$", "UserName", "-"), []string{">NAS1 unknown session allowed ntlm"}, ""},
+		{"8004 with an empty user", ntlm(providerNetlogon, 8004, "SChannelName", "NAS1$", "UserName", ""), []string{">NAS1 anonymous session inconclusive anonymous"}, ""},
+		{"8004 with a dash", ntlm(providerNetlogon, 8004, "SChannelName", "NAS1$", "UserName", "-"), []string{">NAS1 unknown session inconclusive ntlm"}, ""},
 		{"4624 cut after the type", event(4624, stranger), []string{">FS1 anonymous session allowed anonymous"}, "events 4624 of strangers that do not name the client"},
 		{"4624 from the host itself", event(4624, stranger+data("WorkstationName", "-")+data("IpAddress", "-")), nil, ""},
 		{"4624 from the host itself by Winlogbeat", beat(4624, at, "TargetUserSid", nullSID, "TargetLogonId", "0x100", "LogonType", "3", "KeyLength", "0", "ProcessId", "0x0"), nil, ""},

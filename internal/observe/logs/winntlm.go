@@ -10,6 +10,7 @@ import (
 // NTLM has a channel of its own. Events 4001 to 4006 report what was refused, 8001 to 8006 what would be refused: 1
 // with this host as a client, 2 and 3 as a server, 4 to 6 as a domain controller. None has the version of NTLM. Those
 // of 24H2 and Server 2025, 4020 to 4033, have it; their fields have no public names, so they are read by their values.
+// Only 4001 to 4006 say what came of a logon: an audit reports that NTLM was used before anybody looks at the password.
 
 // packageOf returns the package of a logon, as 4624 and 4625 name it. "NTLM V1" of an anonymous logon is no NTLMv1:
 // there is no key. A refused NTLMv1 has the name "-", which says nothing. Negotiate with a name of LM is NTLM too.
@@ -39,15 +40,15 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 	basis := fmt.Sprintf("NTLM event %d: ", id)
 	u := w.row(e, model.LayerSession)
 	u.Package = model.PackageNTLM
+	if u.Outcome = model.Denied; id >= 8000 {
+		u.Outcome = model.Inconclusive
+	}
 	switch id {
 	case 8001, 4001: // outgoing
 		u.Client, u.Server, u.SPN = e.Computer(), hostOfSPN(e.Text("TargetName")), undash(e.Text("TargetName"))
 		u.ToldBy = u.Client
 		w.named(e, e.Text("UserName"), e.Computer())
 		w.ntlmUser(e, &u, basis+"this host as a client")
-		if u.Outcome = model.Inconclusive; id == 8001 {
-			u.Basis += "; it was considered, and whether it ran is not told"
-		}
 	case 8002, 4002: // incoming, from an account of this host or an unnamed one
 		u.Client, u.Identity = cleanAddress(e.Text("Workstation")), model.Unknown
 		u.Basis = basis + "who came is not told"
@@ -87,9 +88,9 @@ func (w *windowsLog) ntlmEvent(e winEvent, id int) {
 		return
 	}
 	switch {
-	case id < 8000:
-		u.Outcome = model.Denied
-	case id > 8001: // an audit lets NTLM through before anybody has looked at the password
+	case id == 8001:
+		u.Basis += "; it was considered, and whether it ran is not told"
+	case id > 8001:
 		u.Basis += "; NTLM was let through, and whether the logon succeeded is not told"
 	}
 	w.add(u)
@@ -116,7 +117,7 @@ func (w *windowsLog) ntlmUser(e winEvent, u *model.Use, basis string) {
 // enhanced reads the events of 24H2 and Server 2025: even ones inform, odd ones warn. It recognizes a version and an
 // address by their form, and ignores the other fields. An event without a version counts as not understood.
 func (w *windowsLog) enhanced(e winEvent, id int, u *model.Use) {
-	u.Package, u.Identity, u.Client = "", model.Unknown, ""
+	u.Package, u.Identity, u.Client, u.Outcome = "", model.Unknown, "", model.Inconclusive
 	for d := range e.values {
 		v := strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(d.value), " ", ""))
 		switch {
@@ -132,7 +133,8 @@ func (w *windowsLog) enhanced(e winEvent, id int, u *model.Use) {
 		w.cov.CountUnreadable(fmt.Sprintf("NTLM events %d whose fields are not understood", id), 1)
 		return
 	}
-	u.Basis = fmt.Sprintf("NTLM event %d: version and address by their form; the other fields are not understood", id)
+	u.Basis = fmt.Sprintf("NTLM event %d: version and address by their form; the other fields are not understood, so "+
+		"whether the logon succeeded is not told", id)
 	switch id {
 	case 4020, 4021:
 		u.Client, u.Server, u.ToldBy = e.Computer(), u.Client, e.Computer()
