@@ -22,8 +22,9 @@ const (
 	strayAfter = time.Minute
 	// pruneEvery is how often history is pruned.
 	pruneEvery = 6 * time.Hour
-	// pruneStep is how much of the time by which history is pruned may pass between two prunings: whatever the clock says,
-	// they delete no more than that each. A server that was off for a while catches up, four times as fast as time.
+	// pruneStep is how much of the time by which history is pruned may pass between two prunings: whatever the clock
+	// says, they delete no more than that each. A server that was off for a while catches up, four times as fast as
+	// time.
 	pruneStep = 24 * time.Hour
 	// prunedKey is the store's key for the time of the last pruning.
 	prunedKey = "history.pruned"
