@@ -4,6 +4,7 @@ import (
 	"net"
 	"testing"
 
+	"ipcguard/internal/model"
 	"ipcguard/internal/ntlm"
 	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb1"
@@ -146,5 +147,64 @@ func TestNameReadOtherwise(t *testing.T) {
 				t.Errorf("passes: %v", got)
 			}
 		})
+	}
+}
+
+// TestEncryptedOfNobody: beside a user, the server answers an encrypted frame of a session that is not there. A client
+// whose own logoff was encrypted may send one, and is no stranger. Without a user it is refused, and so is a session
+// that the connection has and that is no user's.
+func TestEncryptedOfNobody(t *testing.T) {
+	sealedFor := func(session uint64) []byte {
+		b := make([]byte, nbss.HeaderLen+smb2.TransformLen+8)
+		copy(b[nbss.HeaderLen:], "\xFDSMB")
+		le.PutUint64(b[nbss.HeaderLen+smb2.TransformLen-8:], session)
+		nbss.PutHeader(b)
+		return b
+	}
+	for _, c := range []struct {
+		name  string
+		who   model.Identity
+		also  *session // in session 8
+		frame uint64
+		pass  bool
+	}{
+		{"of the user", model.User, nil, 7, true},
+		{"of none, beside a user", model.User, nil, 0, true},
+		{"of none, beside a refused guest", "", &session{refused: ReasonGuest}, 0, false},
+		{"of a refused guest, beside a user", model.User, &session{refused: ReasonGuest}, 8, false},
+		{"of none", "", nil, 0, false},
+	} {
+		g := New(Options{Log: testLog(t)})
+		way, err := NewWay(Route{To: "server:445"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, clientSide := net.Pipe()
+		server, serverSide := net.Pipe()
+		conn := newConn(g, way, "server:445", clientSide, serverSide)
+		if c.who != "" {
+			err = conn.table.come(7, &session{caller: caller{who: c.who}})
+		}
+		if err == nil && c.also != nil {
+			err = conn.table.come(8, c.also)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			conn.run()
+		}()
+		e := &ends{t, client, server, way}
+		if got := e.asks(sealedFor(c.frame)); (got != nil) != c.pass {
+			t.Errorf("%s: it reaches the server: %v", c.name, got != nil)
+		}
+		if n := g.Stats().Refused[ReasonEncrypted]; (n == 0) != c.pass {
+			t.Errorf("%s: %d refusals", c.name, n)
+		}
+		client.Close()
+		server.Close()
+		<-ended
 	}
 }
