@@ -251,11 +251,10 @@ func addAccount(v *visit) error {
 		switch {
 		case err == nil:
 			return v.done("/accounts", "The account was made.")
-		case errors.Is(err, store.ErrConflict):
-			f.wrong("name", "There is an account of this name.")
 		case !f.refuse(err, "new"):
 			return err
 		}
+		return v.showAccounts(f, statusOf(err))
 	}
 	return v.showAccounts(f, http.StatusUnprocessableEntity)
 }
@@ -393,6 +392,9 @@ func (v *visit) showAccount(x shownAccount, status int) error {
 	return v.renderStatus(status, "account", "Your account", d)
 }
 
+// notPresent says that somebody who has to enter the password again mistyped it.
+const notPresent = "This is not the present password."
+
 func changePassword(v *visit) error {
 	f := newForm(v.r.PostForm)
 	old, fresh, again := f.Get("password"), f.Get("new"), f.Get("again")
@@ -412,7 +414,9 @@ func changePassword(v *visit) error {
 			}
 			return v.done("/account", "The password was changed. Your other sessions have ended.")
 		}
-		if !f.refuse(err, "new") {
+		if errors.Is(err, access.ErrCredentials) {
+			f.wrong("password", notPresent)
+		} else if !f.refuse(err, "new") {
 			return err
 		}
 	}
@@ -431,13 +435,12 @@ func addToken(v *visit) error {
 		case err == nil:
 			// No redirect here: the secret would have to be stored in between. Reloading reports that the name exists.
 			return v.showAccount(shownAccount{secret: secret}, http.StatusCreated)
-		case errors.Is(err, store.ErrConflict):
-			t.wrong("name", "You have a token of this name.")
 		case errors.Is(err, access.ErrCredentials):
-			t.wrong("proof", "This is not your password.")
+			t.wrong("proof", notPresent)
 		case !t.refuse(err, "proof"):
 			return err
 		}
+		return v.showAccount(shownAccount{token: t}, statusOf(err))
 	}
 	return v.showAccount(shownAccount{token: t}, http.StatusUnprocessableEntity)
 }

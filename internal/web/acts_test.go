@@ -475,7 +475,7 @@ func (s *testSite) changeOwn(newbie *person) string {
 	}
 	newbie.refuses("/account/tokens", "The scope is read, upload, operate or administer", "name", "root", "scope",
 		"emperor", "until", day(time.Now().AddDate(0, 1, 0)))
-	newbie.refuses("/account/tokens", "This is not your password", "name", "root", "scope", "read", "proof", password,
+	newbie.refuses("/account/tokens", "This is not the present password", "name", "root", "scope", "read", "proof", password,
 		"until", day(time.Now().AddDate(0, 1, 0)))
 	newbie.refuses("/account/tokens", "problem", "name", "root", "scope", "administer", "proof", "another long word 55",
 		"until", day(time.Now().AddDate(0, 1, 0)))

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"ipcguard/internal/fleet/acts"
+	"ipcguard/internal/store"
 )
 
 // form is a submitted form with its errors. A page shows both again until it is correct.
@@ -68,6 +69,9 @@ func statusOf(err error) int {
 		case acts.Forbidden:
 			return http.StatusForbidden
 		}
+	}
+	if errors.Is(err, store.ErrConflict) {
+		return http.StatusConflict
 	}
 	return http.StatusUnprocessableEntity
 }

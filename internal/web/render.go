@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ipcguard/internal/catalog"
+	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/acts"
 	"ipcguard/internal/model"
 	"ipcguard/internal/report"
@@ -270,6 +271,8 @@ func explain(err error) problem {
 		return problem{http.StatusRequestTimeout, "What was sent came too slowly, and was not taken."}
 	case errors.Is(err, store.ErrAsked):
 		return problem{http.StatusUnprocessableEntity, "This cannot be answered: " + acts.Words(err) + "."}
+	case errors.Is(err, access.ErrForbidden):
+		return errForbidden
 	case errors.Is(err, store.ErrNotFound):
 		return errNotFound
 	case errors.Is(err, store.ErrConflict):

@@ -61,7 +61,7 @@ func setCodes(v *visit) error {
 	case err == nil:
 		return v.afterSecond(recovery)
 	case errors.Is(err, access.ErrCredentials):
-		f.wrong("password", "This is not your password.")
+		f.wrong("password", notPresent)
 	case !f.refuse(err, "password"):
 		return err
 	}
@@ -108,7 +108,7 @@ func changeSecond(v *visit) error {
 func (v *visit) refusedSecond(f *form, err error) error {
 	switch {
 	case errors.Is(err, access.ErrCredentials):
-		f.Problem = "This is not your password."
+		f.Problem = notPresent
 	case !f.refuse(err, "password"):
 		return err
 	}

@@ -84,7 +84,7 @@ func (a *Access) add(
 			return err
 		}
 		if err := tx.SaveUser(ctx, &u); err != nil {
-			return err
+			return taken(err, "there is an account of this name")
 		}
 		if err := tx.SetSiteRoles(ctx, u.ID, u.Sites); err != nil {
 			return err
@@ -95,6 +95,14 @@ func (a *Access) add(
 		return a.ActIn(ctx, tx, who, "user.add", name, saidRoles(u.Role, u.Sites))
 	})
 	return u, err
+}
+
+// taken adds the rule for names to the error for a name that is in use; other errors are unchanged.
+func taken(err error, text string) error {
+	if errors.Is(err, store.ErrConflict) {
+		return fmt.Errorf("%w: %w", &RuleError{"name", text}, err)
+	}
+	return err
 }
 
 // lock serializes changes of accounts on all servers of the database, by a row that each change writes first. Thus two

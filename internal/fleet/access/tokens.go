@@ -125,7 +125,7 @@ func (a *Access) NewToken(
 			Created: now,
 		}
 		if err := tx.SaveToken(ctx, &t); err != nil {
-			return err
+			return taken(err, "the account has a token of this name")
 		}
 		return a.ActIn(ctx, tx, who, "token.add", t.Name, string(scope)+" until "+until.Format(time.DateOnly))
 	})

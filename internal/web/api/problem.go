@@ -92,7 +92,11 @@ func (a *API) explain(req *http.Request, err error) *problem {
 	case errors.As(err, &slow):
 		return &problem{Status: http.StatusTooManyRequests, Detail: acts.Words(err), wait: slow.Wait}
 	case errors.As(err, &rule):
-		return wrong(rule.Field, "%s", rule.Text).(*problem)
+		p = wrong(rule.Field, "%s", rule.Text).(*problem)
+		if errors.Is(err, store.ErrConflict) {
+			p.Status = http.StatusConflict
+		}
+		return p
 	case errors.Is(err, access.ErrToken):
 		return &problem{
 			Status: http.StatusUnauthorized,
