@@ -11,7 +11,8 @@ import (
 // deed is one act, as the page's form sends it and as a program does.
 type deed struct {
 	name string
-	role store.Role
+	role store.Role // or the name of an account of a site
+	own  bool       // of everybody's own things: no role is refused
 
 	page  string
 	form  []string // names and values
@@ -40,7 +41,7 @@ const hiddenText = "evil\u202eor"
 // deeds returns every act that there is, with good and with bad inputs. They are done in their order.
 func deeds() []deed {
 	return slices.Concat(siteDeeds(), targetDeeds(), runDeeds(), scheduleDeeds(), exceptionDeeds(), channelDeeds(),
-		credentialDeeds(), planDeeds(), viewDeeds(), resultDeeds())
+		credentialDeeds(), planDeeds(), viewDeeds(), resultDeeds(), accountDeeds(), tokenDeeds(), passwordDeeds())
 }
 
 // siteDeeds returns the acts on sites and workers.
@@ -89,6 +90,14 @@ func siteDeeds() []deed {
 		{
 			name: "worker: no site", role: admin, page: "/workers", form: []string{"site", "nowhere", "name", "two words"},
 			method: "POST", path: "/workers", body: obj{"site": "nowhere", "name": "two words"},
+		},
+		{
+			name: "worker: revoke", role: admin, page: "/workers/1/revoke", method: "DELETE",
+			path: "/workers/enrolled/1",
+		},
+		{
+			name: "worker: revoke again", role: admin, page: "/workers/1/revoke", method: "DELETE",
+			path: "/workers/enrolled/1",
 		},
 		{
 			name: "worker: revoke nothing", role: admin, page: "/workers/99/revoke", method: "DELETE",
@@ -422,6 +431,20 @@ func planDeeds() []deed {
 			path: "/hosts/1/plan", body: obj{"strategy": "restrict"},
 		},
 		{
+			name: "plan: block", role: operator, page: "/hosts/1/plan",
+			form:   []string{"strategy", "block", "accept", "yes"},
+			method: "POST", path: "/hosts/1/plan", body: obj{"strategy": "block", "accept_breakage": true},
+		},
+		{
+			name: "plan: no goal", whole: true, role: operator, page: "/hosts/1/plan",
+			form:   []string{"strategy", "restrict", "goal", "peace"},
+			method: "POST", path: "/hosts/1/plan", body: obj{"strategy": "restrict", "goal": "peace"},
+		},
+		{
+			name: "plan: no host", role: operator, page: "/hosts/9999/plan", form: []string{"strategy", "restrict"},
+			method: "POST", path: "/hosts/9999/plan", body: obj{"strategy": "restrict"},
+		},
+		{
 			name: "plan: no strategy", whole: true, role: operator, page: "/hosts/1/plan", form: []string{"strategy", "bomb"},
 			method: "POST", path: "/hosts/1/plan", body: obj{"strategy": "bomb"},
 		},
@@ -472,7 +495,7 @@ func planDeeds() []deed {
 func viewDeeds() []deed {
 	view := func(name string, in obj, form ...string) deed {
 		return deed{
-			name: "view: " + name, role: viewer, page: "/views", form: form, whole: true,
+			name: "view: " + name, role: viewer, own: true, page: "/views", form: form, whole: true,
 			method: "POST", path: "/me/views", body: in,
 		}
 	}
@@ -483,11 +506,11 @@ func viewDeeds() []deed {
 		view("no name", obj{"name": " ", "path": "/runs"}, "name", " ", "path", "/runs"),
 		view("elsewhere", obj{"name": "x", "path": "//evil.example"}, "name", "x", "path", "//evil.example"),
 		{
-			name: "view: remove", role: viewer, page: "/views/{view}/delete", method: "DELETE",
+			name: "view: remove", role: viewer, own: true, page: "/views/{view}/delete", method: "DELETE",
 			path: "/me/views/{view}",
 		},
 		{
-			name: "view: remove nothing", role: viewer, page: "/views/9999/delete", method: "DELETE",
+			name: "view: remove nothing", role: viewer, own: true, page: "/views/9999/delete", method: "DELETE",
 			path: "/me/views/9999",
 		},
 	}
@@ -520,6 +543,228 @@ func resultDeeds() []deed {
 		{name: "host: retire nothing", role: operator, page: "/hosts/9999/retire", method: "POST", path: "/hosts/9999/retire"},
 		remove(operator, "/hosts/1"), remove(operator, "/hosts/9999"),
 		sending("results: none", "/import", "/results?kind=scan", "not json", "application/json", "kind", "scan"),
+	}
+}
+
+// accountDeeds returns an administrator's acts on accounts.
+func accountDeeds() []deed {
+	const fresh = "a window for each of us 8"
+	account := func(name string, in obj, form ...string) deed {
+		return deed{
+			name: "account: " + name, role: admin, page: "/accounts", form: form, names: []string{"new", "password"},
+			method: "POST", path: "/users", body: in,
+		}
+	}
+	change := func(name, id string, in obj, form ...string) deed {
+		return deed{
+			name: "account: " + name, role: admin, page: "/accounts/" + id, form: form, whole: true,
+			method: "PUT", path: "/users/" + id, body: in,
+		}
+	}
+	password := func(name, id, fresh string) deed {
+		d := change(name, id, obj{"password": fresh}, "do", "password", "new", fresh)
+		d.path += "/password"
+		return d
+	}
+	atSite := func(site int, role store.Role) []obj { return []obj{{"site_id": site, "role": role}} }
+	return []deed{
+		account("at a site", obj{"name": "Dee", "sites": atSite(2, operator), "password": fresh}, "name", "Dee", "role",
+			"operator", "site", "2", "new", fresh),
+		account("good", obj{"name": "cy", "role": "viewer", "password": fresh}, "name", "cy", "role", "viewer", "new",
+			fresh),
+		account("name taken", obj{"name": "CY", "role": "viewer", "password": fresh}, "name", "CY", "role", "viewer",
+			"new", fresh),
+		account("no name", obj{"name": " ", "role": "viewer", "password": fresh}, "name", " ", "role", "viewer", "new",
+			fresh),
+		account("a name with a blank", obj{"name": "c y", "role": "viewer", "password": fresh}, "name", "c y", "role",
+			"viewer", "new", fresh),
+		account("a long name", obj{"name": strings.Repeat("x", 65), "role": "viewer", "password": fresh}, "name",
+			strings.Repeat("x", 65), "role", "viewer", "new", fresh),
+		account("no such role", obj{"name": "x", "role": "king", "password": fresh}, "name", "x", "role", "king", "new",
+			fresh),
+		account("no such site", obj{"name": "x", "sites": atSite(99, viewer), "password": fresh}, "name", "x", "role",
+			"viewer", "site", "99", "new", fresh),
+		account("a short password", obj{"name": "x", "role": "viewer", "password": "11letters11"}, "name", "x", "role",
+			"viewer", "new", "11letters11"),
+		change("role", "{user}", obj{"role": "operator"}, "do", "role", "role", "operator"),
+		change("no such role", "{user}", obj{"role": "king"}, "do", "role", "role", "king"),
+		change("role of nobody", "9999", obj{"role": "viewer"}, "do", "role", "role", "viewer"),
+		change("roles", "{user}", obj{"role": "viewer", "sites": atSite(1, admin)}, "do", "roles", "role", "viewer",
+			"site-1", "admin"),
+		change("no roles", "{user}", obj{"role": "", "sites": []obj{}}, "do", "roles", "role", ""),
+		change("roles at no site", "{user}", obj{"role": "", "sites": atSite(99, admin)}, "do", "roles", "role", "",
+			"site-99", "admin"),
+		change("the last administrator's role", "3", obj{"role": "viewer"}, "do", "role", "role", "viewer"),
+		change("lock the last administrator", "3", obj{"disabled": true}, "do", "lock"),
+		change("lock", "{user}", obj{"disabled": true}, "do", "lock"),
+		change("unlock", "{user}", obj{"disabled": false}, "do", "unlock"),
+		change("lock nobody", "9999", obj{"disabled": true}, "do", "lock"),
+		password("password", "{user}", "a roof for each of us 9"),
+		password("a short password for another", "{user}", "short"),
+		password("password of nobody", "9999", fresh),
+	}
+}
+
+// tokenDeeds returns the acts on tokens: an account's own, and an administrator's on those of others.
+func tokenDeeds() []deed {
+	next, past, far := day(time.Now().AddDate(0, 1, 0)), "2020-01-01", day(time.Now().AddDate(2, 0, 0))
+	token := func(name, token string, scope store.Scope, until, proof string) deed {
+		return deed{
+			name: "token: " + name, role: operator, own: true, page: "/account/tokens", form: []string{
+				"name", token, "scope", string(scope), "until", until, "proof", proof,
+			}, names: []string{"proof", "password"}, method: "POST", path: "/me/tokens", body: obj{
+				"name": token, "scope": scope, "until": until + "T23:59:59Z", "password": proof,
+			},
+		}
+	}
+	end := func(name, id string) deed {
+		return deed{
+			name: "token: " + name, role: operator, own: true, page: "/account/tokens/" + id + "/delete",
+			method: "DELETE", path: "/me/tokens/" + id,
+		}
+	}
+	endOf := func(name, id string) deed {
+		return deed{
+			name: "token: " + name, role: admin, page: "/accounts/2/tokens/" + id + "/delete", method: "DELETE",
+			path: "/users/2/tokens/" + id,
+		}
+	}
+	return []deed{
+		token("good", "first", store.ScopeRead, next, password),
+		token("name taken", "first", store.ScopeUpload, next, password),
+		token("no name", " ", store.ScopeRead, next, password),
+		token("no such scope", "x", "everything", next, password),
+		token("more than the role", "x", store.ScopeAdminister, next, password),
+		token("past", "x", store.ScopeRead, past, password),
+		token("far", "x", store.ScopeRead, far, password),
+		token("a wrong password", "x", store.ScopeRead, next, "not it"),
+		end("end", "{token}"),
+		end("end nothing", "99999"),
+		token("another", "second", store.ScopeOperate, next, password),
+		endOf("end another's", "{token}"),
+		endOf("end nothing of another", "99999"),
+	}
+}
+
+// passwordDeeds returns the acts on one's own password.
+func passwordDeeds() []deed {
+	const fresh = "a window for each of us 8"
+	change := func(name, old, fresh string) deed {
+		return deed{
+			name: "password: " + name, role: viewer, own: true, page: "/account/password", form: []string{
+				"password", old, "new", fresh, "again", fresh,
+			}, names: []string{"password", "old", "new", "password"}, method: "PUT", path: "/me/password",
+			body: obj{"old": old, "password": fresh},
+		}
+	}
+	return []deed{
+		change("a wrong one", "not it", fresh),
+		change("a short one", password, "short"),
+		change("good", password, fresh),
+		change("back", fresh, password),
+	}
+}
+
+// ofSite is the account that does siteOperatorDeeds: an operator of the site default.
+const ofSite = store.Role("at-default-operator")
+
+// siteOperatorDeeds returns what an operator of one site tries there, at another site, and for the whole fleet. Host 2
+// is at the site default, and host 6 at plant.
+func siteOperatorDeeds() []deed {
+	next := day(time.Now().AddDate(0, 1, 0))
+	run := func(name string, selector obj, form ...string) deed {
+		return deed{
+			name: "of a site: run " + name, role: ofSite, page: "/runs", form: append([]string{"kind", "scan"}, form...),
+			method: "POST", path: "/runs", body: obj{"kind": "scan", "selector": selector},
+		}
+	}
+	scan := func(name, host string, id int64) deed {
+		return deed{
+			name: "of a site: " + name, role: ofSite, page: "/hosts/" + host + "/scan", form: []string{"kind", "scan"},
+			method: "POST", path: "/runs", body: obj{"kind": "scan", "selector": obj{"hosts": []int64{id}}},
+		}
+	}
+	schedule := func(name, path, method string, selector obj, form ...string) deed {
+		in := obj{"name": name, "kind": "scan", "cron": "@daily", "selector": selector}
+		return deed{
+			name: "of a site: schedule " + name, role: ofSite, page: path,
+			form:   append([]string{"name", name, "kind", "scan", "cron", "@daily", "enabled", "yes"}, form...),
+			method: method, path: path, body: in,
+		}
+	}
+	exception := func(name string, in obj, form ...string) deed {
+		in["finding"], in["reason"], in["owner"], in["until"] = "anonymous-lists-shares", "old", "Bo", next+"T23:59:59Z"
+		return deed{
+			name: "of a site: exception " + name, role: ofSite, page: "/exceptions", method: "POST", path: "/exceptions",
+			form: append([]string{"finding", "anonymous-lists-shares", "reason", "old", "owner", "Bo", "until", next},
+				form...), body: in,
+		}
+	}
+	plain := func(name, page, method, path string) deed {
+		return deed{name: "of a site: " + name, role: ofSite, page: page, method: method, path: path}
+	}
+	target := func(name, spec, site string) deed {
+		return deed{
+			name: "of a site: target " + name, role: ofSite, page: "/targets",
+			form:   []string{"spec", spec, "site", site, "enabled", "yes"},
+			method: "POST", path: "/targets", body: obj{"spec": spec, "site": site},
+		}
+	}
+	tag := func(name string, id int64, host string) deed {
+		return deed{
+			name: "of a site: tag " + name, role: ofSite, page: "/hosts/act",
+			form:  []string{"which", "ticked", "host", host, "do", "tag", "value", "kept"},
+			whole: true, method: "POST", path: "/targets/change",
+			body: obj{"hosts": []int64{id}, "do": "tag", "value": "kept"},
+		}
+	}
+	journal := func(name, host string) deed {
+		d := sending("of a site: journal "+name, "/hosts/"+host+"/journal", "/hosts/"+host+"/journal",
+			`[{"id":"20261101-1"}]`, "application/json")
+		d.role = ofSite
+		return d
+	}
+	planned := func(name, host string) deed {
+		return deed{
+			name: "of a site: plan " + name, role: ofSite, page: "/hosts/" + host + "/plan",
+			form: []string{"strategy", "restrict"}, method: "POST", path: "/hosts/" + host + "/plan",
+			body: obj{"strategy": "restrict"},
+		}
+	}
+	return []deed{
+		run("there", obj{"site": "default"}, "site", "default"),
+		plain("run cancel", "/runs/{run}/cancel", "POST", "/runs/{run}/cancel"),
+		run("at another site", obj{"site": "plant"}, "site", "plant"),
+		run("everywhere", obj{}),
+		scan("scan a host there", "2", 2),
+		scan("scan another site's host", "6", 6),
+		schedule("another's", "/schedules/{schedule}", "PUT", obj{"site": "default"}, "site", "default"),
+		plain("remove another's schedule", "/schedules/{schedule}/delete", "DELETE", "/schedules/{schedule}"),
+		schedule("there", "/schedules", "POST", obj{"site": "default"}, "site", "default"),
+		schedule("elsewhere", "/schedules", "POST", obj{"site": "plant"}, "site", "plant"),
+		schedule("everywhere", "/schedules", "POST", obj{}),
+		exception("a host there", obj{"host_id": 2}, "host", "2"),
+		plain("exception withdraw", "/exceptions/{exception}/withdraw", "DELETE", "/exceptions/{exception}"),
+		atHead(exception("another site's host", obj{"host_id": 6}, "host", "6")),
+		exception("a tag", obj{"tag": "dc"}, "tag", "dc"),
+		exception("everything", obj{}),
+		plain("withdraw one of a tag", "/exceptions/2/withdraw", "DELETE", "/exceptions/2"),
+		target("there", "b7.example", "default"),
+		target("at another site", "b8.example", "plant"),
+		tag("there", 2, "2"),
+		tag("another site's", 6, "6"),
+		journal("there", "2"),
+		journal("of another site's host", "6"),
+		planned("there", "2"),
+		planned("of another site's host", "6"),
+		plain("retire another site's host", "/hosts/6/retire", "POST", "/hosts/6/retire"),
+		plain("remove another site's host", "/hosts/6/delete", "DELETE", "/hosts/6"),
+		plain("revoke a worker", "/workers/2/revoke", "DELETE", "/workers/enrolled/2"),
+		plain("remove the other site", "/sites/2/delete", "DELETE", "/sites/2"),
+		{
+			name: "of a site: change it", role: ofSite, page: "/sites/1", form: []string{"name", "mine"},
+			method: "PUT", path: "/sites/1", body: obj{"name": "mine"},
+		},
 	}
 }
 
