@@ -510,6 +510,11 @@ const stillOpen = `EXISTS (SELECT 1 FROM hosts h JOIN posture_findings p ON p.po
 	JOIN rollout_closes c ON c.finding = p.finding AND c.set_id = rollout_hosts.set_id
 	WHERE h.id = rollout_hosts.host_id)`
 
+// stillOpenOfAll is the same for all hosts at once: PostgreSQL joins it, instead of looking at each host of each rollout.
+const stillOpenOfAll = `EXISTS (SELECT 1 FROM hosts h JOIN (SELECT DISTINCT p.posture_id, c.set_id
+	FROM posture_findings p JOIN rollout_closes c ON c.finding = p.finding) v ON v.posture_id = h.posture_id
+	WHERE h.id = rollout_hosts.host_id AND v.set_id = rollout_hosts.set_id)`
+
 // shared finds or inserts the group of a host, and the set of findings that its changes close.
 func (w *planning) shared(ctx context.Context, p *PlannedHost) (group, set int64, err error) {
 	if len(p.Changes) == 0 {
@@ -600,73 +605,109 @@ const (
 	whyOff     = "every target that leads to it is switched off: nobody looks at it any more"
 )
 
-// retired and off are true for a row of rollout_hosts whose host has left the fleet, or to which targets lead that are
-// all switched off.
-const (
-	retired = `EXISTS (SELECT 1 FROM hosts h WHERE h.id = rollout_hosts.host_id AND h.retired > 0)`
-	off     = `COALESCE((SELECT max(u.enabled) FROM (SELECT t.enabled FROM targets t WHERE t.host_id = rollout_hosts.host_id
-		UNION ALL SELECT t.enabled FROM host_names n JOIN hosts h ON h.id = n.host_id
-		JOIN targets t ON t.site_id = h.site_id AND t.spec = n.name
-		WHERE n.host_id = rollout_hosts.host_id AND n.kind = 'target') u), 1) = 0`
-	unseen = `(` + retired + ` OR ` + off + `)`
-)
+// unseenHosts returns the hosts that have left the fleet, and those to which targets lead that are all switched off.
+// Both are asked for once, not for each of their rollouts.
+func (q *Queries) unseenHosts(ctx context.Context) (retired, off []int64, err error) {
+	const (
+		byLink = `EXISTS (SELECT 1 FROM targets t WHERE t.host_id = h.id`
+		byName = `EXISTS (SELECT 1 FROM host_names n JOIN targets t ON t.site_id = h.site_id AND t.spec = n.name
+			WHERE n.host_id = h.id AND n.kind = 'target'`
+	)
+	retired, err = list(ctx, q, scanID, `SELECT h.id FROM hosts h WHERE h.retired > 0`)
+	if err != nil {
+		return nil, nil, err
+	}
+	off, err = list(ctx, q, scanID, `SELECT h.id FROM hosts h WHERE h.retired = 0
+		AND NOT `+byLink+` AND t.enabled > 0) AND NOT `+byName+` AND t.enabled > 0)
+		AND (`+byLink+`) OR `+byName+`))`)
+	return retired, off, err
+}
 
 // FollowRollouts updates the hosts of all followed rollouts. Open ones are closed when they no longer show any of the
-// findings that their changes close. Those that are neither closed nor waiting are gone when nobody looks at them any
-// more. Closed and unwatched ones that show such a finding, and gone ones that were open and are looked at again, are
-// open again; other gone ones wait to be planned again. It returns how many hosts changed their state.
+// findings that their changes close, and so are gone ones of which a later result shows it. Those that are neither
+// closed nor waiting are gone when nobody looks at them any more. Closed and unwatched ones that show such a finding,
+// and gone ones that were open and are looked at again, are open again; other gone ones wait to be planned again. It
+// returns how many hosts changed their state.
 func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 	const followed = ` AND rollout_id IN (SELECT id FROM rollouts WHERE ended = 0) AND `
 	err = q.atomic(ctx, func(q *Queries) error {
 		moved = 0
-		step := func(from, to RolloutState, why, and, is string) error {
-			n, err := q.exec(ctx,
-				`UPDATE rollout_hosts SET state = $1, since = $2, why = $4`+and+` WHERE state = $3`+followed+is,
-				to, q.now(), from, why)
-			moved += n
+		some, err := list(ctx, q, scanID, `SELECT id FROM rollouts WHERE ended = 0 ORDER BY id LIMIT 1`)
+		if err != nil || len(some) == 0 {
 			return err
 		}
-		for _, s := range []struct {
+		retired, off, err := q.unseenHosts(ctx)
+		if err != nil {
+			return err
+		}
+		open := stillOpen
+		if q.pg {
+			open = stillOpenOfAll
+		}
+		unseen := q.ids(slices.Concat(retired, off))
+		seen := `NOT host_id ` + q.in("$5")
+		for _, step := range []struct {
 			from, to RolloutState
 			why, is  string
+			hosts    any
 		}{
-			{RolloutOpen, RolloutClosed, "", `NOT ` + retired + ` AND NOT ` + stillOpen},
-			{RolloutGone, RolloutOpen, whyNewer, `group_id > 0 AND NOT ` + unseen},
-			{RolloutGone, RolloutWaiting, "", `group_id = 0 AND NOT ` + unseen},
-			{RolloutClosed, RolloutOpen, whyNewer, stillOpen},
-			{RolloutUnwatched, RolloutOpen, whyNewer, stillOpen},
+			{RolloutOpen, RolloutClosed, "", seen + ` AND NOT ` + open, q.ids(retired)},
+			// Somebody looked once more: with targets that are off, an import.
+			{
+				RolloutGone, RolloutClosed, "",
+				`group_id > 0 AND ` + seen + ` AND NOT ` + open, q.ids(retired),
+			},
+			{RolloutGone, RolloutOpen, whyNewer, `group_id > 0 AND ` + seen, unseen},
+			{RolloutGone, RolloutWaiting, "", `group_id = 0 AND ` + seen, unseen},
+			{RolloutClosed, RolloutOpen, whyNewer, open, nil},
+			{RolloutUnwatched, RolloutOpen, whyNewer, open, nil},
 		} {
-			if err := step(s.from, s.to, s.why, "", s.is); err != nil {
+			args := []any{step.to, q.now(), step.from, step.why}
+			if step.hosts != nil {
+				args = append(args, step.hosts)
+			}
+			n, err := q.exec(ctx,
+				`UPDATE rollout_hosts SET state = $1, since = $2, why = $4 WHERE state = $3`+followed+step.is, args...)
+			if err != nil {
 				return err
 			}
+			moved += n
 		}
-		for _, from := range []RolloutState{
-			RolloutOpen, RolloutUnwatched, RolloutUnaudited, RolloutNothing, RolloutQuestion, RolloutRefused,
-			RolloutFailed,
-		} {
-			// An open one keeps its changes: findings show whether they are made when it is back. The others are
-			// planned anew then.
-			and := ", group_id = 0, set_id = 0"
-			if from == RolloutOpen {
-				and = ""
-			}
-			if err := step(from, RolloutGone, whyRetired, and, retired); err != nil {
+		for _, gone := range []struct {
+			hosts []int64
+			why   string
+		}{{retired, whyRetired}, {off, whyOff}} {
+			n, err := q.leave(ctx, gone.hosts, gone.why)
+			if err != nil {
 				return err
 			}
-			if err := step(from, RolloutGone, whyOff, and, off); err != nil {
-				return err
-			}
+			moved += n
 		}
-		if _, err := q.exec(ctx, `DELETE FROM rollout_stopped WHERE EXISTS (SELECT 1 FROM rollout_stops s
-			JOIN rollout_hosts o ON o.rollout_id = s.rollout_id WHERE s.id = rollout_stopped.stop_id
-			AND o.host_id = rollout_stopped.host_id AND o.state = $1 AND o.group_id = 0)`, RolloutGone); err != nil {
-			return err
-		}
-		_, err := q.exec(ctx, `UPDATE rollouts SET planned = 0 WHERE planned > 0 AND ended = 0 AND EXISTS
+		_, err = q.exec(ctx, `UPDATE rollouts SET planned = 0 WHERE planned > 0 AND ended = 0 AND EXISTS
 			(SELECT 1 FROM rollout_hosts o WHERE o.rollout_id = rollouts.id AND o.state = $1)`, RolloutWaiting)
 		return err
 	})
 	return moved, err
+}
+
+// leave makes these hosts gone in all followed rollouts where they are neither closed nor waiting. An open one keeps its
+// changes: findings show whether they are made. The others are planned anew when somebody looks at them again.
+func (q *Queries) leave(ctx context.Context, hosts []int64, why string) (int64, error) {
+	if len(hosts) == 0 {
+		return 0, nil
+	}
+	n, err := q.exec(ctx, `UPDATE rollout_hosts SET state = $1, since = $2, why = $3,
+		group_id = CASE WHEN state = $4 THEN group_id ELSE 0 END, set_id = CASE WHEN state = $4 THEN set_id ELSE 0 END
+		WHERE host_id `+q.in("$5")+` AND state NOT IN ($6, $7, $8)
+		AND rollout_id IN (SELECT id FROM rollouts WHERE ended = 0)`,
+		RolloutGone, q.now(), why, RolloutOpen, q.ids(hosts), RolloutWaiting, RolloutClosed, RolloutGone)
+	if err != nil || n == 0 {
+		return n, err
+	}
+	_, err = q.exec(ctx, `DELETE FROM rollout_stopped WHERE host_id `+q.in("$2")+` AND EXISTS (SELECT 1
+		FROM rollout_stops s JOIN rollout_hosts o ON o.rollout_id = s.rollout_id WHERE s.id = rollout_stopped.stop_id
+		AND o.host_id = rollout_stopped.host_id AND o.state = $1 AND o.group_id = 0)`, RolloutGone, q.ids(hosts))
+	return n, err
 }
 
 // AuditedHost is an unwatched host of a rollout that was audited since it was planned.

@@ -434,6 +434,15 @@ func TestRolloutGone(t *testing.T) {
 		}
 		follow("off and retired", RolloutGone, RolloutGone, RolloutGone, RolloutGone, RolloutOpen)
 		follow("still", RolloutGone, RolloutGone, RolloutGone, RolloutGone, RolloutOpen)
+		// An import shows that the change was made, although no target leads there; later, that it is undone.
+		for _, step := range []struct {
+			finding string
+			want    RolloutState
+		}{{"f9", RolloutClosed}, {"f1", RolloutGone}} {
+			s.advance(time.Second)
+			s.record(s.scan(Run{}, Target{}, 1, model.Exposed, step.finding))
+			follow("an import shows "+step.finding, step.want, RolloutGone, RolloutGone, RolloutGone, RolloutOpen)
+		}
 		enable(true)
 		s.advance(time.Second)
 		s.record(s.scan(Run{}, Target{}, 3, model.Exposed, "f1"))
