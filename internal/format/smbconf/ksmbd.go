@@ -1,7 +1,9 @@
 package smbconf
 
 import (
+	"bytes"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -23,8 +25,42 @@ var ofKsmbd = func() map[string]Parameter {
 	return out
 }()
 
-// The kernel's server reads a file otherwise than Samba: of several lines for one parameter it takes the first, a # or
-// ; ends a value, no value is refused, and it has neither copy nor include. See tools/config_parser.c of ksmbd-tools.
+// The kernel's server reads a file otherwise than Samba: a line ends where it ends, whatever is before that, and keeps
+// its white space; of several lines for one parameter the first counts, a # or ; ends a value, no value is refused, and
+// there is neither copy nor include. See tools/config_parser.c of ksmbd-tools.
+
+// ksmbdBlanks are what ksmbd takes for white space.
+const ksmbdBlanks = " \t"
+
+// ksmbdLines splits a file into the lines that ksmbd reads, without comments and blank lines. A line that is longer
+// than maxLine is truncated, and is the last.
+func ksmbdLines(b []byte) iter.Seq[logical] {
+	return func(yield func(logical) bool) {
+		for number, at := 1, 0; at < len(b); number++ {
+			line, _, _ := bytes.Cut(b[at:], []byte{'\n'})
+			end := at + len(line)
+			text, _, _ := bytes.Cut(line, []byte{0})
+			text = bytes.TrimSuffix(text, []byte{'\r'})
+			trimmed := bytes.TrimLeft(text, ksmbdBlanks)
+			l := logical{number: number, start: at + len(text) - len(trimmed), end: end, lineStart: at}
+			at = end + 1
+			if len(trimmed) == 0 || trimmed[0] == '#' || trimmed[0] == ';' {
+				continue
+			}
+			if len(trimmed) > maxLine {
+				yield(logical{text: string(trimmed[:maxLine+1]), number: number})
+				return
+			}
+			l.text = strings.TrimRight(string(trimmed), ksmbdBlanks)
+			if name, value, ok := strings.Cut(l.text, "="); ok && l.text[0] != '[' {
+				l.text = strings.TrimRight(name, ksmbdBlanks) + "=" + strings.TrimLeft(value, ksmbdBlanks)
+			}
+			if !yield(l) {
+				return
+			}
+		}
+	}
+}
 
 // ksmbdValue returns a value without the comment behind it.
 func ksmbdValue(s string) string {

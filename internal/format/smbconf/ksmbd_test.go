@@ -73,6 +73,44 @@ func TestKsmbdWords(t *testing.T) {
 	}
 }
 
+// TestKsmbdLines: ksmbd joins no lines, and two spaces in a name are no name that it knows.
+func TestKsmbdLines(t *testing.T) {
+	const text = "[global]\n \tguest account\t =  nobody  \n[a]\npath = /a\ncomment = x\\\nguest ok = yes\n" +
+		"[b]\npath = /b\nguest  ok = yes\ncomment = two  spaces \\ \nread only = no\n#\\\n[c]\npath = /c\n"
+	c := mustLoad(t, files{"smb.conf": text}, Options{Ksmbd: true})
+	for _, x := range []struct{ share, name, want string }{
+		{"a", "comment", `x\`},
+		{"a", "guest ok", "yes"},
+		{"b", "guest ok", ""},
+		{"b", "comment", `two  spaces \`},
+		{"b", "read only", "no"},
+		{"c", "path", "/c"},
+	} {
+		s := c.Share(x.share)
+		if s == nil {
+			t.Fatalf("no share %s", x.share)
+		}
+		if p, _ := s.Get(x.name); p.Value != x.want {
+			t.Errorf("[%s] %s is %q, want %q", x.share, x.name, p.Value, x.want)
+		}
+	}
+	if p, _ := c.Global.Get("guest account"); p.Value != "nobody" {
+		t.Errorf("guest account is %q", p.Value)
+	}
+	if len(c.Problems) != 1 || c.Problems[0].Line != 9 || !strings.Contains(c.Problems[0].Why, "unknown parameter") {
+		t.Errorf("problems %v", c.Problems)
+	}
+	o := Options{Ksmbd: true, ReadFile: files{"smb.conf": text}.read}
+	e, err := Set("smb.conf", o, "a", "guest ok", "no")
+	if want := strings.Replace(text, "\nguest ok = yes", "\nguest ok = no", 1); err != nil || string(e.After) != want {
+		t.Errorf("Set: %v, %+v", err, e)
+	}
+	long := "[a]\ncomment = " + strings.Repeat("x", maxLine) + "\n"
+	if _, err := load("smb.conf", Options{Ksmbd: true, ReadFile: files{"smb.conf": long}.read}); err == nil {
+		t.Error("a line without bound")
+	}
+}
+
 // TestKsmbdEdits changes the line that ksmbd takes, the first.
 func TestKsmbdEdits(t *testing.T) {
 	const text = "[global]\nrestrict anonymous = 0\nrestrict anonymous = 1\nmap to guest = never\n"

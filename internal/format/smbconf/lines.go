@@ -13,6 +13,14 @@ type logical struct {
 	lineStart  int    // the first byte of its first physical line
 }
 
+// lines splits a file as the server does that it is of.
+func (o *Options) lines(b []byte) iter.Seq[logical] {
+	if o.Ksmbd {
+		return ksmbdLines(b)
+	}
+	return split(b)
+}
+
 // split splits a file into logical lines without comments and blank lines. A line that is longer than maxLine is
 // truncated, and is the last.
 func split(b []byte) iter.Seq[logical] {

@@ -229,7 +229,7 @@ func (r *reader) read(file string, b []byte, depth int) bool {
 		r.limit = limit(file, 1, "%d MiB with what is included", maxBytes>>20)
 		return false
 	}
-	for l := range split(b) {
+	for l := range r.o.lines(b) {
 		var why string
 		if len(l.text) > maxLine {
 			r.limit = limit(file, l.number, "%d KiB in one line", maxLine>>10)
