@@ -239,6 +239,50 @@ func TestWeakNetlogonTold(t *testing.T) {
 	}
 }
 
+// TestOldCiphersExcepted writes the lines that except accounts from the end of Netlogon's old ciphers, with the word of
+// each: no for MD5, yes for DES.
+func TestOldCiphersExcepted(t *testing.T) {
+	h := host{
+		system: "samba", product: "samba", role: model.DomainController,
+		settings: map[string]any{"reject md5 clients": false, "allow nt4 crypto": true, "restrict anonymous": 2},
+	}
+	audit := h.audit(t)
+	audit.AccountLines = []model.AccountLine{}
+	o := month()
+	for _, n := range [][2]string{
+		{"NAS2$", "server reject md5 schannel"}, {"NAS2$", "allow nt4 crypto"}, {"NAS3$", "server reject md5 schannel"},
+	} {
+		o.Notices = append(o.Notices, model.Notice{
+			ID: model.NoticeSchannel, Client: n[0], Setting: n[1], What: "its Netlogon is refused", Evidence: "Samba's log",
+		})
+	}
+	e := Evidence{
+		Audit: audit, Observed: o,
+		Policy: Policy{Want: []string{"reject md5 clients=yes", "allow nt4 crypto=no"}},
+	}
+	p := make1(t, e)
+	var got []string
+	for _, c := range p.Changes {
+		got = append(got, c.Where+"="+model.Text(c.To.Data))
+	}
+	slices.Sort(got)
+	want := []string{
+		"[global] allow nt4 crypto:NAS2$=yes", "[global] allow nt4 crypto=no", "[global] reject md5 clients=yes",
+		"[global] server reject md5 schannel:NAS2$=no", "[global] server reject md5 schannel:NAS3$=no",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("changes %q, want %q; rejected %v", got, want, p.Rejected)
+	}
+	if err := Verify(p); err != nil {
+		t.Error(err)
+	}
+	for _, b := range p.Breaks {
+		if strings.HasPrefix(b.Who, "NAS") {
+			t.Errorf("excepted, and told as refused: %+v", b)
+		}
+	}
+}
+
 // TestWeakNetlogonExcepted writes, where the lines of accounts were read, those that except the accounts of Samba's
 // log: before the switch, with what stands there now as the way back.
 func TestWeakNetlogonExcepted(t *testing.T) {

@@ -192,12 +192,13 @@ func (s *sambaLog) line(l *Reader, line []byte, at time.Time, host string) {
 	}
 }
 
-// schannelText is what Samba's controllers log about an account whose Netlogon has no secure channel (CVE-2020-1472) or
-// does not encrypt on it (CVE-2022-38023), with the line of smb.conf that allows it. [S]
-// librpc/rpc/server/netlogon/schannel_util.c
+// schannelText is what Samba's controllers log about an account whose Netlogon has no secure channel (CVE-2020-1472),
+// does not encrypt on it, or has an old cipher (CVE-2022-38023), with the line of smb.conf that allows it. [S]
+// librpc/rpc/server/netlogon/schannel_util.c, source4/rpc_server/netlogon/dcerpc_netlogon.c
 var schannelText = regexp.MustCompile(
-	`^\s*CVE-20(?:22-38023|20-1472\(ZeroLogon\)): (Check if option|Please use|Option) ` +
-		`'((server (?:require schannel|schannel require seal)):([^' ]{1,64})) = no' ` +
+	`^\s*CVE-20(?:22-38023|20-1472\(ZeroLogon\)): (?:Check if option|Please use|Option) ` +
+		`'((?:(server (?:require schannel|schannel require seal|reject md5 schannel)):([^' ]{1,64}) = no)|` +
+		`(?:(allow nt4 crypto):([^' ]{1,64}) = yes))' ` +
 		`(might be needed|for|still needed)\b`)
 
 // schannel reads a domain controller's line about Netlogon that is too weak.
@@ -206,18 +207,21 @@ func (s *sambaLog) schannel(line string, at time.Time, host string) {
 	if m == nil {
 		return
 	}
-	option, account := m[2], strings.Clone(m[4])
+	exception, setting, account := m[1], cmp.Or(m[2], m[4]), strings.Clone(cmp.Or(m[3], m[5]))
 	n := model.Notice{
 		ID: model.NoticeSchannel, Time: at, Host: observe.Clip(cmp.Or(s.server, host)), Client: account,
-		Setting: strings.Clone(m[3]), Source: s.source, Evidence: "Samba's log: " + strings.TrimSpace(line),
+		Setting: strings.Clone(setting), Source: s.source, Evidence: "Samba's log: " + strings.TrimSpace(line),
 	}
-	switch m[5] {
+	switch m[6] {
 	case "still needed":
-		n.What = "its Netlogon goes on by the exception '" + option + " = no' alone"
+		n.What = "its Netlogon goes on by the exception '" + exception + "' alone"
 	case "for":
-		n.What = "its Netlogon would be refused without '" + option + " = no'"
+		n.What = "its Netlogon would be refused without '" + exception + "'"
 	default:
-		n.What = "its Netlogon is refused; '" + option + " = no' would let it go on"
+		n.What = "its Netlogon is refused; '" + exception + "' would let it go on"
+		if strings.Contains(setting, "md5") || strings.Contains(setting, "crypto") { // [M] said of those let in, too
+			n.What = "its Netlogon has an old cipher; where that is refused, '" + exception + "' lets it go on"
+		}
 	}
 	s.cov.Notice(n)
 }

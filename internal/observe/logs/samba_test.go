@@ -139,6 +139,7 @@ func TestRealSambaConnections(t *testing.T) {
 // of the formats in Samba's own program.
 func TestSambaWeakNetlogon(t *testing.T) {
 	const head = "[2026/11/22 10:59:49.558591,  0] ../../librpc/rpc/server/netlogon/schannel_util.c:302(dcesrv_netr_check_schannel_get_state)\n  "
+	const cipher = "[2026/11/22 10:59:50.558591,  0] ../../source4/rpc_server/netlogon/dcerpc_netlogon.c:279(dcesrv_netr_ServerAuthenticate3_check_downgrade)\n  "
 	_, cov := readLogs(t, Options{Server: "dc"}, strings.Join([]string{
 		head + "CVE-2022-38023: netr_LogonGetDomainInfo request (opnum[21]) WITH schannel from client_account[NAS1$] client_computer_name[NAS1] NT_STATUS_ACCESS_DENIED",
 		head + "CVE-2022-38023: Check if option 'server schannel require seal:NAS1$ = no' might be needed for a legacy client.",
@@ -146,6 +147,12 @@ func TestSambaWeakNetlogon(t *testing.T) {
 		head + "CVE-2022-38023: Option 'server schannel require seal:NAS3$ = no' still needed for 'NAS3$'!",
 		head + "CVE-2020-1472(ZeroLogon): Check if option 'server require schannel:NAS4$ = no' might be needed for a legacy client.",
 		head + "CVE-2022-38023: Option 'server schannel require seal:NAS5$ = no' not needed for 'NAS5$'!",
+		cipher + "CVE-2022-38023: Check if option 'server reject md5 schannel:NAS6$ = no' might be needed for a legacy client.",
+		cipher + "CVE-2022-38023: Check if option 'allow nt4 crypto:NAS6$ = yes' might be needed for a legacy client.",
+		cipher + "CVE-2022-38023: Check if option 'allow nt4 crypto:NAS7$ = yes' still needed for a legacy client.",
+		cipher + "CVE-2022-38023: Check if option 'server reject md5 schannel:NAS8$ = no' still needed for a legacy client.",
+		cipher + "CVE-2022-38023: Check if option 'server reject md5 schannel:NAS9$ = no' not needed!?",
+		cipher + "CVE-2022-38023: Check if option 'allow nt4 crypto:NAS9$ = yes' not needed!?",
 		head + "CVE-2022-38023: Check if option 'server schannel require seal:" + strings.Repeat("A", 4096) + "$ = no' might be needed for a legacy client.",
 	}, "\n"))
 	var got []string
@@ -160,6 +167,10 @@ func TestSambaWeakNetlogon(t *testing.T) {
 		"samba-weak-netlogon NAS2$: its Netlogon would be refused without 'server schannel require seal:NAS2$ = no'",
 		"samba-weak-netlogon NAS3$: its Netlogon goes on by the exception 'server schannel require seal:NAS3$ = no' alone",
 		"samba-weak-netlogon NAS4$: its Netlogon is refused; 'server require schannel:NAS4$ = no' would let it go on",
+		"samba-weak-netlogon NAS6$: its Netlogon has an old cipher; where that is refused, 'server reject md5 schannel:NAS6$ = no' lets it go on",
+		"samba-weak-netlogon NAS6$: its Netlogon has an old cipher; where that is refused, 'allow nt4 crypto:NAS6$ = yes' lets it go on",
+		"samba-weak-netlogon NAS7$: its Netlogon goes on by the exception 'allow nt4 crypto:NAS7$ = yes' alone",
+		"samba-weak-netlogon NAS8$: its Netlogon goes on by the exception 'server reject md5 schannel:NAS8$ = no' alone",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("notices %q, want %q", got, want)
