@@ -8,7 +8,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// testPruneClock: history is pruned when it is old, and a clock that is years ahead deletes next to nothing.
+// testPruneClock: history is pruned when it is old; a clock that is years ahead deletes next to nothing, and one that
+// was years behind keeps nothing for longer.
 func testPruneClock(t *testing.T, open func() *store.Store) {
 	st := open()
 	began := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -70,4 +71,18 @@ func testPruneClock(t *testing.T, open func() *store.Store) {
 		prune()
 	}
 	kept("it has caught up", 0, 0)
+
+	right := now
+	act := store.Act{At: right.Add(-10 * day), Who: "ada", Action: "target.add"}
+	if err := st.AddAct(ctx, &act); err != nil {
+		t.Fatal(err)
+	}
+	now = began.AddDate(-20, 0, 0) // a start without a battery
+	prune()
+	kept("the clock is years behind", 1, 0)
+	now = right.Add(25 * day)
+	for range 27 {
+		prune()
+	}
+	kept("a clock that was years behind is right again", 0, 0)
 }

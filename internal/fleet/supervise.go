@@ -143,8 +143,9 @@ func (f *Fleet) Prune(ctx context.Context) error {
 	return nil
 }
 
-// pruneTime returns the time by which history is pruned, and notes it: that of the clock, but at most a step after the
-// one before. It is zero if there was none before.
+// pruneTime returns the time by which history is pruned: that of the clock, but at most a step after the one before. It
+// is zero if there was none before. What it notes for the next one is at most a step before the one before, too: a clock
+// that was years behind for a moment, as after a start without a battery, would keep pruning behind for years.
 func (f *Fleet) pruneTime(ctx context.Context) (time.Time, error) {
 	text, err := f.st.Meta(ctx, prunedKey)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -160,7 +161,11 @@ func (f *Fleet) pruneTime(ctx context.Context) (time.Time, error) {
 			"last", last, "now", now)
 		now = most
 	}
-	return now, f.st.SetMeta(ctx, prunedKey, now.UTC().Format(time.RFC3339))
+	noted := now
+	if least := last.Add(-pruneStep); noted.Before(least) {
+		noted = least
+	}
+	return now, f.st.SetMeta(ctx, prunedKey, noted.UTC().Format(time.RFC3339))
 }
 
 // finish ends the runs that have nothing left to do, and reports each. Their results close hosts of rollouts.
