@@ -485,7 +485,7 @@ func (s *testSite) changeOwn(newbie *person) string {
 	}
 	newbie.done(fmt.Sprintf("/account/tokens/%d/delete", tokens[0].ID))
 	newbie.refuses("/account/password", "not the same", "password", "x", "new", password, "again", "y")
-	newbie.refuses("/account/password", "do not fit", "password", "wrong", "new", password, "again", password)
+	newbie.refuses("/account/password", "not the present password", "password", "wrong", "new", password, "again", password)
 	return token
 }
 
