@@ -144,8 +144,8 @@ func (f *Fleet) Prune(ctx context.Context) error {
 }
 
 // pruneTime returns the time by which history is pruned: that of the clock, but at most a step after the one before. It
-// is zero if there was none before. What it notes for the next one is at most a step before the one before, too: a clock
-// that was years behind for a moment, as after a start without a battery, would keep pruning behind for years.
+// is zero if there was none before. What it notes for the next one is at most a step before the one before, too: a
+// clock that was years behind for a moment, as after a start without a battery, would keep pruning behind for years.
 func (f *Fleet) pruneTime(ctx context.Context) (time.Time, error) {
 	text, err := f.st.Meta(ctx, prunedKey)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -510,7 +510,8 @@ const stillOpen = `EXISTS (SELECT 1 FROM hosts h JOIN posture_findings p ON p.po
 	JOIN rollout_closes c ON c.finding = p.finding AND c.set_id = rollout_hosts.set_id
 	WHERE h.id = rollout_hosts.host_id)`
 
-// stillOpenOfAll is the same for all hosts at once: PostgreSQL joins it, instead of looking at each host of each rollout.
+// stillOpenOfAll is the same for all hosts at once: PostgreSQL joins it, instead of looking at each host of each
+// rollout.
 const stillOpenOfAll = `EXISTS (SELECT 1 FROM hosts h JOIN (SELECT DISTINCT p.posture_id, c.set_id
 	FROM posture_findings p JOIN rollout_closes c ON c.finding = p.finding) v ON v.posture_id = h.posture_id
 	WHERE h.id = rollout_hosts.host_id AND v.set_id = rollout_hosts.set_id)`
@@ -690,8 +691,8 @@ func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 	return moved, err
 }
 
-// leave makes these hosts gone in all followed rollouts where they are neither closed nor waiting. An open one keeps its
-// changes: findings show whether they are made. The others are planned anew when somebody looks at them again.
+// leave makes these hosts gone in all followed rollouts where they are neither closed nor waiting. An open one keeps
+// its changes: findings show whether they are made. The others are planned anew when somebody looks at them again.
 func (q *Queries) leave(ctx context.Context, hosts []int64, why string) (int64, error) {
 	if len(hosts) == 0 {
 		return 0, nil
