@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -133,6 +134,13 @@ func TestGatewayScan(t *testing.T) {
 	through := o.scanOf(t, way, user)
 	if through.Verdict != model.Closed {
 		t.Errorf("through the gateway it is %s", through.Verdict)
+	}
+	// The gateway's refusal is no evidence that the server requires encryption.
+	for _, r := range []*model.Scan{direct, through} {
+		signing := slices.ContainsFunc(r.Findings, func(f model.Finding) bool { return f.ID == "signing-not-required" })
+		if r.Server.EncryptionRequired || r.MayRequireEncryption() || !signing {
+			t.Errorf("%s: %+v; signing-not-required is found: %v", r.Address, r.Server, signing)
+		}
 	}
 	for i, id := range through.Identities {
 		before := direct.Identities[i]
