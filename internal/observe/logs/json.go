@@ -247,6 +247,8 @@ func (l *Reader) notUnderstood(m map[string]any) {
 type jsonEvent struct {
 	top, system, data map[string]any
 	flat              bool // the data are beside the rest
+	at                time.Time
+	read              bool // at is its time; several rows and checks ask for it
 }
 
 func newJSONEvent(m map[string]any) *jsonEvent {
@@ -381,11 +383,21 @@ func (e *jsonEvent) UserID() string {
 // Time returns the event's own time if it has a zone, else the shipper's. A time without a zone is in that of the host
 // that wrote it; if there is no other time, it is read in this machine's zone.
 func (e *jsonEvent) Time() time.Time {
+	if !e.read {
+		e.at, e.read = e.when(), true
+	}
+	return e.at
+}
+
+func (e *jsonEvent) when() time.Time {
 	for _, s := range []string{
 		e.systemText("TimeCreated"), e.attribute("TimeCreated", "SystemTime"), e.systemText("EventTime"),
 		jsonText(e.top["@timestamp"]), jsonText(e.top["TimeGenerated"]), jsonText(e.top["timestamp"]),
 		jsonText(e.top["_time"]), e.systemText("UtcTime"), e.systemText("EventReceivedTime"),
 	} {
+		if s == "" {
+			continue
+		}
 		for _, layout := range zoned {
 			if t, err := time.Parse(layout, s); err == nil {
 				return t.UTC()
