@@ -74,6 +74,12 @@ func TestAccessibility(t *testing.T) {
 				eval[string](p,
 					`[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 361 && !e.closest('.scroll')).slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(' | ')`))
 		}
+		if path == "/hosts" { // the whole matrix is seen on a small screen, without scrolling it
+			p.size(1024, false)
+			if w := eval[int](p, `(e => e.scrollWidth - e.clientWidth)(document.querySelector('.matrix').parentElement)`); w > 0 {
+				t.Errorf("the matrix runs %d pixels past its edge on a screen of 1024", w)
+			}
+		}
 	}
 	start := time.Now()
 	visit("/login")

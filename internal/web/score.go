@@ -16,6 +16,8 @@ func scoreOf(p store.TrendPoint) (n int, ok bool) {
 // score is the score now, its parts, and its history.
 type score struct {
 	Now    int
+	Word   string        // how good that is
+	Class  string        // its color
 	Before []scoreBefore // a week and a month ago, if there were hosts
 	Bars   []bar         // week by week
 	Said   string        // the bars in words
@@ -35,6 +37,17 @@ const (
 	scoreHeight = 40
 )
 
+// grade returns how good a score is, in a word and as the class of its color.
+func grade(n int) (word, class string) {
+	switch {
+	case n < 50:
+		return "bad", "exposed"
+	case n < 80:
+		return "fair", "limited"
+	}
+	return "good", "closed"
+}
+
 // newScore is nil if no host is known. points are those of each day, the last of today.
 func newScore(points []store.TrendPoint) *score {
 	if len(points) == 0 {
@@ -45,6 +58,7 @@ func newScore(points []store.TrendPoint) *score {
 		return nil
 	}
 	s := &score{Now: now}
+	s.Word, s.Class = grade(now)
 	for _, b := range []struct {
 		when string
 		days int
@@ -61,8 +75,8 @@ func newScore(points []store.TrendPoint) *score {
 			continue
 		}
 		h := max(1, n*scoreHeight/100)
-		s.Bars = append(s.Bars, bar{i * (scoreBar + 2), scoreHeight - h, scoreBar, h, "closed", day(p.Day) + ": " +
-			number(n)})
+		_, class := grade(n)
+		s.Bars = append(s.Bars, bar{i * (scoreBar + 2), scoreHeight - h, scoreBar, h, class, day(p.Day) + ": " + number(n)})
 		said = append(said, number(n))
 		s.Width = (i + 1) * (scoreBar + 2)
 	}

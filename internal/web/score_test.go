@@ -33,6 +33,24 @@ func TestScore(t *testing.T) {
 	}
 }
 
+// A score says how good it is, and so does each bar of its history: a low one is not green.
+func TestScoreGrade(t *testing.T) {
+	day := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		p           store.TrendPoint
+		word, class string
+	}{
+		{store.TrendPoint{Day: day, Exposed: 81, Closed: 19}, "bad", "exposed"},
+		{store.TrendPoint{Day: day, Exposed: 50, Closed: 50}, "fair", "limited"},
+		{store.TrendPoint{Day: day, Exposed: 20, Closed: 80}, "good", "closed"},
+	} {
+		s := newScore([]store.TrendPoint{c.p})
+		if s.Word != c.word || s.Class != c.class || len(s.Bars) != 1 || s.Bars[0].Class != c.class {
+			t.Errorf("%d: %s, %s, %+v", s.Now, s.Word, s.Class, s.Bars)
+		}
+	}
+}
+
 // The score says where it was a week and a month ago and which hosts moved it, as far as there were hosts.
 func TestScoreMoved(t *testing.T) {
 	now := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
