@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -10,12 +12,13 @@ import (
 	"strings"
 	"testing"
 
+	sealing "ipcguard/internal/fleet/secret"
 	"ipcguard/internal/smbtest"
 )
 
 // TestServeRestored: a worker that is never restarted works on when the server's machine is lost and its backup is put
 // in place, with the key file that was kept beside it, and when everything is sealed with a new key. With another key
-// the server does not start.
+// it says what does not open.
 func TestServeRestored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -95,6 +98,28 @@ func TestServeRestored(t *testing.T) {
 	scanned("sealed anew")
 	if page := p.get(t, "/sites"); strings.Count(page, "Revoke branch-1") != 1 || !strings.Contains(page, "alive") {
 		t.Errorf("the workers:\n%s", page)
+	}
+	s.stop(t)
+
+	if _, _, err := sealing.Create(kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(kept, key); err != nil {
+		t.Fatal(err)
+	}
+	s = begin()
+	p.until(t, "what is not opened", func() bool { return strings.Contains(p.get(t, "/readyz"), "wrong-key") })
+	if !strings.Contains(s.log(), "does not open what is sealed in the database") {
+		t.Errorf("its log:\n%s", s.log())
+	}
+	r, err := p.http.PostForm(p.base+"/workers", url.Values{"site": {"branch"}, "name": {"branch-2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	page, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(page), "key file") {
+		t.Errorf("a code without the key: %s, %v\n%s", r.Status, err, page)
 	}
 	s.stop(t)
 }

@@ -145,6 +145,7 @@ type Fleet struct {
 	records *recorder
 
 	exceptions exceptions
+	unopened   atomic.Pointer[[]string] // see WrongKey
 
 	lock     sync.Mutex
 	began    chan struct{} // closed when a run has begun here

@@ -281,6 +281,12 @@ func explain(err error) problem {
 		return problem{http.StatusServiceUnavailable, "The database does not answer. Try again in a moment."}
 	case errors.Is(err, store.ErrFull):
 		return problem{http.StatusInsufficientStorage, "The disk of the database is full. Nothing was changed."}
+	case errors.Is(err, acts.ErrKey):
+		return problem{
+			http.StatusServiceUnavailable,
+			"The key file of this server does not open what is sealed in its database. Put back the one that sealed it, " +
+				"and start the server again.",
+		}
 	}
 	return problem{http.StatusInternalServerError, "Something went wrong on this server. Its log says more."}
 }

@@ -26,6 +26,7 @@ type Options struct {
 	Version  string
 	Secure   bool             // clients use HTTPS; a proxy may say so for a request, see proxy.HTTPS
 	Provider *access.Provider // a provider for logins; nil is none
+	WrongKey func() bool      // the key file does not open what is sealed, for /readyz; nil is no
 	Clock    func() time.Time
 	Log      *slog.Logger
 }
@@ -162,14 +163,18 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
-	problems, err := fleet.Problems(ctx, s.store)
-	if err != nil || len(problems) == 0 {
+	var kinds []string // and not whose: nobody logged in
+	if problems, err := fleet.Problems(ctx, s.store); err == nil {
+		for _, p := range problems {
+			kinds = append(kinds, string(p.Kind))
+		}
+	}
+	if s.options.WrongKey != nil && s.options.WrongKey() {
+		kinds = append(kinds, "wrong-key")
+	}
+	if len(kinds) == 0 {
 		_, _ = io.WriteString(w, "ok\n")
 		return
-	}
-	var kinds []string // and not whose: nobody logged in
-	for _, p := range problems {
-		kinds = append(kinds, string(p.Kind))
 	}
 	slices.Sort(kinds)
 	_, _ = io.WriteString(w, "ok, but "+strings.Join(slices.Compact(kinds), ", ")+"\n")

@@ -11,6 +11,7 @@ import (
 
 	"ipcguard/internal/fleet/access"
 	"ipcguard/internal/fleet/gate"
+	"ipcguard/internal/fleet/secret"
 	"ipcguard/internal/fleet/wire"
 	"ipcguard/internal/store"
 )
@@ -33,12 +34,19 @@ const codeLife = time.Hour
 
 var workerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
+// ErrKey says that what an act needs is sealed with another key.
+var ErrKey = errors.New("acts: this server's key file does not open what is sealed in its database; " +
+	"put back the one that sealed it, and start the server again")
+
 // AddWorker creates a join code for a worker of a site.
 func (a *Acts) AddWorker(ctx context.Context, who access.Who, in NewWorker) (out JoinCode, err error) {
 	if !who.Somewhere(store.RoleAdmin) {
 		return out, access.ErrForbidden
 	}
 	trust, err := a.fleet.Authority(ctx)
+	if errors.Is(err, secret.ErrWrongKey) {
+		err = fmt.Errorf("%w: %w", ErrKey, err)
+	}
 	if err != nil {
 		return out, fmt.Errorf("acts: the authority of workers: %w", err)
 	}

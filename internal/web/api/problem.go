@@ -130,6 +130,9 @@ func (a *API) explain(req *http.Request, err error) *problem {
 		return &problem{Status: http.StatusInsufficientStorage, Detail: "The disk of the database is full."}
 	case errors.Is(err, acts.ErrNoTest):
 		return &problem{Status: http.StatusServiceUnavailable, Detail: acts.Words(err)}
+	case errors.Is(err, acts.ErrKey):
+		a.Log.Error("the API failed", "method", req.Method, "path", req.URL.Path, "error", err)
+		return &problem{Status: http.StatusServiceUnavailable, Detail: acts.Words(acts.ErrKey)}
 	}
 	if req.Context().Err() == nil { // a client that is gone has caused it
 		a.Log.Error("the API failed", "method", req.Method, "path", req.URL.Path, "error", err)
