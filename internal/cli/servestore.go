@@ -355,6 +355,10 @@ func (a *app) rekey(ctx context.Context, f *fleetFlags, home *homeFlags, forget 
 		return err
 	}
 	defer st.Close()
+	// One that works has the old key until it ends: what it seals meanwhile nothing would open once that is forgotten.
+	if err := st.Alone(ctx, "stop every server before the key is replaced"); err != nil {
+		return err
+	}
 	n, err := fleet.Rekey(ctx, st, f.key, forget)
 	if err != nil {
 		return err

@@ -46,13 +46,27 @@ const aliveFor = MissedBeats * Beat
 // alone returns [ErrBusy] if an upgrade would change the tables of a server that works: one that gives a sign of life
 // within a while. One that was killed gives none. On SQLite the lock file has made sure of that.
 func (s *Store) alone(ctx context.Context, p *goose.Provider) error {
+	return s.quiet(ctx, "stop every older server before the upgrade", func() (bool, error) {
+		pending, err := p.HasPending(ctx)
+		return !pending, classify(err) // nothing to do, or another has just done it
+	})
+}
+
+// Alone returns [ErrBusy] if a server works on the database, with what to do first. One that was killed gives no sign of
+// life: to tell takes a few seconds. On SQLite the lock file has made sure of it.
+func (s *Store) Alone(ctx context.Context, first string) error {
+	return s.quiet(ctx, first, func() (bool, error) { return false, nil })
+}
+
+// quiet waits until no server has given a sign of life for a while, or until enough says so.
+func (s *Store) quiet(ctx context.Context, advice string, enough func() (bool, error)) error {
 	if s.pool == nil {
 		return nil
 	}
 	var seen map[string]time.Time
 	for end := time.Now().Add(aliveFor); ; {
-		if pending, err := p.HasPending(ctx); err != nil || !pending { // nothing to do, or another has just done it
-			return classify(err)
+		if ok, err := enough(); err != nil || ok {
+			return err
 		}
 		var tables int
 		if err := s.one(ctx, []any{&tables},
@@ -69,8 +83,7 @@ func (s *Store) alone(ctx context.Context, p *goose.Provider) error {
 				continue
 			}
 			if before, known := seen[w.Name]; !first && (!known || w.Seen.After(before)) {
-				return fmt.Errorf("%w: %s (version %s) works on the database; stop every older server before the upgrade",
-					ErrBusy, w.Name, w.Version)
+				return fmt.Errorf("%w: %s (version %s) works on the database; %s", ErrBusy, w.Name, w.Version, advice)
 			}
 			now[w.Name] = w.Seen
 		}
