@@ -52,8 +52,8 @@ func (s *Store) alone(ctx context.Context, p *goose.Provider) error {
 	})
 }
 
-// Alone returns [ErrBusy] if a server works on the database, with what to do first. One that was killed gives no sign of
-// life: to tell takes a few seconds. On SQLite the lock file has made sure of it.
+// Alone returns [ErrBusy] if a server works on the database, with what to do first. One that was killed gives no sign
+// of life: to tell takes a few seconds. On SQLite the lock file has made sure of it.
 func (s *Store) Alone(ctx context.Context, first string) error {
 	return s.quiet(ctx, first, func() (bool, error) { return false, nil })
 }
