@@ -81,8 +81,9 @@ func (c *conn) encrypted(b []byte) error {
 	}
 	id := le.Uint64(b[smb2.TransformLen-8:])
 	s := c.table.find(id)
+	spoken, _ := c.table.state()
 	switch {
-	case s == nil && c.table.settled():
+	case s == nil && spoken != dialectSMB1 && c.table.settled():
 		return c.up.passRest() // the server has no key for it either, and ends the connection
 	case !s.user():
 		return refusal{ReasonEncrypted, "an encrypted frame of a session that is no user's"}
