@@ -64,12 +64,20 @@ func guardService(ctx context.Context, exe string, args []string, j *Journal) (s
 	return "systemd's service " + unitName(j.ID) + ", which outlives this terminal and a reboot", nil
 }
 
+// removeService removes the guard's service. The guard and a confirmation may do so at the same time.
 func removeService(ctx context.Context, id string) error {
 	path := filepath.Join(unitDir, unitName(id))
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	gone := func() bool {
+		_, err := os.Stat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	if gone() {
 		return nil
 	}
 	out, err := program.Run(ctx, "systemctl", "disable", unitName(id))
+	if err != nil && gone() { // whoever removed the file had disabled the service
+		return nil
+	}
 	if err != nil {
 		err = fmt.Errorf("systemctl disable: %w: %s", err, strings.TrimSpace(out))
 	}
