@@ -7,8 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
+
+	"ipcguard/internal/smb/transport"
 )
 
 const (
@@ -72,7 +73,7 @@ func one(ctx context.Context, name string, lookup func(context.Context, string) 
 	defer cancel()
 	found, err := lookup(ctx, name)
 	if err != nil {
-		return answer{err: inWords(err, routeless)}
+		return answer{err: inWords(err, transport.Routeless)}
 	}
 	var a answer
 	for _, f := range found {
@@ -100,17 +101,4 @@ func inWords(err error, routeless func(server string) bool) error {
 		return fmt.Errorf("%w: %s", ErrUnresolved, dns.Err)
 	}
 	return fmt.Errorf("%w: %w", ErrUnresolved, err)
-}
-
-// routeless reports whether this machine has no route to a name server. It asks the system alone: connecting a UDP
-// socket sends nothing. The error of a lookup has only the words for it.
-func routeless(server string) bool {
-	if server == "" {
-		return false
-	}
-	c, err := net.Dial("udp", server)
-	if err == nil {
-		_ = c.Close()
-	}
-	return errors.Is(err, syscall.ENETUNREACH)
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"ipcguard/internal/smb/transport"
 )
 
 func lookup(_ context.Context, host string) ([]netip.Addr, error) {
@@ -265,7 +267,7 @@ func TestNoRouteToTheNameServer(t *testing.T) {
 			t.Errorf("%v, want %s", got, want)
 		}
 	}
-	if routeless("127.0.0.1:53") {
+	if transport.Routeless("127.0.0.1:53") {
 		t.Error("there is no route to this machine itself")
 	}
 }

@@ -86,19 +86,19 @@ func TimedOut(layer, reason string) *Error {
 }
 
 // NetError puts a failure of the network into plain words.
-func NetError(layer string, err error) *Error { return netError(layer, err, routeless) }
+func NetError(layer string, err error) *Error { return netError(layer, err, Routeless) }
 
-// routeless reports whether this machine has no route to an address. It asks the system alone: connecting a UDP socket
+// Routeless reports whether this machine has no route to an address. It asks the system alone: connecting a UDP socket
 // sends nothing.
-func routeless(a net.Addr) bool {
-	c, err := net.Dial("udp", a.String())
+func Routeless(address string) bool {
+	c, err := net.Dial("udp", address)
 	if err == nil {
 		_ = c.Close() // nothing was sent
 	}
 	return err != nil && isAny(err, netUnreachable)
 }
 
-func netError(layer string, err error, routeless func(net.Addr) bool) *Error {
+func netError(layer string, err error, routeless func(address string) bool) *Error {
 	e := &Error{Layer: layer, Err: err}
 	var dns *net.DNSError
 	var nerr net.Error
@@ -118,7 +118,7 @@ func netError(layer string, err error, routeless func(net.Addr) bool) *Error {
 		e.Reason = "network unreachable"
 		var op *net.OpError
 		if errors.As(err, &op) {
-			if to, ok := op.Addr.(*net.TCPAddr); ok && routeless(to) {
+			if to, ok := op.Addr.(*net.TCPAddr); ok && routeless(to.String()) {
 				e.Reason = "this machine has no route to " + to.IP.String()
 			}
 		}

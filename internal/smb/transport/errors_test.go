@@ -51,11 +51,11 @@ func TestNoRoute(t *testing.T) {
 	for want, routeless := range map[string]bool{
 		"this machine has no route to 192.0.2.1": true, "network unreachable": false,
 	} {
-		if e := netError(LayerConnect, err, func(net.Addr) bool { return routeless }); e.Reason != want {
+		if e := netError(LayerConnect, err, func(string) bool { return routeless }); e.Reason != want {
 			t.Errorf("without a route %v: %q, want %q", routeless, e.Reason, want)
 		}
 	}
-	if routeless(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 445}) {
+	if Routeless("127.0.0.1:445") {
 		t.Error("this machine has no route to itself")
 	}
 }
