@@ -18,16 +18,24 @@ import (
 	"ipcguard/internal/status"
 )
 
-// between lets somebody change what a practice server of SMB 3.0 sends, frame by frame.
-func between(t *testing.T, change func(message []byte) []byte) *smb.Conn {
+// onTheWay starts a practice server with somebody on the way to it: ours is the client's end, and near and far are what
+// he has of both connections.
+func onTheWay(t *testing.T) (ours, near, far net.Conn) {
 	t.Helper()
 	host, err := smbtest.NewHost("samba", "PRACTICE1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, near := net.Pipe()
+	ours, near = net.Pipe()
 	far, theirs := net.Pipe()
 	go smbtest.Serve(theirs, host)
+	return ours, near, far
+}
+
+// between lets somebody change what a practice server of SMB 3.0 sends, frame by frame.
+func between(t *testing.T, change func(message []byte) []byte) *smb.Conn {
+	t.Helper()
+	ours, near, far := onTheWay(t)
 	go func() {
 		io.Copy(far, near)
 		far.Close()
@@ -153,13 +161,7 @@ func TestForgedWithAStrangersKey(t *testing.T) {
 // does not pass for one that only the server could encrypt.
 func TestForgedForSessionZero(t *testing.T) {
 	const setup, logoff = 1, 2
-	host, err := smbtest.NewHost("samba", "PRACTICE1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours, near := net.Pipe()
-	far, theirs := net.Pipe()
-	go smbtest.Serve(theirs, host)
+	ours, near, far := onTheWay(t)
 	forged := make(chan []byte, 1)
 	go func() {
 		defer near.Close()

@@ -186,7 +186,6 @@ func (s *alike) done(d deed, role store.Role, by func(deed, store.Role) (int, ma
 func (s *alike) last() *strings.Replacer {
 	s.t.Helper()
 	ctx := s.t.Context()
-	var run, site, channel, credential int64
 	runs, _, err := s.st.Runs(ctx, store.Page{Size: 1})
 	sites, err1 := s.st.Sites(ctx)
 	channels, err2 := s.st.Channels(ctx)
@@ -194,23 +193,10 @@ func (s *alike) last() *strings.Replacer {
 	if err := errors.Join(err, err1, err2, err3); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, x := range runs {
-		run = max(run, x.ID)
-	}
-	for _, x := range sites {
-		site = max(site, x.ID)
-	}
-	for _, x := range channels {
-		channel = max(channel, x.ID)
-	}
-	for _, x := range credentials {
-		credential = max(credential, x.ID)
-	}
 	rollouts, _, err := s.st.Rollouts(ctx, nil, store.Page{Size: 1})
 	if err != nil || len(rollouts) == 0 {
 		s.t.Fatal("no rollout", err)
 	}
-	var user, token, schedule, exception int64
 	users, err := s.st.Users(ctx)
 	viewer, err1 := s.st.UserByName(ctx, string(store.RoleViewer))
 	operator, err2 := s.st.UserByName(ctx, string(store.RoleOperator))
@@ -220,18 +206,6 @@ func (s *alike) last() *strings.Replacer {
 	if err := errors.Join(err, err1, err2, err3, err4, err5); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, x := range users {
-		user = max(user, x.ID)
-	}
-	for _, x := range tokens {
-		token = max(token, x.ID)
-	}
-	for _, x := range schedules {
-		schedule = max(schedule, x.ID)
-	}
-	for _, x := range exceptions {
-		exception = max(exception, x.ID)
-	}
 	views, err := s.st.Views(ctx, viewer.ID)
 	if err != nil {
 		s.t.Fatal(err)
@@ -240,10 +214,24 @@ func (s *alike) last() *strings.Replacer {
 	for _, x := range views {
 		view = x.ID
 	}
-	return strings.NewReplacer("{view}", fmt.Sprint(view), "{rollout}", fmt.Sprint(rollouts[0].ID), "{user}",
-		fmt.Sprint(user), "{token}", fmt.Sprint(token), "{schedule}", fmt.Sprint(schedule), "{exception}",
-		fmt.Sprint(exception), "{run}", fmt.Sprint(run), "{site}", fmt.Sprint(site), "{channel}", fmt.Sprint(channel), "{credential}",
-		fmt.Sprint(credential))
+	return strings.NewReplacer("{view}", fmt.Sprint(view), "{rollout}", fmt.Sprint(rollouts[0].ID),
+		"{run}", newest(runs, func(x store.Run) int64 { return x.ID }),
+		"{site}", newest(sites, func(x store.Site) int64 { return x.ID }),
+		"{channel}", newest(channels, func(x store.Channel) int64 { return x.ID }),
+		"{credential}", newest(credentials, func(x store.Credential) int64 { return x.ID }),
+		"{user}", newest(users, func(x store.User) int64 { return x.ID }),
+		"{token}", newest(tokens, func(x store.Token) int64 { return x.ID }),
+		"{schedule}", newest(schedules, func(x store.Schedule) int64 { return x.ID }),
+		"{exception}", newest(exceptions, func(x store.Exception) int64 { return x.ID }))
+}
+
+// newest returns the highest number of a list; 0 if it is empty.
+func newest[T any](all []T, id func(T) int64) string {
+	var n int64
+	for _, x := range all {
+		n = max(n, id(x))
+	}
+	return fmt.Sprint(n)
 }
 
 var (

@@ -46,12 +46,7 @@ func deeds() []deed {
 
 // siteDeeds returns the acts on sites and workers.
 func siteDeeds() []deed {
-	site := func(name string, in obj, form ...string) deed {
-		return deed{
-			name: "site: " + name, role: admin, page: "/sites", form: form, method: "POST", path: "/sites",
-			body: in,
-		}
-	}
+	site := adding("site", admin, "/sites")
 	return []deed{
 		site("good", obj{
 			"name": "lab", "rate": 10.5, "concurrency": 4, "window": "Mon-Fri 22:00-06:00",
@@ -110,12 +105,7 @@ func siteDeeds() []deed {
 // targetDeeds returns the acts on targets.
 func targetDeeds() []deed {
 	hosts := []int64{1, 2}
-	target := func(name string, in obj, form ...string) deed {
-		return deed{
-			name: "target: " + name, role: operator, page: "/targets", form: form, method: "POST", path: "/targets",
-			body: in,
-		}
-	}
+	target := adding("target", operator, "/targets")
 	change := func(name string, in obj, form ...string) deed {
 		return deed{
 			name: "hosts: " + name, role: operator, page: "/hosts/act",
@@ -214,12 +204,7 @@ func runDeeds() []deed {
 
 // scheduleDeeds returns the acts on schedules.
 func scheduleDeeds() []deed {
-	schedule := func(name string, in obj, form ...string) deed {
-		return deed{
-			name: "schedule: " + name, role: operator, page: "/schedules", form: form, method: "POST",
-			path: "/schedules", body: in,
-		}
-	}
+	schedule := adding("schedule", operator, "/schedules")
 	return []deed{
 		schedule("good", obj{
 			"name": "weekly", "kind": "scan", "cron": "0 3 * * 0", "zone": "Europe/Berlin",
@@ -251,12 +236,7 @@ func exceptionDeeds() []deed {
 	next, past, far := day(time.Now().AddDate(0, 1, 0)), "2020-01-01", "2099-01-01"
 	until := func(day string) string { return day + "T23:59:59Z" }
 	hosts := []int64{1, 2}
-	exception := func(name string, in obj, form ...string) deed {
-		return deed{
-			name: "exception: " + name, role: operator, page: "/exceptions", form: form, method: "POST",
-			path: "/exceptions", body: in,
-		}
-	}
+	exception := adding("exception", operator, "/exceptions")
 	return []deed{
 		exception("one host", obj{
 			"finding": "anonymous-lists-accounts", "host_id": 1, "reason": "being replaced",
@@ -300,12 +280,7 @@ func exceptionDeeds() []deed {
 
 // channelDeeds returns the acts on channels.
 func channelDeeds() []deed {
-	channel := func(name string, in obj, form ...string) deed {
-		return deed{
-			name: "channel: " + name, role: admin, page: "/channels", form: form, method: "POST", path: "/channels",
-			body: in,
-		}
-	}
+	channel := adding("channel", admin, "/channels")
 	return []deed{
 		channel("webhook",
 			obj{"name": "chat", "kind": "webhook", "secrets": obj{
@@ -419,12 +394,7 @@ func credentialDeeds() []deed {
 // planDeeds returns the acts on plans and rollouts.
 func planDeeds() []deed {
 	hosts := []int64{1, 2}
-	rollout := func(name string, in obj, form ...string) deed {
-		return deed{
-			name: "rollout: " + name, role: operator, page: "/rollouts", form: form, method: "POST", path: "/rollouts",
-			body: in,
-		}
-	}
+	rollout := adding("rollout", operator, "/rollouts")
 	return []deed{
 		{
 			name: "plan: good", role: operator, page: "/hosts/1/plan", form: []string{"strategy", "restrict"}, method: "POST",
@@ -765,6 +735,15 @@ func siteOperatorDeeds() []deed {
 			name: "of a site: change it", role: ofSite, page: "/sites/1", form: []string{"name", "mine"},
 			method: "PUT", path: "/sites/1", body: obj{"name": "mine"},
 		},
+	}
+}
+
+// adding returns the builder of the acts that add an object of a kind, at one address of the page and of the API.
+func adding(noun string, role store.Role, address string) func(name string, in obj, form ...string) deed {
+	return func(name string, in obj, form ...string) deed {
+		return deed{
+			name: noun + ": " + name, role: role, page: address, form: form, method: "POST", path: address, body: in,
+		}
 	}
 }
 
