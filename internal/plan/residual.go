@@ -11,60 +11,10 @@ import (
 
 // residual returns what stays open or unknown, and what would settle it.
 func (w *work) residual(cfg catalog.Config, after []level) []string {
-	type group struct {
-		kinds []string
-		who   []string
-		level level
-		why   string
-		scan  bool // a scan was given it
-	}
-	var groups []*group
 	v := w.c.View(cfg)
-	for _, id := range model.Strangers() {
-		var mine []*group
-		for i, d := range w.doors {
-			if d.identity != id || d.kind == "" || d.beside || after[i] == shut { // what is open beside is open at all
-				continue
-			}
-			why := strings.Join(v.Why(id, d.kind), "; ")
-			if levelOf(v.Session(id)) == ajar { // whether they are let in at all comes first
-				why = "whether they are let in at all is not known: " + strings.Join(v.WhySession(id), "; ")
-			}
-			scanned := levelOf(w.settled[d]) == open && w.settled[d] != ""
-			at := slices.IndexFunc(mine, func(g *group) bool {
-				return g.level == after[i] && g.why == why && g.scan == scanned
-			})
-			if at < 0 {
-				at, mine = len(mine),
-					append(mine, &group{level: after[i], why: why, scan: scanned, who: []string{word(id)}})
-			}
-			mine[at].kinds = append(mine[at].kinds, d.kind.Noun())
-		}
-		for _, g := range mine {
-			at := slices.IndexFunc(groups, func(o *group) bool {
-				return o.level == g.level && o.why == g.why && o.scan == g.scan && slices.Equal(o.kinds, g.kinds)
-			})
-			if at < 0 {
-				groups = append(groups, g)
-			} else {
-				groups[at].who = append(groups[at].who, g.who...)
-			}
-		}
-	}
 	out := []string{}
-	for _, g := range groups {
-		who, kinds := strings.Join(g.who, ", "), strings.Join(g.kinds, ", ")
-		switch {
-		case g.level == open:
-			out = append(out, fmt.Sprintf("%s: still given %s (%s). No setting of this product closes it without "+
-				"stopping what is needed.", who, kinds, g.why))
-		case g.scan:
-			out = append(out, fmt.Sprintf("%s: the scan was given %s, and the model does not know whether the "+
-				"changes close it (%s). Scan again after them.", who, kinds, g.why))
-		default:
-			out = append(out, fmt.Sprintf("%s: not known whether given %s (%s). A scan of the host settles it.", who,
-				kinds, g.why))
-		}
+	for _, g := range w.remains(v, after) {
+		out = append(out, g.String())
 	}
 	before := w.view()
 	for _, n := range sortedKeys(w.needs.pipes) {
@@ -76,6 +26,69 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 		out = append(out, fmt.Sprintf("the share %s stays open to strangers (%s).", n, w.needs.shares[n]))
 	}
 	return append(out, w.notRead()...)
+}
+
+// remain is what the same strangers are still given, or may be, for one reason.
+type remain struct {
+	kinds []string
+	who   []string
+	level level
+	why   string
+	scan  bool // a scan was given it
+}
+
+func (g *remain) String() string {
+	who, kinds := strings.Join(g.who, ", "), strings.Join(g.kinds, ", ")
+	switch {
+	case g.level == open:
+		return fmt.Sprintf("%s: still given %s (%s). No setting of this product closes it without stopping what is "+
+			"needed.", who, kinds, g.why)
+	case g.scan:
+		return fmt.Sprintf("%s: the scan was given %s, and the model does not know whether the changes close it (%s). "+
+			"Scan again after them.", who, kinds, g.why)
+	}
+	return fmt.Sprintf("%s: not known whether given %s (%s). A scan of the host settles it.", who, kinds, g.why)
+}
+
+// remains returns what is not shut after the changes.
+func (w *work) remains(v *catalog.View, after []level) []*remain {
+	var all []*remain
+	for _, id := range model.Strangers() {
+		for _, g := range w.remainsOf(v, id, after) {
+			at := slices.IndexFunc(all, func(o *remain) bool {
+				return o.level == g.level && o.why == g.why && o.scan == g.scan && slices.Equal(o.kinds, g.kinds)
+			})
+			if at < 0 {
+				all = append(all, g)
+			} else {
+				all[at].who = append(all[at].who, g.who...)
+			}
+		}
+	}
+	return all
+}
+
+func (w *work) remainsOf(v *catalog.View, id model.Identity, after []level) []*remain {
+	var mine []*remain
+	for i, d := range w.doors {
+		if d.identity != id || d.kind == "" || d.beside || after[i] == shut { // what is open beside is open at all
+			continue
+		}
+		why := strings.Join(v.Why(id, d.kind), "; ")
+		if levelOf(v.Session(id)) == ajar { // whether they are let in at all comes first
+			why = "whether they are let in at all is not known: " + strings.Join(v.WhySession(id), "; ")
+		}
+		scanned := levelOf(w.settled[d]) == open && w.settled[d] != ""
+		at := slices.IndexFunc(mine, func(g *remain) bool {
+			return g.level == after[i] && g.why == why && g.scan == scanned
+		})
+		if at < 0 {
+			at, mine = len(mine),
+				append(mine, &remain{level: after[i], why: why, scan: scanned, who: []string{word(id)}})
+		}
+		mine[at].kinds = append(mine[at].kinds, d.kind.Noun())
+	}
+	return mine
 }
 
 // stillOpen lists the doors that the changes do not shut. A share that must stay open says nothing about others, so the

@@ -42,43 +42,20 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why strin
 			return err
 		}
 	}
-	n := j.attempted()
-	states := make([]apply.State, n)
-	var diffs []string
-	for i, w := range j.Writes[:n] {
-		if states[i], err = t.Read(ctx, w.Place); err != nil {
+	states, err := e.states(ctx, j, t)
+	var conflict *apply.ConflictError
+	if errors.As(err, &conflict) && !force {
+		if err := e.step(j, Step{Event: Conflict, Diffs: conflict.Diffs}); err != nil {
 			return err
 		}
-		if !states[i].Same(w.After) && !states[i].Same(w.Before) && !force {
-			diffs = append(diffs, apply.Diff(w.Place, w.After, states[i]))
-		}
+		return conflict
 	}
-	if len(diffs) > 0 {
-		if err := e.step(j, Step{Event: Conflict, Diffs: diffs}); err != nil {
-			return err
-		}
-		return &apply.ConflictError{ID: j.ID, Diffs: diffs}
+	if err != nil && conflict == nil {
+		return err
 	}
-	for i := n - 1; i >= 0; i-- {
-		w := j.Writes[i]
-		if states[i].Equal(w.Before) {
-			continue
-		}
-		if err := e.step(j, Step{Event: Restoring, Write: &i}); err != nil {
-			return err
-		}
-		if err := e.write(ctx, t, w.Place, w.Before, states[i]); err != nil {
-			return err
-		}
-		if err := e.step(j, Step{Event: Restored, Write: &i}); err != nil {
-			return err
-		}
-		e.log("restored %s", w.Place)
-	}
-	for _, w := range j.Writes[:n] { // the proof from after the last write
-		if err := e.readBack(ctx, t, w.Place, w.Before); err != nil {
-			return err
-		}
+	n := len(states)
+	if err := e.restore(ctx, j, t, states); err != nil {
+		return err
 	}
 	var notes []string
 	if n > 0 {
@@ -99,6 +76,33 @@ func (e *Engine) undo(ctx context.Context, j *Journal, t apply.Target, why strin
 		return err
 	}
 	j.release() // the space is no longer needed
+	return nil
+}
+
+// restore writes the states before to the places with the given states, the last write first, and reads all of them
+// again.
+func (e *Engine) restore(ctx context.Context, j *Journal, t apply.Target, states []apply.State) error {
+	for i := len(states) - 1; i >= 0; i-- {
+		w := j.Writes[i]
+		if states[i].Equal(w.Before) {
+			continue
+		}
+		if err := e.step(j, Step{Event: Restoring, Write: &i}); err != nil {
+			return err
+		}
+		if err := e.write(ctx, t, w.Place, w.Before, states[i]); err != nil {
+			return err
+		}
+		if err := e.step(j, Step{Event: Restored, Write: &i}); err != nil {
+			return err
+		}
+		e.log("restored %s", w.Place)
+	}
+	for _, w := range j.Writes[:len(states)] { // the proof from after the last write
+		if err := e.readBack(ctx, t, w.Place, w.Before); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -179,29 +183,31 @@ func (e *Engine) rollback(ctx context.Context, j *Journal, force bool) error {
 	defer done()
 	if j.Phase() == PhaseConflict || j.Phase() == PhaseKept {
 		// Check first: a refusal must not turn a kept apply into one that is half undone.
-		if err := e.conflicts(ctx, j, t); err != nil && !force {
+		if _, err := e.states(ctx, j, t); err != nil && !force {
 			return err
 		}
 	}
 	return e.undo(ctx, j, t, "asked for by "+e.Who, force)
 }
 
-// conflicts compares every place with the journal, and changes nothing.
-func (e *Engine) conflicts(ctx context.Context, j *Journal, t apply.Target) error {
+// states reads the written places. If one of them holds neither the state before nor what was written, the error is an
+// [apply.ConflictError], beside the states.
+func (e *Engine) states(ctx context.Context, j *Journal, t apply.Target) ([]apply.State, error) {
+	states := make([]apply.State, j.attempted())
 	var diffs []string
-	for _, w := range j.Writes[:j.attempted()] {
-		have, err := t.Read(ctx, w.Place)
-		if err != nil {
-			return err
+	for i, w := range j.Writes[:len(states)] {
+		var err error
+		if states[i], err = t.Read(ctx, w.Place); err != nil {
+			return nil, err
 		}
-		if !have.Same(w.After) && !have.Same(w.Before) {
-			diffs = append(diffs, apply.Diff(w.Place, w.After, have))
+		if !states[i].Same(w.After) && !states[i].Same(w.Before) {
+			diffs = append(diffs, apply.Diff(w.Place, w.After, states[i]))
 		}
 	}
 	if len(diffs) > 0 {
-		return &apply.ConflictError{ID: j.ID, Diffs: diffs}
+		return states, &apply.ConflictError{ID: j.ID, Diffs: diffs}
 	}
-	return nil
+	return states, nil
 }
 
 // LateError means that a confirmation came too late.

@@ -264,35 +264,36 @@ func (v *Verification) control(p *Proof, c *catalog.Catalog, gone *verdict) {
 		return
 	}
 	for _, i := range p.Scans[0].Identities {
-		if i.Identity != model.User {
-			continue
+		if i.Identity == model.User {
+			r, detail := v.userLetIn(&i)
+			add("control:user", r, detail)
 		}
-		r, detail := Passed, "the user logs on and reaches IPC$"
-		if i.Signed || i.Encrypted {
-			detail += ", and the server's answers are proved by the logon's key"
-		} else {
-			detail += "; the server's answers are not signed (unauthenticated)"
-		}
-		step := i.Session
-		if step.Outcome == model.Allowed {
-			step = i.Tree
-		}
-		switch step.Outcome { // no logon was refused
-		case model.Inconclusive:
-			add("control:user", Inconclusive, cmp.Or(step.Detail, "the user got no answer"))
-			continue
-		case model.NotTested:
-			add("control:user", Unchecked, step.Detail)
-			continue
-		}
-		if i.Session.Outcome != model.Allowed || i.Tree.Outcome != model.Allowed {
-			r, detail = Failed, strings.TrimSpace("the user is refused: "+i.Session.Status+" "+i.Tree.Status)
-			if v.Plan != nil && v.Plan.Strategy == "block" {
-				r, detail = Unchecked, "the user is refused as well, which blocking means"
-			}
-		}
-		add("control:user", r, detail)
 	}
+}
+
+// userLetIn says whether the user with a password still gets in.
+func (v *Verification) userLetIn(i *model.IdentityResult) (Result, string) {
+	step := i.Session
+	if step.Outcome == model.Allowed {
+		step = i.Tree
+	}
+	switch step.Outcome { // no logon was refused
+	case model.Inconclusive:
+		return Inconclusive, cmp.Or(step.Detail, "the user got no answer")
+	case model.NotTested:
+		return Unchecked, step.Detail
+	}
+	if i.Session.Outcome != model.Allowed || i.Tree.Outcome != model.Allowed {
+		if v.Plan != nil && v.Plan.Strategy == "block" {
+			return Unchecked, "the user is refused as well, which blocking means"
+		}
+		return Failed, strings.TrimSpace("the user is refused: " + i.Session.Status + " " + i.Tree.Status)
+	}
+	detail := "the user logs on and reaches IPC$"
+	if i.Signed || i.Encrypted {
+		return Passed, detail + ", and the server's answers are proved by the logon's key"
+	}
+	return Passed, detail + "; the server's answers are not signed (unauthenticated)"
 }
 
 // spoke returns the dialect of the first identity of a scan that negotiated one.
