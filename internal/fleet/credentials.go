@@ -66,74 +66,73 @@ func Rekey(ctx context.Context, st *store.Store, path string, forget bool) (int,
 // reseal reseals everything that an older identity of key sealed with the newest one: credentials, the secrets of
 // channels and one-time codes, and the keys of the workers' authority. It reseals all or none.
 func reseal(ctx context.Context, st *store.Store, key secret.Key) (n int, err error) {
-	again := func(what string, sealed []byte) ([]byte, error) {
-		plain, err := key.Open(sealed)
-		if err != nil {
-			return nil, fmt.Errorf("fleet: %s: %w", what, err)
-		}
-		n++
-		return key.Seal(plain)
-	}
-	err = st.InTx(ctx, func(tx *store.Tx) error {
-		n = 0
-		credentials, err := tx.Credentials(ctx)
-		if err != nil {
-			return err
-		}
-		for _, c := range credentials {
-			if key.Current(c.Sealed) {
-				continue
-			}
-			if c.Sealed, err = again("credential "+c.Name, c.Sealed); err != nil {
-				return err
-			}
-			if err := tx.SaveCredential(ctx, &c); err != nil {
-				return err
-			}
-		}
-		channels, err := tx.Channels(ctx)
-		if err != nil {
-			return err
-		}
-		for _, c := range channels {
-			if len(c.Sealed) == 0 || key.Current(c.Sealed) {
-				continue
-			}
-			if c.Sealed, err = again("channel "+c.Name, c.Sealed); err != nil {
-				return err
-			}
-			if err := tx.SaveChannel(ctx, &c); err != nil {
-				return err
-			}
-		}
-		users, err := tx.Users(ctx)
-		if err != nil {
-			return err
-		}
-		for _, u := range users {
-			if len(u.TOTP) == 0 || key.Current(u.TOTP) {
-				continue
-			}
-			if u.TOTP, err = again("one-time codes of "+u.Name, u.TOTP); err != nil {
-				return err
-			}
-			if err := tx.SaveUser(ctx, &u); err != nil {
-				return err
-			}
-		}
-		text, err := tx.Meta(ctx, authorityKey)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		text, keys, err := authority.Reseal(text, key)
-		if err != nil {
-			return err
-		}
-		n += keys
-		return tx.SetMeta(ctx, authorityKey, text)
+	err = st.InTx(ctx, func(tx *store.Tx) (err error) {
+		n, err = resealIn(ctx, tx, key)
+		return err
 	})
 	return n, err
+}
+
+func resealIn(ctx context.Context, tx *store.Tx, key secret.Key) (n int, err error) {
+	credentials, err := tx.Credentials(ctx)
+	if err != nil {
+		return n, err
+	}
+	for _, c := range credentials {
+		if err := resealOne(key, "credential "+c.Name, &c.Sealed, &n, func() error {
+			return tx.SaveCredential(ctx, &c)
+		}); err != nil {
+			return n, err
+		}
+	}
+	channels, err := tx.Channels(ctx)
+	if err != nil {
+		return n, err
+	}
+	for _, c := range channels {
+		if err := resealOne(key, "channel "+c.Name, &c.Sealed, &n, func() error {
+			return tx.SaveChannel(ctx, &c)
+		}); err != nil {
+			return n, err
+		}
+	}
+	users, err := tx.Users(ctx)
+	if err != nil {
+		return n, err
+	}
+	for _, u := range users {
+		if err := resealOne(key, "one-time codes of "+u.Name, &u.TOTP, &n, func() error {
+			return tx.SaveUser(ctx, &u)
+		}); err != nil {
+			return n, err
+		}
+	}
+	text, err := tx.Meta(ctx, authorityKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return n, nil
+	}
+	if err != nil {
+		return n, err
+	}
+	text, keys, err := authority.Reseal(text, key)
+	if err != nil {
+		return n, err
+	}
+	return n + keys, tx.SetMeta(ctx, authorityKey, text)
+}
+
+// resealOne reseals a secret and saves it, if it has one that an older identity sealed, and counts it in n.
+func resealOne(key secret.Key, what string, sealed *[]byte, n *int, save func() error) error {
+	if len(*sealed) == 0 || key.Current(*sealed) {
+		return nil
+	}
+	plain, err := key.Open(*sealed)
+	if err != nil {
+		return fmt.Errorf("fleet: %s: %w", what, err)
+	}
+	if *sealed, err = key.Seal(plain); err != nil {
+		return err
+	}
+	*n++
+	return save()
 }

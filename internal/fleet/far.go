@@ -266,8 +266,8 @@ func (f *Fleet) Drop(ctx context.Context, tx *store.Tx, e store.Enrolled) error 
 // refused; the others are kept. Errors come from the database: the worker may send the same results again.
 func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wire.Taken, error) {
 	var out wire.Taken
-	refuse := func(target int64, format string, args ...any) {
-		out.Refused = append(out.Refused, wire.Refused{Target: target, Why: shown(fmt.Sprintf(format, args...))})
+	refuse := func(target int64, why string) {
+		out.Refused = append(out.Refused, wire.Refused{Target: target, Why: shown(why)})
 	}
 	h, err := f.st.Handout(ctx, in.Job, e.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -287,6 +287,7 @@ func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wi
 	if err != nil {
 		return out, err
 	}
+	known = slices.DeleteFunc(known, func(t store.Target) bool { return t.SiteID != e.SiteID })
 	now := f.now()
 	good := reported{results: map[int64]wire.Result{}, at: map[int64]time.Time{}, scans: map[string]*model.Scan{}}
 	j := &job{
@@ -298,31 +299,20 @@ func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wi
 		by:        e.Name,
 	}
 	for _, r := range in.Results {
-		i := slices.IndexFunc(known, func(t store.Target) bool { return t.ID == r.Target })
-		switch {
-		case i < 0 || known[i].SiteID != e.SiteID:
-			refuse(r.Target, "the target is not one of the job")
-		case !run.Ended.IsZero():
-			refuse(r.Target, "the run has ended")
-		// Compare milliseconds: a peer may send any number, and most overflow a Duration.
-		case r.AgeMS < 0 || r.AgeMS > now.Sub(h.At.Add(-clockSlack)).Milliseconds():
-			refuse(r.Target, "%d ms old: that is before the job, or in the future", r.AgeMS)
-		default:
-			if why := check(run.Kind, known[i], &r); why != "" {
-				refuse(r.Target, "%s", why)
-				continue
-			}
-			if _, twice := good.results[r.Target]; twice && run.Kind != store.RunDiscover {
-				refuse(r.Target, "told twice")
-				continue
-			}
-			good.results[r.Target], good.at[r.Target] = r, now.Add(-time.Duration(r.AgeMS)*time.Millisecond)
-			j.targets = append(j.targets, known[i])
-			out.Taken++
-			if run.Kind == store.RunDiscover { // its parts are stored one after the other
-				if err := j.takeSearch(ctx, known[i], r); err != nil {
-					return out, err
-				}
+		t, why := admits(run, h, known, &r, now)
+		if _, twice := good.results[r.Target]; twice && why == "" && run.Kind != store.RunDiscover {
+			why = "told twice"
+		}
+		if why != "" {
+			refuse(r.Target, why)
+			continue
+		}
+		good.results[r.Target], good.at[r.Target] = r, now.Add(-time.Duration(r.AgeMS)*time.Millisecond)
+		j.targets = append(j.targets, t)
+		out.Taken++
+		if run.Kind == store.RunDiscover { // its parts are stored one after the other
+			if err := j.takeSearch(ctx, t, r); err != nil {
+				return out, err
 			}
 		}
 	}
@@ -333,6 +323,21 @@ func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wi
 		err = j.takeAudits(ctx, &good)
 	}
 	return out, err
+}
+
+// admits returns the target that a result of a job is of, and why the result is refused, or "".
+func admits(run store.Run, h store.Handout, known []store.Target, r *wire.Result, now time.Time) (store.Target, string) {
+	i := slices.IndexFunc(known, func(t store.Target) bool { return t.ID == r.Target })
+	switch {
+	case i < 0:
+		return store.Target{}, "the target is not one of the job"
+	case !run.Ended.IsZero():
+		return known[i], "the run has ended"
+	// Compare milliseconds: a peer may send any number, and most overflow a Duration.
+	case r.AgeMS < 0 || r.AgeMS > now.Sub(h.At.Add(-clockSlack)).Milliseconds():
+		return known[i], fmt.Sprintf("%d ms old: that is before the job, or in the future", r.AgeMS)
+	}
+	return known[i], check(run.Kind, known[i], r)
 }
 
 // check returns what is wrong with a result, or an empty string.

@@ -114,62 +114,22 @@ func (r refusal) Error() string { return r.why }
 func refuse(format string, args ...any) error { return refusal{fmt.Sprintf(format, args...)} }
 
 func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
-	s := &model.Scan{}
-	if err := json.Unmarshal(b, s); err != nil || s.Schema != model.SchemaScan {
-		return refuse("want %s", model.SchemaScan)
+	s, err := f.decodeScan(b)
+	if err != nil {
+		return err
 	}
-	a, err := netip.ParseAddrPort(s.Address)
-	if err != nil || s.Started.IsZero() {
-		return refuse("%s has no address or no time", s.Target)
-	}
-	if why := unfit(s); why != "" {
-		return refuse("%s: %s", s.Target, why)
-	}
-	if now := f.now(); s.Started.After(now.Add(clockSlack)) {
-		return refuse("%s is dated %s, and it is %s now: a result of the future would stand before all that come",
-			s.Target,
-			s.Started.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
-	} else if s.Started.After(now) {
-		s.Started = now // clocks differ a little
-	} else if s.Started.Year() < earliest {
-		return refuse("%s is dated %s: the clock of that machine was not set",
-			s.Target, s.Started.UTC().Format(time.RFC3339))
-	}
-	s.Address = netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String()
-	t := store.Target{SiteID: site.ID, Spec: s.Target, Enabled: true, Note: "imported"}
-	if CheckTarget(&t) != nil || t.Kind == store.TargetRange {
-		t.Spec = s.Address
-		if err := CheckTarget(&t); err != nil {
-			return refuse("%s: %v", s.Address, err)
-		}
-	}
-	isNew := false
-	if known, err := f.st.TargetBySpec(ctx, site.ID, t.Spec); err == nil {
-		t = known
-	} else if isNew = errors.Is(err, store.ErrNotFound); !isNew {
+	t, err := f.targetOf(ctx, site, s)
+	if err != nil {
 		return err
 	}
 	if !f.may(site.ID) {
 		return refuse("%s: your role takes no results for the site %s", s.Target, site.Name)
 	}
-	var p past
-	if h, err := f.st.HostByAddress(ctx, site.ID, s.Address); err == nil {
-		p.host = &h
-		if p.last, err = f.lastSnapshot(ctx, &h, store.RunScan, s.Started); err != nil {
-			return err
-		}
-		spans, err := f.st.Spans(ctx, h.ID, store.RunScan)
-		if err != nil {
-			return err
-		}
-		for _, x := range spans {
-			p.history = append(p.history, x.Snapshot)
-		}
-	} else if !errors.Is(err, store.ErrNotFound) {
+	p, err := f.pastOf(ctx, site, s)
+	if err != nil {
 		return err
 	}
-	quick := quickly(s)
-	r, err := f.ofScan(s, f.reach.Scan(s), quick, append([]string{s.Target}, s.Aliases...), &p)
+	r, err := f.ofScan(s, f.reach.Scan(s), quickly(s), append([]string{s.Target}, s.Aliases...), p)
 	if err != nil {
 		return err
 	}
@@ -178,9 +138,10 @@ func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 	if err := f.excuse(ctx, r, p.host); err != nil {
 		return err
 	}
+	isNew := t.ID == 0
 	return f.take(ctx, r, p.host, func(tx *store.Tx) error {
 		if isNew {
-			t.ID = 0
+			t.ID = 0 // also when the transaction is tried again
 			if _, _, err := tx.SaveTargets(ctx, []store.Target{t}); err != nil {
 				return err
 			}
@@ -193,6 +154,74 @@ func (f importing) scan(ctx context.Context, site store.Site, b []byte) error {
 		r.TargetID = t.ID
 		return nil
 	})
+}
+
+// decodeScan reads a scan, and refuses one that is not whole, contradicts itself or has an impossible date.
+func (f importing) decodeScan(b []byte) (*model.Scan, error) {
+	s := &model.Scan{}
+	if err := json.Unmarshal(b, s); err != nil || s.Schema != model.SchemaScan {
+		return nil, refuse("want %s", model.SchemaScan)
+	}
+	a, err := netip.ParseAddrPort(s.Address)
+	if err != nil || s.Started.IsZero() {
+		return nil, refuse("%s has no address or no time", s.Target)
+	}
+	if why := unfit(s); why != "" {
+		return nil, refuse("%s: %s", s.Target, why)
+	}
+	now := f.now()
+	switch {
+	case s.Started.After(now.Add(clockSlack)):
+		return nil, refuse("%s is dated %s, and it is %s now: a result of the future would stand before all that come",
+			s.Target, s.Started.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	case s.Started.After(now):
+		s.Started = now // clocks differ a little
+	case s.Started.Year() < earliest:
+		return nil, refuse("%s is dated %s: the clock of that machine was not set",
+			s.Target, s.Started.UTC().Format(time.RFC3339))
+	}
+	s.Address = netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String()
+	return s, nil
+}
+
+// targetOf returns the site's target that a scan is of. A new one has no ID.
+func (f importing) targetOf(ctx context.Context, site store.Site, s *model.Scan) (store.Target, error) {
+	t := store.Target{SiteID: site.ID, Spec: s.Target, Enabled: true, Note: "imported"}
+	if CheckTarget(&t) != nil || t.Kind == store.TargetRange {
+		t.Spec = s.Address
+		if err := CheckTarget(&t); err != nil {
+			return t, refuse("%s: %v", s.Address, err)
+		}
+	}
+	known, err := f.st.TargetBySpec(ctx, site.ID, t.Spec)
+	if errors.Is(err, store.ErrNotFound) {
+		return t, nil
+	}
+	return known, err
+}
+
+// pastOf returns what is known of the host of a scan.
+func (f importing) pastOf(ctx context.Context, site store.Site, s *model.Scan) (*past, error) {
+	p := &past{}
+	h, err := f.st.HostByAddress(ctx, site.ID, s.Address)
+	if errors.Is(err, store.ErrNotFound) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.host = &h
+	if p.last, err = f.lastSnapshot(ctx, &h, store.RunScan, s.Started); err != nil {
+		return nil, err
+	}
+	spans, err := f.st.Spans(ctx, h.ID, store.RunScan)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range spans {
+		p.history = append(p.history, x.Snapshot)
+	}
+	return p, nil
 }
 
 // quickly reports whether a scan asked only the null-session question.

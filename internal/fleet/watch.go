@@ -83,41 +83,7 @@ func (f *Fleet) watch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		was := map[string]Problem{}
-		for _, p := range told {
-			was[p.key()] = p
-		}
-		var events []store.Event
-		var kept []Problem
-		for _, k := range slices.Sorted(maps.Keys(open)) {
-			p := open[k]
-			if old, known := was[k]; known {
-				p.Since = old.Since
-			} else if now.Sub(p.Since) < settleAfter {
-				continue
-			} else {
-				events = append(events, store.Event{
-					At:       now,
-					Kind:     p.Kind,
-					Severity: model.High,
-					Host:     self,
-					Site:     p.Site,
-					Subject:  p.About,
-					Text:     p.Text,
-				})
-			}
-			kept = append(kept, p)
-		}
-		for _, k := range slices.Sorted(maps.Keys(was)) {
-			if _, on := open[k]; !on {
-				p := was[k]
-				events = append(events, store.Event{
-					At: now, Kind: store.EventProblemEnded, Severity: model.Info, Host: self,
-					Site: p.Site, Subject: p.About,
-					Text: "It is over, since " + p.Since.UTC().Format(time.RFC3339) + " it was: " + p.Text,
-				})
-			}
-		}
+		kept, events := compare(told, open, now)
 		if len(events) == 0 {
 			return nil
 		}
@@ -133,6 +99,39 @@ func (f *Fleet) watch(ctx context.Context) error {
 		}
 		return tx.AddEvents(ctx, events)
 	})
+}
+
+// compare returns the open problems that have lasted long enough to be reported, and an event for each that is new or
+// that has ended since the reported ones.
+func compare(reported []Problem, open map[string]Problem, now time.Time) (kept []Problem, events []store.Event) {
+	was := map[string]Problem{}
+	for _, p := range reported {
+		was[p.key()] = p
+	}
+	for _, k := range slices.Sorted(maps.Keys(open)) {
+		p := open[k]
+		if old, known := was[k]; known {
+			p.Since = old.Since
+		} else if now.Sub(p.Since) < settleAfter {
+			continue
+		} else {
+			events = append(events, store.Event{
+				At: now, Kind: p.Kind, Severity: model.High, Host: self, Site: p.Site, Subject: p.About, Text: p.Text,
+			})
+		}
+		kept = append(kept, p)
+	}
+	for _, k := range slices.Sorted(maps.Keys(was)) {
+		if _, on := open[k]; on {
+			continue
+		}
+		p := was[k]
+		events = append(events, store.Event{
+			At: now, Kind: store.EventProblemEnded, Severity: model.Info, Host: self, Site: p.Site, Subject: p.About,
+			Text: "It is over, since " + p.Since.UTC().Format(time.RFC3339) + " it was: " + p.Text,
+		})
+	}
+	return kept, events
 }
 
 // wrong returns the current problems.

@@ -314,70 +314,34 @@ func (x *history) without(ctx context.Context, rem *removal) (began []held, err 
 		return nil, ErrHistory // its predecessor is only known as a span
 	}
 	first := slices.Index(x.of, from)
-	var open *span
+	l := line{removal: rem, kind: x.kind}
 	switch {
 	case first == 0 && x.older > 0:
 		s := *x.spans[from]
 		s.results, s.last, s.reported = x.older, s.since, s.since
-		open = &s
+		l.open = &s
 	case from > 0:
 		from--
-		open = x.spans[from]
+		l.open = x.spans[from]
 	}
 	since := x.spans[from].since
-	var spans []*span
-	if open != nil {
-		open.until = time.Time{}
-		spans = append(spans, open)
+	if l.open != nil {
+		l.open.until = time.Time{}
+		l.spans = append(l.spans, l.open)
 	}
 	for j, k := range x.results {
 		switch {
-		case k.ID == rem.gone.ID:
-			continue
+		case j == i:
 		case j < first:
 			if j == 0 && x.older == 0 || j > 0 && x.of[j] != x.of[j-1] {
-				began = append(began, k)
+				l.began = append(l.began, k)
 			}
-			continue
+		default:
+			l.add(k, j > i)
 		}
-		if j > i && open != nil && !open.reported.IsZero() {
-			rem.reported.add(rem.host.ID, x.kind, k.At, open.reported)
-		}
-		at := k.At
-		if open != nil && at.Before(open.last) {
-			at = open.last
-		}
-		reported := at
-		if open != nil && !k.reported() {
-			reported = open.reported
-		}
-		if open != nil && open.snapshot == k.snapshot {
-			open.last, open.reported = at, reported
-			open.results++
-			continue
-		}
-		if open != nil {
-			if !at.After(open.since) {
-				at = open.since.Add(time.Microsecond)
-			}
-			open.until = at
-		}
-		if !k.reported() && open == nil {
-			reported = time.Time{}
-		}
-		open = &span{
-			hostKind: hostKind{rem.host.ID, x.kind},
-			since:    at,
-			last:     at,
-			results:  1,
-			snapshot: k.snapshot,
-			reported: reported,
-		}
-		spans = append(spans, open)
-		began = append(began, k)
 	}
-	if open != nil {
-		open.findings = 0 // the next result is compared with the rows
+	if l.open != nil {
+		l.open.findings = 0 // the next result is compared with the rows
 	}
 	if _, err := rem.exec(ctx, `DELETE FROM spans WHERE host_id = $1 AND kind = $2 AND since >= $3`,
 		rem.host.ID, x.kind, since); err != nil {
@@ -385,12 +349,62 @@ func (x *history) without(ctx context.Context, rem *removal) (began []held, err 
 	}
 	v := &values{columns: "host bigint, kind bigint, since bigint, until bigint, last bigint, results bigint, " +
 		"snapshot bigint, findings bigint, reported bigint"}
-	for _, s := range spans {
+	for _, s := range l.spans {
 		v.add(s.host, s.kind, s.since, s.until, s.last, s.results, s.snapshot, s.findings, s.reported)
 	}
-	return began, rem.change(ctx, v,
+	return l.began, rem.change(ctx, v,
 		`INSERT INTO spans (host_id, kind, since, until, last_at, results, snapshot_id, findings, findings_at)
 		SELECT v.host, v.kind, v.since, v.until, v.last, v.results, v.snapshot, v.findings, v.reported FROM v`)
+}
+
+// line is the spans of a kind, made anew from results.
+type line struct {
+	*removal
+	kind  RunKind
+	spans []*span
+	open  *span  // the last one; nil: none yet
+	began []held // the results with which spans begin
+}
+
+// add records a result in the order of the spans: in the open one if it shows the same, otherwise in a new one. later
+// says that it came after the removed result.
+func (l *line) add(k held, later bool) {
+	open := l.open
+	if later && open != nil && !open.reported.IsZero() {
+		l.reported.add(l.host.ID, l.kind, k.At, open.reported)
+	}
+	at := k.At
+	if open != nil && at.Before(open.last) {
+		at = open.last
+	}
+	reported := at
+	if open != nil && !k.reported() {
+		reported = open.reported
+	}
+	if open != nil && open.snapshot == k.snapshot {
+		open.last, open.reported = at, reported
+		open.results++
+		return
+	}
+	if open != nil {
+		if !at.After(open.since) {
+			at = open.since.Add(time.Microsecond)
+		}
+		open.until = at
+	}
+	if !k.reported() && open == nil {
+		reported = time.Time{}
+	}
+	l.open = &span{
+		hostKind: hostKind{l.host.ID, l.kind},
+		since:    at,
+		last:     at,
+		results:  1,
+		snapshot: k.snapshot,
+		reported: reported,
+	}
+	l.spans = append(l.spans, l.open)
+	l.began = append(l.began, k)
 }
 
 // state writes the host's state after the other results.

@@ -248,54 +248,73 @@ func (a *Access) PasskeyLogin(ctx context.Context, state, answer, from string) (
 	if err != nil {
 		return refuse(store.User{}, "a passkey that is none")
 	}
-	var (
-		u      store.User
-		kept   []store.Passkey
-		failed error // of the store
-	)
-	_, used, err := w.ValidatePasskeyLogin(func(_, handle []byte) (webauthn.User, error) {
-		id, err := strconv.ParseInt(string(handle), 10, 64)
-		if err != nil {
-			return nil, ErrCredentials
-		}
-		var h holder
-		if u, err = a.st.User(ctx, id); err == nil && !u.Disabled {
-			h, kept, err = a.holder(ctx, u)
-		}
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			failed = err
-		}
-		if err == nil && u.Disabled {
-			err = ErrCredentials
-		}
-		return h, err
-	}, session, parsed)
-	if failed != nil {
-		return Entry{}, failed
+	owner := passkeyOwner{Access: a, ctx: ctx}
+	_, used, err := w.ValidatePasskeyLogin(owner.find, session, parsed)
+	if owner.failed != nil {
+		return Entry{}, owner.failed
 	}
 	if err != nil {
-		return refuse(u, "a passkey that does not fit")
+		return refuse(owner.user, "a passkey that does not fit")
 	}
 	if used.Authenticator.CloneWarning {
-		return refuse(u, "a passkey whose counter went back: there may be a copy of it")
+		return refuse(owner.user, "a passkey whose counter went back: there may be a copy of it")
 	}
-	challenge := sha256.Sum256([]byte(session.Challenge))
+	if err := a.passkeyUsed(ctx, session.Challenge, owner.passkeys, used); errors.Is(err, ErrCredentials) {
+		return refuse(owner.user, "a passkey's answer that was used before")
+	} else if err != nil {
+		return Entry{}, err
+	}
+	return a.enter(ctx, owner.user, from, "", "with a passkey", nil)
+}
+
+// passkeyOwner looks up the account that an authenticator names.
+type passkeyOwner struct {
+	*Access
+	ctx      context.Context // of the login: the library's callback has none
+	user     store.User
+	passkeys []store.Passkey
+	failed   error // of the store
+}
+
+// find returns the account with a handle, which is its number. It is a [webauthn.DiscoverableUserHandler].
+func (o *passkeyOwner) find(_, handle []byte) (webauthn.User, error) {
+	id, err := strconv.ParseInt(string(handle), 10, 64)
+	if err != nil {
+		return nil, ErrCredentials
+	}
+	var h holder
+	if o.user, err = o.st.User(o.ctx, id); err == nil && !o.user.Disabled {
+		h, o.passkeys, err = o.holder(o.ctx, o.user)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		o.failed = err
+	}
+	if err == nil && o.user.Disabled {
+		err = ErrCredentials
+	}
+	return h, err
+}
+
+// passkeyUsed stores the new counter of the one of an account's passkeys that was used. A challenge that was answered
+// before is [ErrCredentials].
+func (a *Access) passkeyUsed(ctx context.Context, challenge string, of []store.Passkey, used *webauthn.Credential) error {
+	sum := sha256.Sum256([]byte(challenge))
 	body, err := json.Marshal(used)
 	if err != nil {
-		return Entry{}, fmt.Errorf("access: %w", err)
+		return fmt.Errorf("access: %w", err)
 	}
-	err = a.st.InTx(ctx, func(tx *store.Tx) error {
+	return a.st.InTx(ctx, func(tx *store.Tx) error {
 		if err := a.lock(ctx, tx); err != nil {
 			return err
 		}
-		key := "challenge:" + hex.EncodeToString(challenge[:12])
+		key := "challenge:" + hex.EncodeToString(sum[:12])
 		if n, err := tx.Failures(ctx, key, a.now().Add(-2*passkeyWait)); err != nil || n > 0 {
 			return errors.Join(err, ErrCredentials)
 		}
 		if err := tx.AddFailure(ctx, key, a.now()); err != nil {
 			return err
 		}
-		for _, k := range kept {
+		for _, k := range of {
 			if string(k.Credential) == string(used.ID) {
 				k.Body, k.Used = string(body), a.now()
 				return tx.SavePasskey(ctx, &k)
@@ -303,10 +322,4 @@ func (a *Access) PasskeyLogin(ctx context.Context, state, answer, from string) (
 		}
 		return ErrCredentials
 	})
-	if errors.Is(err, ErrCredentials) {
-		return refuse(u, "a passkey's answer that was used before")
-	} else if err != nil {
-		return Entry{}, err
-	}
-	return a.enter(ctx, u, from, "", "with a passkey", nil)
 }

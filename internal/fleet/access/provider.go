@@ -340,74 +340,86 @@ func (a *Access) SignIn(ctx context.Context, p *Provider, f Flow, answer url.Val
 	if err != nil {
 		return Entry{}, a.signInFailed(ctx, from, "(at the provider)", err)
 	}
-	var role store.Role
-	named := map[string]store.Role{}
-	for _, g := range p.Grants {
-		switch {
-		case !slices.Contains(who.groups, g.Group):
-		case g.Site == "" && rank(g.Role) > rank(role):
-			role = g.Role
-		case g.Site != "" && rank(g.Role) > rank(named[g.Site]):
-			named[g.Site] = g.Role
-		}
-	}
 	var u store.User
-	err = a.st.InTx(ctx, func(tx *store.Tx) error {
-		if err := a.lock(ctx, tx); err != nil {
-			return err
-		}
-		if u, err = tx.UserBySubject(ctx, who.subject); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		sites, err := tx.Sites(ctx)
-		if err != nil {
-			return err
-		}
-		var roles []store.SiteRole
-		for _, s := range sites {
-			if named[s.Name] != "" {
-				roles = append(roles, store.SiteRole{SiteID: s.ID, Site: s.Name, Role: named[s.Name]})
-			}
-		}
-		if u.Disabled {
-			return ErrCredentials
-		}
-		if none := role == "" && len(roles) == 0; none && u.ID == 0 {
-			return ErrNoGroup
-		}
-		before := saidRoles(u.Role, u.Sites)
-		if u.ID == 0 {
-			u = store.User{Subject: who.subject, Created: a.now()}
-			if u.Name, err = freeName(ctx, tx, who, p); err != nil {
-				return err
-			}
-		}
-		u.Role = role
-		if err := tx.SaveUser(ctx, &u); err != nil {
-			return err
-		}
-		if after := saidRoles(role, roles); after != before {
-			if err := tx.SetSiteRoles(ctx, u.ID, roles); err != nil {
-				return err
-			}
-			if err := a.ActIn(ctx, tx, Who{User: u, From: from}, "user.role", u.Name,
-				"by the provider: "+after); err != nil {
-				return err
-			}
-		}
-		u.Sites = roles
-		return nil
+	err = a.st.InTx(ctx, func(tx *store.Tx) (err error) {
+		u, err = a.provided(ctx, tx, p, who, from)
+		return err
 	})
 	if err != nil {
 		return Entry{}, a.signInFailed(ctx, from, u.Name, err)
 	}
 	// The roles from before were removed, and stay removed.
-	if role == "" && len(u.Sites) == 0 {
+	if u.Role == "" && len(u.Sites) == 0 {
 		return Entry{}, a.signInFailed(ctx, from, u.Name, ErrNoGroup)
 	}
 	entry, err := a.enter(ctx, u, from, "", "by "+p.Name, nil)
 	entry.Device = "" // the account has no password to guess
 	return entry, err
+}
+
+// granted returns the highest role that a provider gives to the groups of a user, and the highest of each site.
+func (p *Provider) granted(groups []string) (role store.Role, sites map[string]store.Role) {
+	sites = map[string]store.Role{}
+	for _, g := range p.Grants {
+		switch {
+		case !slices.Contains(groups, g.Group):
+		case g.Site == "" && rank(g.Role) > rank(role):
+			role = g.Role
+		case g.Site != "" && rank(g.Role) > rank(sites[g.Site]):
+			sites[g.Site] = g.Role
+		}
+	}
+	return role, sites
+}
+
+// provided returns the account of a provider's user with the roles of the user's groups, and creates it if there is
+// none. The account is named in an error if there is one.
+func (a *Access) provided(ctx context.Context, tx *store.Tx, p *Provider, who person, from string) (u store.User, err error) {
+	if err := a.lock(ctx, tx); err != nil {
+		return u, err
+	}
+	if u, err = tx.UserBySubject(ctx, who.subject); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return u, err
+	}
+	known, err := tx.Sites(ctx)
+	if err != nil {
+		return u, err
+	}
+	role, named := p.granted(who.groups)
+	var roles []store.SiteRole
+	for _, s := range known {
+		if named[s.Name] != "" {
+			roles = append(roles, store.SiteRole{SiteID: s.ID, Site: s.Name, Role: named[s.Name]})
+		}
+	}
+	if u.Disabled {
+		return u, ErrCredentials
+	}
+	if u.ID == 0 && role == "" && len(roles) == 0 {
+		return u, ErrNoGroup
+	}
+	before := saidRoles(u.Role, u.Sites)
+	if u.ID == 0 {
+		u = store.User{Subject: who.subject, Created: a.now()}
+		if u.Name, err = freeName(ctx, tx, who, p); err != nil {
+			return u, err
+		}
+	}
+	u.Role = role
+	if err := tx.SaveUser(ctx, &u); err != nil {
+		return u, err
+	}
+	if after := saidRoles(role, roles); after != before {
+		if err := tx.SetSiteRoles(ctx, u.ID, roles); err != nil {
+			return u, err
+		}
+		if err := a.ActIn(ctx, tx, Who{User: u, From: from}, "user.role", u.Name,
+			"by the provider: "+after); err != nil {
+			return u, err
+		}
+	}
+	u.Sites = roles
+	return u, nil
 }
 
 // signInFailed records a failed login at a provider and returns the error.

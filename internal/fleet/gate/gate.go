@@ -372,66 +372,70 @@ func (g *Gate) enrol(r *http.Request, in wire.Join) (out wire.Joined, err error)
 	if _, err := trust.Worker(1, in.Request, now); err != nil { // before the code is used up
 		return out, failure{http.StatusBadRequest, "the certificate request cannot be taken"}
 	}
-	err = g.st.InTx(ctx, func(tx *store.Tx) error {
-		j, err := tx.TakeJoin(ctx, CodeHash(in.Code))
-		if errors.Is(err, store.ErrNotFound) {
-			return errCode
-		}
-		if err != nil {
-			return err
-		}
-		site, err := tx.Site(ctx, j.SiteID)
-		if err != nil {
-			return err
-		}
-		name := j.Name
-		if name == "" {
-			name = in.Name
-		}
-		if !goodName.MatchString(name) {
-			return failure{
-				http.StatusUnprocessableEntity, "a worker's name has letters, digits, dots and hyphens, 63 at most",
-			}
-		}
-		e := store.Enrolled{
-			Name:     name,
-			SiteID:   site.ID,
-			Origin:   origin(r),
-			Protocol: in.Protocol,
-			Until:    now,
-			Renewed:  now,
-		}
-		if err := tx.AddEnrolled(ctx, &e); errors.Is(err, store.ErrConflict) {
-			return failure{http.StatusConflict, "another worker has this name"}
-		} else if err != nil {
-			return err
-		}
-		issued, err := trust.Worker(e.ID, in.Request, now)
-		if err != nil {
-			return err
-		}
-		if err := tx.SetCertificate(ctx, e.ID, issued.Serial, "", issued.Until, now); err != nil {
-			return err
-		}
-		who := access.System()
-		who.From = e.Origin
-		if err := g.access.ActIn(ctx, tx, who, "worker.join", e.Name,
-			"site "+site.Name+", with the code of "+j.By); err != nil {
-			return err
-		}
-		out = wire.Joined{
-			Worker:      e.ID,
-			Name:        e.Name,
-			Site:        site.Name,
-			Certificate: issued.PEM,
-			Authorities: trust.PEM(),
-		}
-		return nil
+	err = g.st.InTx(ctx, func(tx *store.Tx) (err error) {
+		out, err = g.admit(ctx, tx, trust, in, origin(r), now)
+		return err
 	})
 	if err == nil {
 		g.o.Log.Info("a worker has joined", "worker", out.Name, "site", out.Site, "from", origin(r))
 	}
 	return out, err
+}
+
+// admit uses up the code of a join, and adds the worker with its certificate.
+func (g *Gate) admit(ctx context.Context, tx *store.Tx, trust *authority.Authority, in wire.Join, from string,
+	now time.Time,
+) (out wire.Joined, err error) {
+	j, err := tx.TakeJoin(ctx, CodeHash(in.Code))
+	if errors.Is(err, store.ErrNotFound) {
+		return out, errCode
+	}
+	if err != nil {
+		return out, err
+	}
+	site, err := tx.Site(ctx, j.SiteID)
+	if err != nil {
+		return out, err
+	}
+	name := cmp.Or(j.Name, in.Name)
+	if !goodName.MatchString(name) {
+		return out, failure{
+			http.StatusUnprocessableEntity, "a worker's name has letters, digits, dots and hyphens, 63 at most",
+		}
+	}
+	e := store.Enrolled{
+		Name:     name,
+		SiteID:   site.ID,
+		Origin:   from,
+		Protocol: in.Protocol,
+		Until:    now,
+		Renewed:  now,
+	}
+	if err := tx.AddEnrolled(ctx, &e); errors.Is(err, store.ErrConflict) {
+		return out, failure{http.StatusConflict, "another worker has this name"}
+	} else if err != nil {
+		return out, err
+	}
+	issued, err := trust.Worker(e.ID, in.Request, now)
+	if err != nil {
+		return out, err
+	}
+	if err := tx.SetCertificate(ctx, e.ID, issued.Serial, "", issued.Until, now); err != nil {
+		return out, err
+	}
+	who := access.System()
+	who.From = e.Origin
+	if err := g.access.ActIn(ctx, tx, who, "worker.join", e.Name,
+		"site "+site.Name+", with the code of "+j.By); err != nil {
+		return out, err
+	}
+	return wire.Joined{
+		Worker:      e.ID,
+		Name:        e.Name,
+		Site:        site.Name,
+		Certificate: issued.PEM,
+		Authorities: trust.PEM(),
+	}, nil
 }
 
 // CodeHash returns the stored form of a join code's secret.
