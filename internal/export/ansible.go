@@ -73,81 +73,91 @@ func (t *tasks) task(name, module string) {
 func (t *tasks) arg(name, value string) { fmt.Fprintf(t, "    %s: %s\n", name, value) }
 
 func (t *tasks) item(i *item, forward bool) {
+	state := i.After
+	if !forward {
+		state = i.Before
+	}
 	switch i.Place.Kind {
 	case change.Registry:
 		t.registry(i, forward)
 	case change.Policy:
-		value := i.After.Text
-		if !forward {
-			value = i.Before.Text
-		}
 		t.task("Set "+i.Place.Name+" in the security policy", "community.windows.win_security_policy")
 		t.arg("section", "System Access")
 		t.arg("key", YAMLText(i.Place.Name))
-		t.arg("value", YAMLText(value))
+		t.arg("value", YAMLText(state.Text))
 	case change.Group:
-		in, out := i.members()
-		if !forward {
-			in, out = out, in
-		}
-		for _, x := range []struct {
-			list  []string
-			state string
-		}{{in, "present"}, {out, "absent"}} {
-			if len(x.list) == 0 {
-				continue
-			}
-			t.task("Keep members of Pre-Windows 2000 Compatible Access "+x.state,
-				"ansible.windows.win_group_membership")
-			t.arg("name", "S-1-5-32-554")
-			t.arg("members", quotedList(x.list))
-			t.arg("state", x.state)
-		}
+		t.group(i, forward)
 	case change.Firewall:
-		state := "present"
-		if !forward {
-			state = "absent"
-		}
-		if i.linux {
-			t.task("Block SMB from outside", "ansible.builtin.iptables")
-			t.arg("chain", "INPUT")
-			t.arg("in_interface", YAMLText("!lo"))
-			t.arg("protocol", "tcp")
-			t.arg("destination_ports", quotedList([]string{"139", "445"}))
-			t.arg("jump", "DROP")
-			t.arg("comment", YAMLText("ipcguard-block-smb"))
-			t.arg("state", state)
-			return
-		}
-		t.task("Block SMB from outside", "community.windows.win_firewall_rule")
-		t.arg("name", "ipcguard-block-smb")
-		t.arg("localport", YAMLText("139,445"))
-		t.arg("protocol", "tcp")
-		t.arg("direction", "in")
-		t.arg("action", "block")
-		t.arg("state", state)
+		t.firewall(i, forward)
 	case change.Parameter:
-		t.samba = true
-		if i.OfShare() {
-			t.share(i.Place.Key)
-		}
-		t.task("Set "+i.Place.Name+" of ["+i.Place.Key+"]", "community.general.ini_file")
-		t.arg("path", sambaConfig)
-		t.arg("section", YAMLText(i.Place.Key))
-		t.arg("option", YAMLText(i.Place.Name))
-		s := i.After
-		if !forward {
-			s = i.Before
-		}
-		if s.Present {
-			t.arg("value", YAMLText(s.Text))
-		} else {
-			t.arg("state", "absent")
-		}
-		register := fmt.Sprintf("ipcguard_%d", t.n)
-		t.WriteString("  register: " + register + "\n")
-		t.changed = append(t.changed, register+" is changed")
+		t.parameter(i, state)
 	}
+}
+
+// group keeps the members of the group in or out.
+func (t *tasks) group(i *item, forward bool) {
+	in, out := i.members()
+	if !forward {
+		in, out = out, in
+	}
+	for _, x := range []struct {
+		list  []string
+		state string
+	}{{in, "present"}, {out, "absent"}} {
+		if len(x.list) == 0 {
+			continue
+		}
+		t.task("Keep members of Pre-Windows 2000 Compatible Access "+x.state, "ansible.windows.win_group_membership")
+		t.arg("name", "S-1-5-32-554")
+		t.arg("members", quotedList(x.list))
+		t.arg("state", x.state)
+	}
+}
+
+// firewall adds or removes the rule that blocks SMB.
+func (t *tasks) firewall(i *item, forward bool) {
+	state := "present"
+	if !forward {
+		state = "absent"
+	}
+	if i.linux {
+		t.task("Block SMB from outside", "ansible.builtin.iptables")
+		t.arg("chain", "INPUT")
+		t.arg("in_interface", YAMLText("!lo"))
+		t.arg("protocol", "tcp")
+		t.arg("destination_ports", quotedList([]string{"139", "445"}))
+		t.arg("jump", "DROP")
+		t.arg("comment", YAMLText("ipcguard-block-smb"))
+		t.arg("state", state)
+		return
+	}
+	t.task("Block SMB from outside", "community.windows.win_firewall_rule")
+	t.arg("name", "ipcguard-block-smb")
+	t.arg("localport", YAMLText("139,445"))
+	t.arg("protocol", "tcp")
+	t.arg("direction", "in")
+	t.arg("action", "block")
+	t.arg("state", state)
+}
+
+// parameter sets or removes a line of smb.conf.
+func (t *tasks) parameter(i *item, state change.State) {
+	t.samba = true
+	if i.OfShare() {
+		t.share(i.Place.Key)
+	}
+	t.task("Set "+i.Place.Name+" of ["+i.Place.Key+"]", "community.general.ini_file")
+	t.arg("path", sambaConfig)
+	t.arg("section", YAMLText(i.Place.Key))
+	t.arg("option", YAMLText(i.Place.Name))
+	if state.Present {
+		t.arg("value", YAMLText(state.Text))
+	} else {
+		t.arg("state", "absent")
+	}
+	register := fmt.Sprintf("ipcguard_%d", t.n)
+	t.WriteString("  register: " + register + "\n")
+	t.changed = append(t.changed, register+" is changed")
 }
 
 // sambaConfig is the path of smb.conf, which the user of the tasks can set.

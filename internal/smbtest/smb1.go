@@ -179,19 +179,7 @@ func (c *smb1Conn) dispatch(h *smb1.Header, q smb1.Body, m *smb1.Message) (smb1.
 		delete(c.sessions, s.id)
 		return &smb1.Logoff{}, status.Success
 	case *smb1.TreeConnectRequest:
-		t, st := s.connect(c.host, q.Path)
-		if st != status.Success {
-			return nil, st
-		}
-		h.TID = uint16(t.id)
-		r := &smb1.TreeConnectResponse{
-			Words: 3, Service: smb1.ServiceDisk, NativeFileSystem: "NTFS",
-			HasFileSystem: true,
-		}
-		if t.share.Type&^shareSpecial == shareIPC {
-			r.Service, r.NativeFileSystem = smb1.ServicePipe, ""
-		}
-		return r, status.Success
+		return c.treeConnect(s, h, q)
 	}
 	t := s.trees[uint32(h.TID)]
 	if t == nil {
@@ -201,15 +189,7 @@ func (c *smb1Conn) dispatch(h *smb1.Header, q smb1.Body, m *smb1.Message) (smb1.
 	case *smb1.NTCreateRequest:
 		return c.create(s, t, q)
 	case *smb1.OpenRequest:
-		o, fid, st := c.open(s, t, q.Name)
-		if st != status.Success {
-			return nil, st
-		}
-		r := &smb1.OpenResponse{FID: fid, OpenResults: 1, More: make([]byte, 6)}
-		if o.pipe != nil {
-			r.ResourceType, r.NMPipeStatus = smb1.ResourceMessagePipe, 0x05FF
-		}
-		return r, status.Success
+		return c.openFile(s, t, q)
 	case *smb1.CloseRequest:
 		if c.opens[q.FID] == nil {
 			return nil, status.InvalidHandle
@@ -217,28 +197,9 @@ func (c *smb1Conn) dispatch(h *smb1.Header, q smb1.Body, m *smb1.Message) (smb1.
 		delete(c.opens, q.FID)
 		return &smb1.Generic{Code: smb1.Close}, status.Success
 	case *smb1.WriteRequest:
-		o := c.opens[q.FID]
-		if o == nil || o.pipe == nil {
-			return nil, status.InvalidHandle
-		}
-		data := q.Data
-		if q.WriteMode&smb1.WriteRawNmPipe != 0 && q.WriteMode&smb1.WriteMessageStart != 0 && len(data) >= 2 {
-			data = data[2:]
-		}
-		if o.pipe.Write(data) != nil {
-			return nil, status.PipeDisconnected
-		}
-		return &smb1.WriteResponse{Count: uint32(len(q.Data))}, status.Success
+		return c.write(q)
 	case *smb1.ReadRequest:
-		o := c.opens[q.FID]
-		if o == nil || o.pipe == nil {
-			return nil, status.InvalidHandle
-		}
-		data, st := o.read(int(q.MaxCount))
-		if st.IsError() {
-			return nil, st
-		}
-		return &smb1.ReadResponse{Available: uint16(min(o.pipe.Pending(), 0xFFFF)), Data: data}, st
+		return c.read(q)
 	case *smb1.TransRequest:
 		return c.transaction(q, h, m)
 	case *smb1.TransSecondary:
@@ -250,6 +211,61 @@ func (c *smb1Conn) dispatch(h *smb1.Header, q smb1.Body, m *smb1.Message) (smb1.
 		}
 	}
 	return nil, status.NotImplemented
+}
+
+func (c *smb1Conn) treeConnect(s *session, h *smb1.Header, q *smb1.TreeConnectRequest) (smb1.Body, status.NTStatus) {
+	t, st := s.connect(c.host, q.Path)
+	if st != status.Success {
+		return nil, st
+	}
+	h.TID = uint16(t.id)
+	r := &smb1.TreeConnectResponse{
+		Words: 3, Service: smb1.ServiceDisk, NativeFileSystem: "NTFS",
+		HasFileSystem: true,
+	}
+	if t.share.Type&^shareSpecial == shareIPC {
+		r.Service, r.NativeFileSystem = smb1.ServicePipe, ""
+	}
+	return r, status.Success
+}
+
+func (c *smb1Conn) openFile(s *session, t *tree, q *smb1.OpenRequest) (smb1.Body, status.NTStatus) {
+	o, fid, st := c.open(s, t, q.Name)
+	if st != status.Success {
+		return nil, st
+	}
+	r := &smb1.OpenResponse{FID: fid, OpenResults: 1, More: make([]byte, 6)}
+	if o.pipe != nil {
+		r.ResourceType, r.NMPipeStatus = smb1.ResourceMessagePipe, 0x05FF
+	}
+	return r, status.Success
+}
+
+func (c *smb1Conn) write(q *smb1.WriteRequest) (smb1.Body, status.NTStatus) {
+	o := c.opens[q.FID]
+	if o == nil || o.pipe == nil {
+		return nil, status.InvalidHandle
+	}
+	data := q.Data
+	if q.WriteMode&smb1.WriteRawNmPipe != 0 && q.WriteMode&smb1.WriteMessageStart != 0 && len(data) >= 2 {
+		data = data[2:]
+	}
+	if o.pipe.Write(data) != nil {
+		return nil, status.PipeDisconnected
+	}
+	return &smb1.WriteResponse{Count: uint32(len(q.Data))}, status.Success
+}
+
+func (c *smb1Conn) read(q *smb1.ReadRequest) (smb1.Body, status.NTStatus) {
+	o := c.opens[q.FID]
+	if o == nil || o.pipe == nil {
+		return nil, status.InvalidHandle
+	}
+	data, st := o.read(int(q.MaxCount))
+	if st.IsError() {
+		return nil, st
+	}
+	return &smb1.ReadResponse{Available: uint16(min(o.pipe.Pending(), 0xFFFF)), Data: data}, st
 }
 
 // sessionSetup logs on, in the form with a security blob or in the one with two passwords. See [MS-SMB] 2.2.4.6 and

@@ -362,40 +362,57 @@ func (r *reader) param(file string, l logical, depth int) string {
 		p.Name, p.Known, p.Inverse = k.Name, true, k.Inverse
 	}
 	if r.o.Ksmbd {
-		p.ksmbd = true
-		if p.Value = ksmbdValue(p.Value); p.Value == "" {
+		p.ksmbd, p.Value = true, ksmbdValue(p.Value)
+		if p.Value == "" {
 			return "" // the line says nothing
 		}
-		if r.section != nil {
-			if _, twice := r.section.set[fold(p.Name)]; twice {
-				r.c.problem(file, l.number, fmt.Sprintf("%q was set above, and ksmbd takes the first", p.Name))
-				return ""
-			}
+	}
+	if why := r.ignored(&p, k, known); why != "" {
+		r.c.problem(file, l.number, why)
+		return ""
+	}
+	if known && !r.o.Ksmbd { // which refuses no value; what it makes of one that it does not know the catalog says
+		if why := refusal(k.Type, p); why != "" {
+			return why
+		}
+	}
+	if why := r.misread(&p, k, known); why != "" {
+		r.c.problem(file, l.number, why)
+	}
+	return r.assign(p, depth)
+}
+
+// ignored says why the server ignores a parameter, or returns "".
+func (r *reader) ignored(p *Param, k Parameter, known bool) string {
+	if r.o.Ksmbd && r.section != nil {
+		if _, twice := r.section.set[fold(p.Name)]; twice {
+			return fmt.Sprintf("%q was set above, and ksmbd takes the first", p.Name)
 		}
 	}
 	switch {
 	case r.o.Ksmbd && (p.Name == "copy" || p.Name == "include"):
-		r.c.problem(file, l.number, fmt.Sprintf("ksmbd has no %s: this is ignored", p.Name))
-		return ""
+		return fmt.Sprintf("ksmbd has no %s: this is ignored", p.Name)
 	case !known && !strings.Contains(p.Name, ":"):
-		r.c.problem(file, l.number, fmt.Sprintf("unknown parameter %.80q is ignored", p.Name))
-		return ""
+		return fmt.Sprintf("unknown parameter %.80q is ignored", p.Name)
 	case known && !k.Share && r.section != r.c.Global:
-		r.c.problem(file, l.number, fmt.Sprintf("the global parameter %q has no effect in [%s]", p.Name,
-			r.section.Name))
-		return ""
-	case known && !r.o.Ksmbd: // which refuses no value; what it makes of one that it does not know the catalog says
-		if why := refusal(k.Type, p); why != "" {
-			return why
-		}
-		if why := reading(k.Type, p); why != "" {
-			r.c.problem(file, l.number, why)
-		}
-	case known:
-		if why := ksmbdReading(k.Type, p); why != "" {
-			r.c.problem(file, l.number, why)
-		}
+		return fmt.Sprintf("the global parameter %q has no effect in [%s]", p.Name, r.section.Name)
 	}
+	return ""
+}
+
+// misread says what the server takes a value for that is not what it seems to say, or returns "".
+func (r *reader) misread(p *Param, k Parameter, known bool) string {
+	switch {
+	case !known:
+		return ""
+	case r.o.Ksmbd:
+		return ksmbdReading(k.Type, *p)
+	}
+	return reading(k.Type, *p)
+}
+
+// assign adds a parameter to its section. It returns why the file cannot be loaded, or "".
+func (r *reader) assign(p Param, depth int) string {
 	p.at = r.params
 	r.order = append(r.order, step{r.section, len(r.section.Params)})
 	r.section.Params = append(r.section.Params, p)
@@ -403,7 +420,7 @@ func (r *reader) param(file string, l logical, depth int) string {
 		r.defaults = nil
 	}
 	if r.params++; r.params > maxParams {
-		r.limit = limit(file, l.number, "%d assignments", maxParams)
+		r.limit = limit(p.File, p.Line, "%d assignments", maxParams)
 		return ""
 	}
 	switch p.Name {

@@ -95,34 +95,42 @@ func (s *sambaLog) auth(m map[string]any, form int) {
 		Last: t, Source: s.source,
 	}
 	s.cov.Hear(u.Server, model.LayerSession, "Samba "+kind+" records", t)
-	if kind == "Authentication" {
-		if client, ok := sambaPeer(text("remoteAddress")); ok {
-			s.cov.LogonInLog(u.Server, s.source, client, t)
-		}
-	}
 	if service == "SMB" { // "SMB2" is every newer dialect
 		u.Dialect = dialectSMB1
 	}
-	via := text("remoteAddress") + " " + text("localAddress")
-	var basis string
 	if kind == "Authorization" {
-		u.Identity, basis = sidIdentity(text("sid"), text("account"))
-		u.Account = accountName(u.Identity, text("domain"), text("account"))
-		u.Basis = "Samba authorization: " + basis
-		u.Package = s.authorizedBy(u.Identity, text("authType"), via)
-		s.countAnonymous(u)
-		if len(s.authorized) < maxHosts {
-			s.authorized[authorizedKey{u.Server, u.Identity}] = true
-		}
-		s.add(u)
-		return
+		s.authorization(u, text)
+	} else {
+		s.authentication(u, text)
 	}
-	name := text("clientAccount")
+}
+
+// authorization adds the use of an Authorization record, which names the account that a session got. text returns a
+// field of the record.
+func (s *sambaLog) authorization(u model.Use, text func(string) string) {
+	var basis string
+	u.Identity, basis = sidIdentity(text("sid"), text("account"))
+	u.Account = accountName(u.Identity, text("domain"), text("account"))
+	u.Basis = "Samba authorization: " + basis
+	u.Package = s.authorizedBy(u.Identity, text("authType"), text("remoteAddress")+" "+text("localAddress"))
+	s.countAnonymous(u)
+	if len(s.authorized) < maxHosts {
+		s.authorized[authorizedKey{u.Server, u.Identity}] = true
+	}
+	s.add(u)
+}
+
+// authentication adds the use of an Authentication record, which says what became of one logon. text returns a field of
+// the record.
+func (s *sambaLog) authentication(u model.Use, text func(string) string) {
+	if client, ok := sambaPeer(text("remoteAddress")); ok {
+		s.cov.LogonInLog(u.Server, s.source, client, u.First)
+	}
+	name, basis := text("clientAccount"), ""
 	u.Status = strings.TrimPrefix(text("status"), "NT_")
 	if u.Status == "STATUS_OK" {
 		u.Status = "STATUS_SUCCESS"
 	}
-	u.Basis = "Samba authentication: "
 	switch {
 	case name == "":
 		u.Identity, basis = model.Anonymous, "no account name"
@@ -134,10 +142,10 @@ func (s *sambaLog) auth(m map[string]any, form int) {
 			basis = "account name"
 		}
 	}
-	u.Basis += basis
+	u.Basis = "Samba authentication: " + basis
 	u.Account = accountName(u.Identity, text("clientDomain"), name)
 	u.Package = passwordPackage(text("passwordType"), name)
-	s.vouched.put(via, u.Package)
+	s.vouched.put(text("remoteAddress")+" "+text("localAddress"), u.Package)
 	s.countAnonymous(u)
 	if u.Status == "STATUS_SUCCESS" {
 		s.authenticated.Add(u)
