@@ -154,47 +154,18 @@ func topicPage(v *visit) error {
 		return errNotFound
 	}
 	d := topicView{Topic: t, Kind: kind, ID: id, Where: v.catalog.ScopeText}
-	cite := func(lists ...[]string) {
-		for _, l := range lists {
-			for _, s := range l {
-				if !slices.Contains(d.Cited, s) {
-					d.Cited = append(d.Cited, s)
-				}
-			}
-		}
-	}
 	switch {
 	case t.Note != nil:
 		d.Title = t.Note.Title
-		cite(t.Note.Sources)
+		d.cite(t.Note.Sources)
 	case t.Setting != nil:
-		d.Title = t.Setting.Title
-		for _, x := range t.Setting.Defaults {
-			cite(x.Sources)
-		}
-		for _, x := range t.Setting.TakesEffect {
-			cite(x.Sources)
-		}
-		for _, x := range t.Setting.Breaks {
-			cite(x.Sources)
-		}
-		d.Controls = v.catalog.ControlsFor(model.Platform{}, t.Setting.ID)
-		for _, r := range v.catalog.Controls {
-			if r.Setting == t.Setting.ID {
-				if r.Notes != "" {
-					d.ControlNotes = append(d.ControlNotes, r.Notes)
-				}
-				cite(r.Sources)
-			}
-		}
-		cite(t.Setting.Sources)
-		d.Hosts = "/settings?setting=" + url.QueryEscape(t.Setting.ID)
+		v.settingTopic(&d, t.Setting)
 	case t.Service != nil:
 		d.Title = t.Service.Title
-		cite(t.Service.Sources)
+		d.cite(t.Service.Sources)
 	case t.Pipe != nil:
 		d.Title = t.Pipe.Title
-		v.pipeTopic(&d, t.Pipe, cite)
+		v.pipeTopic(&d, t.Pipe)
 	case t.Interface != nil:
 		d.Title = t.Interface.Title
 		for _, p := range v.catalog.Pipes {
@@ -204,25 +175,58 @@ func topicPage(v *visit) error {
 				}
 			}
 		}
-		cite(t.Interface.Sources)
+		d.cite(t.Interface.Sources)
 	case t.Finding != nil:
 		d.Title = t.Finding.Title
-		cite(t.Finding.Sources)
+		d.cite(t.Finding.Sources)
 		d.Hosts = "/findings?finding=" + url.QueryEscape(t.Finding.ID)
 	case t.Claim != nil:
 		d.Title, d.Verdict = t.Claim.Claim, verdictWords[t.Claim.Verdict]
-		cite(t.Claim.Sources)
+		d.cite(t.Claim.Sources)
 	case t.Product != nil:
 		d.Title = t.Product.Title
 		d.Product = v.productTopic(t.Product)
-		cite(t.Product.Sources)
+		d.cite(t.Product.Sources)
 	default:
 		d.Title = "what benchmarks mean by it"
 		for _, r := range t.Control {
-			cite(r.Sources)
+			d.cite(r.Sources)
 		}
 	}
 	return v.render("topic", id, d)
+}
+
+// cite adds sources that are not cited yet.
+func (d *topicView) cite(sources []string) {
+	for _, s := range sources {
+		if !slices.Contains(d.Cited, s) {
+			d.Cited = append(d.Cited, s)
+		}
+	}
+}
+
+func (v *visit) settingTopic(d *topicView, s *catalog.Setting) {
+	d.Title = s.Title
+	for _, x := range s.Defaults {
+		d.cite(x.Sources)
+	}
+	for _, x := range s.TakesEffect {
+		d.cite(x.Sources)
+	}
+	for _, x := range s.Breaks {
+		d.cite(x.Sources)
+	}
+	d.Controls = v.catalog.ControlsFor(model.Platform{}, s.ID)
+	for _, r := range v.catalog.Controls {
+		if r.Setting == s.ID {
+			if r.Notes != "" {
+				d.ControlNotes = append(d.ControlNotes, r.Notes)
+			}
+			d.cite(r.Sources)
+		}
+	}
+	d.cite(s.Sources)
+	d.Hosts = "/settings?setting=" + url.QueryEscape(s.ID)
 }
 
 // entry finds one entry by kind and ID.
@@ -268,7 +272,7 @@ func (s *Server) entry(kind, id string) (catalog.Topic, bool) {
 	return own, k == kind && k != ""
 }
 
-func (s *Server) pipeTopic(d *topicView, p *catalog.Pipe, cite func(...[]string)) {
+func (s *Server) pipeTopic(d *topicView, p *catalog.Pipe) {
 	for _, b := range p.Interfaces {
 		if i := s.catalog.Interface(b.ID); i != nil {
 			d.Bound = append(d.Bound, *i)
@@ -291,15 +295,15 @@ func (s *Server) pipeTopic(d *topicView, p *catalog.Pipe, cite func(...[]string)
 			continue
 		}
 		d.Tables = append(d.Tables, pipeTable{s.catalog.ScopeText(t.Scope), answer})
-		cite(t.Sources)
+		d.cite(t.Sources)
 	}
 	for _, r := range s.catalog.Rules {
 		if catalog.PipeName(r.Pipe) == name {
 			d.Rules = append(d.Rules, r)
-			cite(r.Sources)
+			d.cite(r.Sources)
 		}
 	}
-	cite(p.Sources)
+	d.cite(p.Sources)
 }
 
 func (s *Server) productTopic(p *catalog.Product) *productView {

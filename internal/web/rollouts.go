@@ -256,29 +256,51 @@ func rolloutPage(v *visit) error {
 	if q, err := url.ParseQuery(d.Query); err == nil {
 		d.Words = filterWords(q)
 	}
-	groups, total, err := v.store.RolloutGroups(ctx, d.ID, nil, store.Page{Size: mostGroups})
+	if err := v.rolloutGroups(d); err != nil {
+		return err
+	}
+	if d.Stops, d.MoreStops, err = v.store.RolloutStops(ctx, d.ID, nil, store.Page{Size: mostStops}); err != nil {
+		return err
+	}
+	if _, d.Newer, err = v.store.RolloutHosts(ctx, d.ID, store.RolloutFilter{Newer: true},
+		store.Page{Size: 1, Sort: "id"}); err != nil {
+		return err
+	}
+	f := v.rolloutFilter(d)
+	v.rolloutStates(d, f)
+	if err := v.rolloutHosts(d, f); err != nil {
+		return err
+	}
+	return v.render("rollout", brief(d.Name), d)
+}
+
+// rolloutGroups reads the groups of a rollout.
+func (v *visit) rolloutGroups(d *rollout) error {
+	groups, total, err := v.store.RolloutGroups(v.ctx(), d.ID, nil, store.Page{Size: mostGroups})
 	if err != nil {
 		return err
 	}
 	d.MoreGroups.Total = total
 	for _, g := range groups {
-		row := groupRow{
+		d.Groups = append(d.Groups, groupRow{
 			RolloutGroup: g, Title: v.platform(g.System, g.Product, string(g.Role)), URL: rolloutPath(d.ID) +
 				"?group=" + strconv.FormatInt(g.ID, 10) + "#hosts",
 			Closed: g.States[store.RolloutClosed], Left: leftOf(g.States),
 			Unwatched: g.States[store.RolloutUnwatched], Gone: g.States[store.RolloutGone],
 			Meter: meter{g.States[store.RolloutClosed], g.Hosts},
-		}
-		d.Groups = append(d.Groups, row)
+		})
 	}
-	if d.Stops, d.MoreStops, err = v.store.RolloutStops(ctx, d.ID, nil, store.Page{Size: mostStops}); err != nil {
-		return err
-	}
+	return nil
+}
+
+// rolloutFilter returns which hosts of a rollout are asked for, and names the group if it is those of one.
+func (v *visit) rolloutFilter(d *rollout) store.RolloutFilter {
 	q := v.r.URL.Query()
 	f := store.RolloutFilter{
 		State: store.RolloutState(view.Known(q.Get("state"), view.RolloutStates...)),
 		Newer: q.Get("newer") != "",
 	}
+	var err error
 	if f.Group, err = strconv.ParseInt(q.Get("group"), 10, 64); err == nil {
 		d.GroupTitle = "number " + strconv.FormatInt(f.Group, 10)
 		for _, g := range d.Groups {
@@ -287,6 +309,33 @@ func rolloutPage(v *visit) error {
 			}
 		}
 	}
+	return f
+}
+
+// rolloutStates makes the links that show the hosts in one state.
+func (v *visit) rolloutStates(d *rollout, f store.RolloutFilter) {
+	link := func(state, newer string) string {
+		return v.with("state", state, "newer", newer, "offset", "", "page", "") + "#hosts"
+	}
+	d.States = append(d.States, rolloutTile{
+		Word: "all", URL: link("", ""), Hosts: d.Hosts, Current: f.State == "" && !f.Newer,
+	})
+	for _, s := range stateWords {
+		if n := d.Rollout.States[s.state]; n > 0 {
+			d.States = append(d.States, rolloutTile{
+				Word: s.word, URL: link(string(s.state), ""), Hosts: n, Current: f.State == s.state,
+			})
+		}
+	}
+	if d.Newer > 0 {
+		d.States = append(d.States, rolloutTile{
+			Word: "newer than their plan", URL: link("", "yes"), Hosts: d.Newer, Current: f.Newer,
+		})
+	}
+}
+
+// rolloutHosts reads a page of a rollout's hosts.
+func (v *visit) rolloutHosts(d *rollout, f store.RolloutFilter) error {
 	columns := []column{
 		{"host", "host", "", false},
 		{"state", "state", "", false},
@@ -297,33 +346,15 @@ func rolloutPage(v *visit) error {
 		{"", "why", "", false},
 	}
 	page := v.pageOf("host", columns)
-	if !q.Has("size") { // the page above it is long
+	if !v.r.URL.Query().Has("size") { // the page above it is long
 		page.Size = 25
 	}
 	d.Heads = v.heads(byParam, page.Sort, columns)
-	hosts, n, err := v.store.RolloutHosts(ctx, d.ID, f, page)
+	hosts, n, err := v.store.RolloutHosts(v.ctx(), d.ID, f, page)
 	if err != nil {
 		return err
 	}
 	d.Pager = v.pager(page, len(hosts), n)
-	if _, d.Newer, err = v.store.RolloutHosts(ctx, d.ID, store.RolloutFilter{Newer: true},
-		store.Page{Size: 1, Sort: "id"}); err != nil {
-		return err
-	}
-	d.States = append(d.States, rolloutTile{
-		Word: "all", URL: v.with("state", "", "newer", "", "offset", "", "page", "") + "#hosts",
-		Hosts: d.Hosts, Current: f.State == "" && !f.Newer,
-	})
-	for _, s := range stateWords {
-		if n := d.Rollout.States[s.state]; n > 0 {
-			d.States = append(d.States, rolloutTile{Word: s.word, URL: v.with("state", string(s.state), "newer", "",
-				"offset", "", "page", "") + "#hosts", Hosts: n, Current: f.State == s.state})
-		}
-	}
-	if d.Newer > 0 {
-		d.States = append(d.States, rolloutTile{Word: "newer than their plan", URL: v.with("state", "", "newer", "yes",
-			"offset", "", "page", "") + "#hosts", Hosts: d.Newer, Current: f.Newer})
-	}
 	for _, h := range hosts {
 		row := rolloutHostRow{RolloutHost: h}
 		for _, s := range stateWords {
@@ -333,7 +364,7 @@ func rolloutPage(v *visit) error {
 		}
 		d.Rows = append(d.Rows, row)
 	}
-	return v.render("rollout", brief(d.Name), d)
+	return nil
 }
 
 // platform names a product and a role.

@@ -161,16 +161,28 @@ func (f *fleet) ask(now time.Time) []prometheus.Metric {
 }
 
 func (f *fleet) all(ctx context.Context, now time.Time) (out []prometheus.Metric, err error) {
+	for _, of := range []func(context.Context, time.Time) ([]prometheus.Metric, error){
+		f.hosts, f.runs, f.workers, f.channels, f.scans, f.problems, f.size,
+	} {
+		some, err := of(ctx, now)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, some...)
+	}
+	return out, nil
+}
+
+func (f *fleet) hosts(ctx context.Context, _ time.Time) ([]prometheus.Metric, error) {
 	c, err := f.src.Counts(ctx, store.HostFilter{})
-	if err != nil {
-		return nil, err
-	}
-	out = append(out, gauge(hosts, c.Exposed, string(model.Exposed)), gauge(hosts, c.Limited, string(model.Limited)),
-		gauge(hosts, c.Closed, string(model.Closed)), gauge(hosts, c.Unknown, "unknown"))
+	return []prometheus.Metric{
+		gauge(hosts, c.Exposed, string(model.Exposed)), gauge(hosts, c.Limited, string(model.Limited)),
+		gauge(hosts, c.Closed, string(model.Closed)), gauge(hosts, c.Unknown, "unknown"),
+	}, err
+}
+
+func (f *fleet) runs(ctx context.Context, _ time.Time) (out []prometheus.Metric, err error) {
 	open, err := f.src.OpenRuns(ctx)
-	if err != nil {
-		return nil, err
-	}
 	byState, left := map[[2]string]int{}, 0
 	for _, r := range open {
 		byState[[2]string{string(r.Kind), string(r.State)}]++
@@ -179,11 +191,11 @@ func (f *fleet) all(ctx context.Context, now time.Time) (out []prometheus.Metric
 	for k, n := range byState {
 		out = append(out, gauge(runs, n, k[0], k[1]))
 	}
-	out = append(out, gauge(units, max(left, 0)))
+	return append(out, gauge(units, max(left, 0))), err
+}
+
+func (f *fleet) workers(ctx context.Context, now time.Time) (out []prometheus.Metric, err error) {
 	list, err := f.src.Workers(ctx)
-	if err != nil {
-		return nil, err
-	}
 	bySite := map[string]int{}
 	for _, w := range list {
 		if now.Sub(w.Seen) < alive {
@@ -193,28 +205,31 @@ func (f *fleet) all(ctx context.Context, now time.Time) (out []prometheus.Metric
 	for site, n := range bySite {
 		out = append(out, gauge(workers, n, site))
 	}
+	return out, err
+}
+
+func (f *fleet) channels(ctx context.Context, _ time.Time) ([]prometheus.Metric, error) {
 	ways, err := f.src.Channels(ctx)
-	if err != nil {
-		return nil, err
-	}
 	failing := 0
 	for _, w := range ways {
 		if w.Enabled && w.LastFail != "" {
 			failing++
 		}
 	}
+	return []prometheus.Metric{gauge(channels, failing)}, err
+}
+
+func (f *fleet) scans(ctx context.Context, now time.Time) (out []prometheus.Metric, err error) {
 	seen, err := f.src.LastSeenBySite(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for site, at := range seen {
 		out = append(out, prometheus.MustNewConstMetric(lastScan, prometheus.GaugeValue, max(0, now.Sub(at).Seconds()),
 			site))
 	}
+	return out, err
+}
+
+func (f *fleet) problems(ctx context.Context, _ time.Time) (out []prometheus.Metric, err error) {
 	wrong, err := fleetroom.Problems(ctx, f.src)
-	if err != nil {
-		return nil, err
-	}
 	byKind := map[store.EventKind]int{
 		store.EventWorkerSilent: 0, store.EventChannelFailing: 0, store.EventDiskFull: 0,
 		store.EventCertificateEnd: 0,
@@ -225,12 +240,12 @@ func (f *fleet) all(ctx context.Context, now time.Time) (out []prometheus.Metric
 	for kind, n := range byKind {
 		out = append(out, gauge(problems, n, string(kind)))
 	}
+	return out, err
+}
+
+func (f *fleet) size(ctx context.Context, _ time.Time) ([]prometheus.Metric, error) {
 	bytes, err := f.src.Size(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return append(out, gauge(channels, failing), prometheus.MustNewConstMetric(size, prometheus.GaugeValue,
-		float64(bytes))), nil
+	return []prometheus.Metric{prometheus.MustNewConstMetric(size, prometheus.GaugeValue, float64(bytes))}, err
 }
 
 func gauge(d *prometheus.Desc, n int, labels ...string) prometheus.Metric {
