@@ -118,6 +118,9 @@ func overviewPage(v *visit) error {
 		}
 	}
 	d.Told = oneEach(events, d.Changed)
+	if err := v.named(d.Told); err != nil {
+		return err
+	}
 	if d.Old, err = v.oldAudits(store.HostFilter{Site: d.Site}, url.Values{"site": {d.Site}}); err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"fmt"
 	"html"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
+	"ipcguard/internal/peer"
 	"ipcguard/internal/store"
 )
 
@@ -87,6 +90,66 @@ func TestGraveFirst(t *testing.T) {
 	}
 	if body := s.login(store.RoleViewer).ok("/"); !strings.Contains(body, "The one that matters.") {
 		t.Errorf("the overview does not say it: %s", body)
+	}
+}
+
+// TestToldOnce: since the last visit a host was renamed, and another one was found to be the same machine as a third:
+// each is one line with its present name, once. Two hosts of one name are told apart.
+func TestToldOnce(t *testing.T) {
+	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+		t.Run(kind, func(t *testing.T) {
+			dsn := filepath.Join(t.TempDir(), "fleet.db")
+			if kind == store.KindPostgres {
+				dsn = peer.Postgres(t)
+			}
+			s := newTestSiteOn(t, dsn)
+			site := store.Site{Name: "default"}
+			if err := s.st.SaveSite(t.Context(), &site); err != nil {
+				t.Fatal(err)
+			}
+			at := time.Now().UTC().Add(-time.Hour)
+			look := func(n int, name, text string) int64 {
+				t.Helper()
+				at = at.Add(time.Second)
+				r := &store.Result{
+					Kind: store.RunScan, At: at, Verdict: model.Exposed,
+					Snapshot: store.Snapshot{Verdict: model.Exposed},
+					Host:     store.Host{SiteID: site.ID, Address: fmt.Sprintf("10.0.0.%d:445", n), Name: name},
+					Events: []store.Event{{
+						At: at, Kind: store.EventPipeOpened, Severity: model.Medium, Host: name,
+						Text: name + " " + text + ".",
+					}},
+				}
+				if _, err := s.st.RecordResult(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+				return r.HostID
+			}
+			renamed := look(1, "before.example", "lets guest in")
+			look(1, "after.example", "opens samr")
+			keep := look(2, "keep.example", "opens srvsvc")
+			if err := s.st.MergeHosts(t.Context(), keep, look(3, "gone.example", "opens lsarpc")); err != nil {
+				t.Fatal(err)
+			}
+			twin := look(4, "twin.example", "opens winreg")
+			look(5, "twin.example", "opens winreg")
+			page := s.login(store.RoleViewer).ok("/")
+			list := page[strings.Index(page, `<ul class="told">`):]
+			list = list[:strings.Index(list, "</ul>")]
+			for id, want := range map[int64]string{
+				renamed: `">after.example</a> opens samr. <span class="dim">And 1 more change.</span>`,
+				keep:    `">keep.example</a> opens lsarpc. <span class="dim">And 1 more change.</span>`,
+				twin:    `">twin.example</a> <span class="dim">(10.0.0.4:445)</span> opens winreg. `,
+			} {
+				link := fmt.Sprintf(`href="/hosts/%d`, id)
+				if strings.Count(list, link+`"`) != 1 || !strings.Contains(list, link+want) {
+					t.Errorf("want once %s%s in\n%s", link, want, list)
+				}
+			}
+			if n := strings.Count(list, "<li>"); n != 4 {
+				t.Errorf("%d lines of four hosts", n)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -226,7 +227,10 @@ func (v *visit) worstHosts(site string) ([]openHost, error) {
 // hostChange is what changed on one host, in one sentence.
 type hostChange struct {
 	store.Event
-	More string
+	Said  string // the event's text; without the host's name, which precedes it, if it begins with that
+	Bare  bool   // it does not begin with that
+	Place string // site or address, where other hosts of the list have the same name
+	More  string
 }
 
 // mostShown is the number of hosts with changes on the first page, and mostRead the number of events read for them: one
@@ -238,21 +242,26 @@ const (
 
 // oneEach joins events, newest first, to one line for each host: its worst event, the newest of several, and the number
 // of further ones, which is a minimum if events is incomplete. If a host became closed, that replaces its earlier
-// events. The worst hosts come first.
+// events. A host that was renamed has its newest name. The worst hosts come first.
 func oneEach(events []store.Event, all int) []hostChange {
 	var out []hostChange
 	at, n, closed := map[string]int{}, map[string]int{}, map[string]bool{}
 	for _, e := range events {
-		key := fmt.Sprint(e.HostID, " ", e.Host)
+		key := fmt.Sprint(e.HostID)
+		if e.HostID == 0 { // it is about the server itself, or about many hosts
+			key = "of " + e.Host
+		}
 		n[key]++
 		i, known := at[key]
 		closes := e.Kind == store.EventBecameClosed
+		said, begins := strings.CutPrefix(e.Text, e.Host+" ")
 		if !known {
 			at[key] = len(out)
-			out = append(out, hostChange{Event: e})
+			out = append(out, hostChange{Event: e, Said: said, Bare: !begins})
 		} else if worse := e.Severity.Rank() > out[i].Severity.Rank(); !closed[key] &&
 			(worse || closes && out[i].Severity.Rank() <= e.Severity.Rank()) {
-			out[i].Event = e
+			e.Host = out[i].Host
+			out[i].Event, out[i].Said, out[i].Bare = e, said, !begins
 		}
 		closed[key] = closed[key] || closes
 	}
@@ -267,4 +276,43 @@ func oneEach(events []store.Event, all int) []hostChange {
 	arrange(out, "-severity",
 		map[string]func(a, b hostChange) int{"severity": by(func(t hostChange) int { return t.Severity.Rank() })})
 	return out[:min(len(out), mostShown)]
+}
+
+// named gives the hosts of changes their present names, and where each is to those that have the same one. A host that
+// has left the fleet keeps the name of its last event.
+func (v *visit) named(told []hostChange) error {
+	var ids []int64
+	for _, t := range told {
+		if t.HostID != 0 {
+			ids = append(ids, t.HostID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	list, _, err := v.store.Hosts(v.ctx(), store.HostFilter{IDs: ids}, store.Page{Sort: "id", Uncounted: true})
+	if err != nil {
+		return err
+	}
+	address := map[int64]string{}
+	for _, h := range list {
+		address[h.ID] = h.Address
+		for i := range told {
+			if told[i].HostID == h.ID {
+				told[i].Host = h.Name
+			}
+		}
+	}
+	for i, a := range told {
+		for j, b := range told {
+			switch {
+			case i == j || a.HostID == 0 || a.Host != b.Host:
+			case a.Site == b.Site:
+				told[i].Place = cmp.Or(address[a.HostID], "retired")
+			case told[i].Place == "":
+				told[i].Place = a.Site
+			}
+		}
+	}
+	return nil
 }

@@ -103,6 +103,16 @@ func TestOneEach(t *testing.T) {
 	if len(got) != 2 || got[0].Text != "opened" || got[1].Text != "closed" || got[1].More != "2 more changes" {
 		t.Errorf("closed since: %+v", got)
 	}
+	events = []store.Event{
+		{HostID: 1, Host: "new", Severity: model.Low, Text: "new speaks SMB1 again."},
+		{HostID: 1, Host: "old", Severity: model.High, Text: "old became exposed: x."},
+		{Host: "ipcguard", Severity: model.Info, Text: "The worker w is silent."},
+	}
+	got = oneEach(events, len(events))
+	if len(got) != 2 || got[0].Host != "new" || got[0].Said != "became exposed: x." || got[0].Bare ||
+		got[1].Said != "The worker w is silent." || !got[1].Bare {
+		t.Errorf("renamed since: %+v", got)
+	}
 }
 
 // The worst sites and owners are those with the most exposed hosts, with the age of the one that is so for longest.
