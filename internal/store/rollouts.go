@@ -627,10 +627,14 @@ func (q *Queries) unseenHosts(ctx context.Context) (retired, off []int64, err er
 // FollowRollouts updates the hosts of all followed rollouts. Open ones are closed when they no longer show any of the
 // findings that their changes close, and so are gone ones of which a later result shows it. Those that are neither
 // closed nor waiting are gone when nobody looks at them any more. Closed and unwatched ones that show such a finding,
-// and gone ones that were open and are looked at again, are open again; other gone ones wait to be planned again. It
-// returns how many hosts changed their state.
+// and gone ones that were open and are looked at again, are open again; other gone ones wait to be planned again, also
+// when they are audited. It returns how many hosts changed their state.
 func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
-	const followed = ` AND rollout_id IN (SELECT id FROM rollouts WHERE ended = 0) AND `
+	const (
+		followed = ` AND rollout_id IN (SELECT id FROM rollouts WHERE ended = 0) AND `
+		audited  = `EXISTS (SELECT 1 FROM hosts h WHERE h.id = rollout_hosts.host_id AND h.retired = 0
+			AND h.last_audit > rollout_hosts.since)`
+	)
 	err = q.atomic(ctx, func(q *Queries) error {
 		moved = 0
 		some, err := list(ctx, q, scanID, `SELECT id FROM rollouts WHERE ended = 0 ORDER BY id LIMIT 1`)
@@ -660,6 +664,8 @@ func (q *Queries) FollowRollouts(ctx context.Context) (moved int64, err error) {
 			},
 			{RolloutGone, RolloutOpen, whyNewer, `group_id > 0 AND ` + seen, unseen},
 			{RolloutGone, RolloutWaiting, "", `group_id = 0 AND ` + seen, unseen},
+			// Without a plan, an audit is what was missing.
+			{RolloutGone, RolloutWaiting, "", `group_id = 0 AND ` + audited, nil},
 			{RolloutClosed, RolloutOpen, whyNewer, open, nil},
 			{RolloutUnwatched, RolloutOpen, whyNewer, open, nil},
 		} {

@@ -453,3 +453,66 @@ func TestRolloutGone(t *testing.T) {
 		s.ok(s.RecordPlanned(s.ctx, o.ID, planned[1:3])) // with what it would stop
 	})
 }
+
+// A host that nobody looks at any more and that has no plan is planned when somebody imports an audit of it, once for
+// each audit; a retired one when it is back.
+func TestRolloutGoneAudited(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		for n := 1; n <= 3; n++ {
+			s.record(s.scan(Run{}, Target{}, n, model.Exposed, "f1"))
+		}
+		o := Rollout{Name: "all", Strategy: "restrict"}
+		s.ok(s.AddRollout(s.ctx, &o, HostFilter{}))
+		off := Target{SiteID: s.site.ID, Spec: "off.test", Kind: TargetHost}
+		s.ok(s.SaveTarget(s.ctx, &off))
+		_, err := s.exec(s.ctx, `UPDATE targets SET host_id = 1 WHERE id = $1`, off.ID)
+		s.ok(err)
+		_, err = s.RetireHost(s.ctx, 2, s.clock())
+		s.ok(err)
+		var never []PlannedHost
+		for id := int64(1); id <= 3; id++ {
+			never = append(never, PlannedHost{HostID: id, State: RolloutUnaudited, Why: "never audited"})
+		}
+		s.ok(s.RecordPlanned(s.ctx, o.ID, never))
+		s.ok(s.RolloutPlanned(s.ctx, o.ID))
+		follow := func(what string, want ...RolloutState) {
+			s.Helper()
+			s.advance(time.Second)
+			_, err := s.FollowRollouts(s.ctx)
+			s.ok(err)
+			list, _, err := s.RolloutHosts(s.ctx, o.ID, RolloutFilter{}, Page{Sort: "id"})
+			s.ok(err)
+			var got []RolloutState
+			for _, h := range list {
+				got = append(got, h.State)
+			}
+			same(s, what, got, want)
+		}
+		audit := func() {
+			s.advance(time.Second)
+			for n := 1; n <= 3; n++ {
+				r := s.scan(Run{}, Target{}, n, "")
+				r.Kind, r.Findings = RunAudit, nil
+				s.record(r)
+			}
+		}
+		follow("nobody looks", RolloutGone, RolloutGone, RolloutUnaudited)
+		follow("still", RolloutGone, RolloutGone, RolloutUnaudited)
+		audit()
+		follow("audited", RolloutWaiting, RolloutGone, RolloutUnaudited)
+		due, err := s.UnplannedRollouts(s.ctx)
+		s.ok(err)
+		same(s, "to plan", len(due), 1)
+		planned := []PlannedHost{{
+			HostID: 1, State: RolloutOpen, Changes: []byte("one"), Closes: []string{"f1"},
+			Plan: &model.Plan{Changes: []model.Change{{ID: "1", Setting: "x"}}},
+		}}
+		s.ok(s.RecordPlanned(s.ctx, o.ID, planned))
+		follow("planned, and nobody looks", RolloutGone, RolloutGone, RolloutUnaudited)
+		follow("the same audit", RolloutGone, RolloutGone, RolloutUnaudited)
+		s.advance(time.Second)
+		s.record(s.scan(Run{}, Target{}, 1, model.Exposed))
+		s.record(s.scan(Run{}, Target{}, 2, model.Exposed, "f1"))
+		follow("an import shows that it is made; the other is back", RolloutClosed, RolloutWaiting, RolloutUnaudited)
+	})
+}
