@@ -307,13 +307,18 @@ func (f importing) audit(ctx context.Context, b []byte) error {
 var errSeveral = errors.New("fleet: several hosts have this name")
 
 // hostNamed returns the host that an address or a name means, nil for none. Only hosts of the sites whose results are
-// accepted count: a host of another site may call itself as it likes, and nothing is revealed about it.
+// accepted count: a host of another site may call itself as it likes, and nothing is revealed about it. A retired host
+// counts as long as none in the fleet is meant: a new machine often has the name of the one that it replaces.
 func (f importing) hostNamed(ctx context.Context, name string) (*store.Host, error) {
 	found, err := f.hostsNamed(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(h store.Host) bool { return !f.may(h.SiteID) })
+	retired := func(h store.Host) bool { return !h.Retired.IsZero() }
+	if slices.ContainsFunc(found, func(h store.Host) bool { return !retired(h) }) {
+		found = slices.DeleteFunc(found, retired)
+	}
 	switch len(found) {
 	case 0:
 		return nil, nil

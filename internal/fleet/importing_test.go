@@ -154,6 +154,93 @@ func TestImportNamed(t *testing.T) {
 	}
 }
 
+// TestImportRetired: an audit of a host that has left the fleet is taken by its name, too, and counts when the host is
+// back. In a rollout it is planned then. A host in the fleet with the same name goes before.
+func TestImportRetired(t *testing.T) {
+	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+		t.Run(kind, func(t *testing.T) {
+			dsn := filepath.Join(t.TempDir(), "fleet.db")
+			if kind == store.KindPostgres {
+				dsn = peer.Postgres(t)
+			}
+			o, _ := quickOptions(t)
+			st := reopen(t, dsn)
+			f := newFleet(t, st, o)
+			ctx := t.Context()
+			site, err := f.site(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			record := func(address, name string) store.Host {
+				t.Helper()
+				r := &store.Result{
+					Kind: store.RunScan, At: f.now(), Verdict: model.Closed, Findings: []store.HostFinding{},
+					Host: store.Host{SiteID: site.ID, Address: address, Name: name},
+				}
+				if _, err := st.RecordResult(ctx, r); err != nil {
+					t.Fatal(err)
+				}
+				h, err := st.Host(ctx, r.HostID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return h
+			}
+			old := record("10.0.0.1:445", "srv.example")
+			rollout := store.Rollout{Name: "all", Strategy: "restrict", Goal: "findings"}
+			err = st.AddRollout(ctx, &rollout, store.HostFilter{})
+			if err == nil {
+				err = f.PlanRollouts(ctx)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			state := func(want store.RolloutState) {
+				t.Helper()
+				_, err := st.FollowRollouts(ctx)
+				if err == nil {
+					err = f.PlanRollouts(ctx)
+				}
+				list, _, listed := st.RolloutHosts(ctx, rollout.ID, store.RolloutFilter{}, store.Page{})
+				if err != nil || listed != nil || list[0].State != want {
+					t.Errorf("the host is %+v, want %s; %v, %v", list, want, err, listed)
+				}
+			}
+			state(store.RolloutUnaudited)
+			if _, err := st.RetireHost(ctx, old.ID, f.now()); err != nil {
+				t.Fatal(err)
+			}
+			state(store.RolloutGone)
+			const audit = `{"schema":"ipcguard.audit/1","host":"SRV","source":{"kind":"reg","name":"x"},` +
+				`"platform":{"system":"windows","product":"win2022","role":"member"},"findings":[{"id":"x","severity":"high"}]}`
+			take := func(kind, in string) {
+				t.Helper()
+				got, err := f.Import(ctx, kind, strings.NewReader(in), nil, nil)
+				if err != nil || got.Taken != 1 || len(got.Problems) != 0 {
+					t.Errorf("%s: %+v, %v", kind, got, err)
+				}
+			}
+			take("audit", audit)
+			state(store.RolloutGone)
+			if old, err = st.Host(ctx, old.ID); err != nil || old.LastAudit.IsZero() || old.Findings != 0 {
+				t.Errorf("retired and audited: %+v, %v", old, err)
+			}
+			if old = record("10.0.0.1:445", "srv.example"); old.Findings != 1 || old.Severity != model.High {
+				t.Errorf("back: %+v", old)
+			}
+			state(store.RolloutNothing) // it was planned: nothing is to be done for this finding
+			if _, err := st.RetireHost(ctx, old.ID, f.now()); err != nil {
+				t.Fatal(err)
+			}
+			successor := record("10.0.0.2:445", "srv.example")
+			take("audit", audit)
+			if successor, err = st.Host(ctx, successor.ID); err != nil || successor.Findings != 1 {
+				t.Errorf("the one in the fleet: %+v, %v", successor, err)
+			}
+		})
+	}
+}
+
 // TestImportSameName: a host of another site that has the name of a host keeps nobody from importing results of theirs,
 // and who may import for both is told that the name is that of several.
 func TestImportSameName(t *testing.T) {

@@ -86,7 +86,7 @@ const (
 	DocumentJournal = "journal"
 )
 
-// hostsNamed finds the hosts with an address or a name, at any site.
+// hostsNamed finds the hosts with an address or a name, at any site, retired ones too.
 func (f *Fleet) hostsNamed(ctx context.Context, name string) ([]store.Host, error) {
 	addresses := []string{}
 	if a, err := netip.ParseAddrPort(name); err == nil {
@@ -113,8 +113,12 @@ func (f *Fleet) hostsNamed(ctx context.Context, name string) ([]store.Host, erro
 			}
 		}
 	}
-	if len(addresses) == 0 && name != "" {
-		list, _, err := f.st.Hosts(ctx, store.HostFilter{Text: name}, store.Page{Size: store.MaxPage})
+	if len(addresses) > 0 || name == "" {
+		return found, nil
+	}
+	for _, retired := range []bool{false, true} {
+		list, _, err := f.st.Hosts(ctx, store.HostFilter{Text: name, Retired: retired},
+			store.Page{Size: store.MaxPage, Uncounted: true})
 		if err != nil {
 			return nil, err
 		}

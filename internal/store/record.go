@@ -151,7 +151,12 @@ func (rec *recorder) record(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
-	changed, err := rec.recordSpan(ctx, r, snapshot, !host.Retired.IsZero())
+	if !old.Retired.IsZero() && host.Retired.IsZero() {
+		if err := rec.resume(ctx, r, &old); err != nil {
+			return err
+		}
+	}
+	changed, err := rec.recordSpan(ctx, r, snapshot, &old, !host.Retired.IsZero())
 	if err != nil {
 		return err
 	}

@@ -18,9 +18,9 @@ type span struct {
 }
 
 // recordSpan extends the open span, or ends it and begins another, and then records the findings; a host that stays
-// retired has none.
+// retired has none. old is the host before the result.
 func (rec *recorder) recordSpan(
-	ctx context.Context, r *Result, snapshot int64, retired bool,
+	ctx context.Context, r *Result, snapshot int64, old *Host, retired bool,
 ) (changed bool, err error) {
 	key := hostKind{r.HostID, r.Kind}
 	open := rec.spans[key]
@@ -33,7 +33,13 @@ func (rec *recorder) recordSpan(
 		at = open.last
 	}
 	findings, reported := open.findings, open.reported
-	if r.Findings != nil && !retired {
+	switch {
+	case r.Findings == nil:
+	case retired && r.Kind == RunAudit:
+		if err := rec.recordAside(ctx, r, old, open.reported); err != nil {
+			return false, err
+		}
+	case !retired:
 		findings, reported = findingsHash(r), at
 		if findings != open.findings || r.Partial {
 			if err := rec.recordFindings(ctx, r, open.reported, first); err != nil {

@@ -71,3 +71,50 @@ func (q *Queries) SilentHosts(ctx context.Context, silent time.Duration) ([]Host
 func (h *Host) back(r *Result) bool {
 	return !h.Retired.IsZero() && r.Kind != RunAudit && r.Verdict != model.Unreachable && !r.began().Before(h.Retired)
 }
+
+// aside returns when the findings of a retired host's last audit ended: they did with the retirement, or with an audit
+// that came afterwards. They are open again when the host is back.
+func (h *Host) aside() time.Time {
+	if h.LastAudit.After(h.Retired) {
+		return h.LastAudit
+	}
+	return h.Retired
+}
+
+// resume opens the findings of a returning host that the result says nothing about: those of its last audit, and those
+// of its last scan if the result keeps them.
+func (rec *recorder) resume(ctx context.Context, r *Result, old *Host) error {
+	ended := map[RunKind]time.Time{RunAudit: old.aside()}
+	if r.Findings == nil {
+		ended[RunScan] = old.Retired
+	}
+	for kind, at := range ended {
+		if _, err := rec.exec(ctx, `UPDATE findings SET ended = 0 WHERE host_id = $1 AND kind = $2 AND ended = $3`,
+			old.ID, kind, at); err != nil {
+			return err
+		}
+	}
+	if err := rec.coverFindings(ctx, old.ID); err != nil {
+		return err
+	}
+	return rec.setPosture(ctx, old.ID, rec.postures)
+}
+
+// recordAside records the findings of an audit of a host that stays retired: they count when it is back. Those that the
+// audit no longer has ended with the retirement.
+func (rec *recorder) recordAside(ctx context.Context, r *Result, old *Host, reported time.Time) error {
+	const ofAudit = ` WHERE host_id = $1 AND kind = $2 AND ended = $3`
+	if _, err := rec.exec(ctx, `UPDATE findings SET ended = 0`+ofAudit, old.ID, r.Kind, old.aside()); err != nil {
+		return err
+	}
+	if err := rec.recordFindings(ctx, r, reported, false); err != nil {
+		return err
+	}
+	for _, move := range []struct{ from, to time.Time }{{r.At, old.Retired}, {time.Time{}, r.At}} {
+		if _, err := rec.exec(ctx, `UPDATE findings SET ended = $4, exception = 0`+ofAudit, old.ID, r.Kind, move.from,
+			move.to); err != nil {
+			return err
+		}
+	}
+	return rec.setPosture(ctx, old.ID, rec.postures)
+}

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,5 +125,75 @@ func TestRetire(t *testing.T) {
 		}
 		s.ok(s.DeleteHost(s.ctx, c.ID))
 		agree("removed after it was retired", 1, 0, 1)
+	})
+}
+
+// What the last audit found of a host counts again when the host is back, also if the audit came while it was retired,
+// and so does what its last scan found if a quick one brings it back.
+func TestRetiredAudits(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		targets := s.targets("alpha", "beta", "gamma", "delta")
+		s.ok(s.SaveException(s.ctx, &Exception{Finding: "a2", Reason: "x", Owner: "x", Until: s.clock().AddDate(1, 0, 0)}))
+		look := func(i int, kind RunKind, v model.Verdict, findings ...string) Host {
+			s.Helper()
+			s.advance(time.Minute)
+			r := s.scan(s.run(kind), targets[i], i+1, v, findings...)
+			r.At, r.Kind = s.clock(), kind
+			if findings == nil {
+				r.Findings = nil
+			}
+			h, err := s.Host(s.ctx, s.record(r).ID)
+			s.ok(err)
+			return h
+		}
+		var ids []int64
+		for i := range targets {
+			ids = append(ids, look(i, RunScan, model.Exposed, "f1").ID)
+			if i > 0 {
+				look(i, RunAudit, "", "a1", "a2")
+			}
+		}
+		s.advance(time.Minute)
+		for _, id := range ids {
+			_, err := s.RetireHost(s.ctx, id, s.clock())
+			s.ok(err)
+		}
+		// The first has its first audit now, the second another one, and then a third.
+		look(0, RunAudit, "", "a1", "a2")
+		look(1, RunAudit, "", "a2", "a3")
+		look(1, RunAudit, "", "a3", "a4")
+		for _, id := range ids {
+			h, err := s.Host(s.ctx, id)
+			s.ok(err)
+			if h.Retired.IsZero() || h.Findings != 0 {
+				s.Errorf("host %d is in the fleet, or counts: %+v", id, h)
+			}
+		}
+		open := func(i int, h Host, want ...string) {
+			s.Helper()
+			var got []string
+			all, err := s.HostFindings(s.ctx, h.ID)
+			s.ok(err)
+			excepted := 0
+			for _, f := range all {
+				if f.Ended.IsZero() {
+					got = append(got, f.Finding)
+					if f.Exception != 0 {
+						excepted++
+					}
+				}
+			}
+			slices.Sort(got)
+			same(s, fmt.Sprint("open of host ", i), got, want)
+			same(s, "their number", []int{h.Findings, h.Excepted}, []int{len(want), excepted})
+			if slices.Contains(want, "a2") != (excepted == 1) {
+				s.Errorf("%d excepted of %v", excepted, got)
+			}
+		}
+		open(0, look(0, RunScan, model.Exposed, "f2"), "a1", "a2", "f2")
+		open(1, look(1, RunScan, model.Exposed, "f1"), "a3", "a4", "f1")
+		open(2, look(2, RunScan, model.Exposed), "a1", "a2", "f1")         // it keeps what is open
+		open(3, look(3, RunScan, model.Closed, []string{}...), "a1", "a2") // it has none
+		open(1, look(1, RunAudit, "", "a4"), "a4", "f1")
 	})
 }
