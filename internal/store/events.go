@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 )
 
 // RemoveEvent deletes an event of a host's result, by its kind, subject, and the values before and after.
@@ -117,13 +118,20 @@ func (q *Queries) Events(ctx context.Context, f EventFilter, p Page) ([]Event, i
 	if err := q.one(ctx, []any{&total}, `SELECT count(*) FROM events e`+w.String(), w.args...); err != nil {
 		return nil, 0, err
 	}
+	if !q.pg && total > mostSorted { // keeps SQLite from sorting all events of a kind: the order's index has a page soon
+		for i, part := range w.parts {
+			if strings.HasPrefix(part, "e.kind ") {
+				w.parts[i] = "+" + part
+			}
+		}
+	}
 	all, err := list(ctx, q, func(r row, e *Event) error {
 		return r.Scan(&e.ID, &e.At, &e.Kind, &e.HostID, &e.Host, &e.Site, &e.RunID, &e.Severity, &e.Subject, &e.Before,
 			&e.After, &e.Text,
 			&e.Excepted, &e.Exception)
 	}, `SELECT e.id, e.at, e.kind, e.host_id, e.host, COALESCE(s.name, ''), e.run_id, e.severity, e.subject, e.was,
 		e.became, e.text,
-		e.excepted, e.exception FROM events e LEFT JOIN sites s ON s.id = e.site_id`+w.String()+order+
-		p.limits(w), w.args...)
+		e.excepted, e.exception FROM events e LEFT JOIN sites s ON s.id = e.site_id
+		WHERE e.id IN (SELECT e.id FROM events e`+w.String()+order+p.limits(w)+`)`+order, w.args...)
 	return all, total, err
 }

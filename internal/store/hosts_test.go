@@ -388,3 +388,69 @@ func TestLateAudit(t *testing.T) {
 			[]time.Time{scanned, scanned, audit.At})
 	})
 }
+
+// A page of what matches is the same whether few or many do, which SQLite finds in different ways.
+func TestFewAndMany(t *testing.T) {
+	onBoth(t, func(s *suite) {
+		const hosts = mostSorted + 50
+		var results []*Result
+		for i := range hosts {
+			r := s.scan(Run{}, Target{}, 1, model.Exposed)
+			r.Host.Address = fmt.Sprintf("10.1.%d.%d:445", i/250, i%250+1)
+			r.Host.Name = fmt.Sprintf("host-%04d.example", hosts-i)
+			r.Names = nil
+			r.Events = []Event{{At: s.clock().Add(time.Duration(i) * time.Second), Kind: EventPipeOpened, Severity: model.High, Text: fmt.Sprint(i)}}
+			if i%1000 == 7 {
+				r.Events[0].Kind = EventPipeClosed
+			}
+			results = append(results, r)
+		}
+		n, err := s.RecordResults(s.ctx, results)
+		s.ok(err)
+		same(s, "recorded", n, hosts)
+		for _, c := range []struct {
+			text        string
+			total       int
+			first, last string
+		}{
+			{"host-", hosts, "host-0001.example", "host-2050.example"},
+			{"host-000", 9, "host-0001.example", "host-0009.example"},
+			{"example", hosts, "host-0001.example", "host-2050.example"},
+			{"nothing", 0, "", ""},
+		} {
+			for _, f := range []HostFilter{
+				{Text: c.text}, {Text: c.text, Site: "main", Verdict: model.Exposed}, {Text: c.text, Within: Sites{s.site.ID}},
+			} {
+				for sort, want := range map[string]string{"name": c.first, "-name": c.last} {
+					list, total, err := s.Hosts(s.ctx, f, Page{Size: 1, Sort: sort})
+					s.ok(err)
+					if total != c.total || (c.total > 0) != (len(list) == 1) || len(list) == 1 && list[0].Name != want {
+						s.Errorf("%+v by %s: %d, %+v, want %d, %s", f, sort, total, list, c.total, want)
+					}
+				}
+				cells, err := s.CellCounts(s.ctx, f)
+				s.ok(err)
+				all, err := s.Counts(s.ctx, f)
+				s.ok(err)
+				if all.Hosts != c.total || all.Exposed != c.total {
+					s.Errorf("%+v: %+v, %v", f, all, cells)
+				}
+			}
+		}
+		for kind, want := range map[EventKind][]string{
+			EventPipeOpened: {"2049", "2048"}, EventPipeClosed: {"2007", "1007", "7"},
+		} {
+			list, total, err := s.Events(s.ctx, EventFilter{Kinds: []EventKind{kind}, Least: model.Medium},
+				Page{Size: len(want), Sort: "-at"})
+			s.ok(err)
+			var got []string
+			for _, e := range list {
+				got = append(got, e.Text)
+			}
+			same(s, string(kind), got, want)
+			if (total > mostSorted) != (kind == EventPipeOpened) {
+				s.Errorf("%d events of %s", total, kind)
+			}
+		}
+	})
+}
