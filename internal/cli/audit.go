@@ -21,7 +21,8 @@ const auditHelp = `Say what a configuration really does: every setting that gove
 version and role; what anonymous users and guests may do because of it; and what to change. What neither the
 configuration nor a document settles is "unknown".
 
-audit changes and starts nothing, here or on a remote host.
+audit changes nothing and starts no service, here or on a remote host. For local it runs commands that only read:
+testparm, smbd -b and net conf list for Samba, secedit /export on Windows.
 
 Sources:
   SYSTEM  SYSTEM.xz                an offline registry hive, with SOFTWARE, SAM and SECURITY beside it
