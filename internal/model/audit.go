@@ -169,8 +169,9 @@ type AccountLine struct {
 }
 
 // Verdict returns what the configuration gives strangers, as a scan defines it: exposed if an identity is given data,
-// limited if it gets in and learns only what every client is told, closed if none gets in. A weakness of another kind,
-// such as optional signing, exposes nothing. If the configuration leaves the answer open, the verdict is inconclusive.
+// limited if it gets in and learns only what a server gives every client, closed if none gets in. A weakness of another
+// kind, such as optional signing, exposes nothing. If the configuration leaves the answer open, the verdict is
+// inconclusive.
 func (a *Audit) Verdict() Verdict {
 	known, in, open := false, false, false // open: a question that the configuration does not settle
 	settled := func(o Outcome) bool { return o == Allowed || o == Denied || o == Absent }

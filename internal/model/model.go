@@ -1,5 +1,6 @@
 // Package model holds the shared types as plain structs: what scan, audit, observe and plan pass to one another and
-// write as JSON. Its methods are small, pure questions about their own values. It imports only the standard library.
+// write as JSON. Its methods are small, pure questions about their own values. It imports only the standard
+// library and golang.org/x/text.
 //
 // The JSON field names are a contract: fields may be added, never renamed. Times are RFC 3339; statuses are the
 // protocol's own names (STATUS_ACCESS_DENIED, WERR_ACCESS_DENIED, nca_s_fault_access_denied) or hexadecimal.

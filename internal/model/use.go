@@ -63,14 +63,14 @@ func (u *Use) Outgoing() bool { return u.ToldBy != "" && u.ToldBy == u.Client }
 // Elsewhere reports whether a domain controller reports a logon at another host.
 func (u *Use) Elsewhere() bool { return u.ToldBy != "" && u.ToldBy != u.Client }
 
-// Untold reports whether a log says that somebody logged on in a certain way, and not with what result: such a client
-// does use this way.
+// Untold reports whether a log says that somebody logged on in a certain way, but not with what result. It counts as a
+// logon in this way.
 func (u *Use) Untold() bool {
 	return u.Log && u.Layer == LayerSession && u.Package != "" && u.Outcome == Inconclusive && u.Status == ""
 }
 
-// Considered reports whether the client's own log says no more than that it thought of NTLM. That of a logon which ran
-// has the version.
+// Considered reports whether the client's own log says only that it considered NTLM. A log of a logon that took place
+// has the version of NTLM.
 func (u *Use) Considered() bool {
 	return u.Outgoing() && u.Outcome == Inconclusive && (u.Package == PackageNTLM || u.Package == PackageAnonymous)
 }

@@ -23,7 +23,7 @@ type Replay struct {
 
 // replayed sorts uses by what happens to them.
 type replayed struct {
-	Refused   []Replay // was allowed, or tried with a result that is not told, and would not be
+	Refused   []Replay // was allowed, or tried with an unknown result, and would not be
 	Possible  []Replay // likewise, and may not be
 	Unjudged  []Replay // the caller is unknown
 	NotKnown  []Replay // by signed-in users; what the settings do to them is unknown

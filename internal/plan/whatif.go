@@ -19,7 +19,7 @@ type Answer struct {
 	Target    string         `json:"target"`
 	Platform  model.Platform `json:"platform"`
 	Changes   []model.Change `json:"changes"`
-	Refused   []Replay       `json:"refused"`   // was allowed, or tried with a result that is not told, and would not be
+	Refused   []Replay       `json:"refused"`   // was allowed, or tried with an unknown result, and would not be
 	Possible  []Replay       `json:"possible"`  // likewise, and may not be
 	Unjudged  []Replay       `json:"unjudged"`  // the logon was not seen
 	NotKnown  []Replay       `json:"not_known"` // by signed-in users; what the settings do to them is unknown

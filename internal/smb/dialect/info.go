@@ -50,12 +50,12 @@ type Negotiated struct {
 	MaxTransact     uint32 // bytes
 	MaxRead         uint32
 	MaxWrite        uint32
-	SystemTime      time.Time // zero where not told
+	SystemTime      time.Time // zero if the server does not send it
 	StartTime       time.Time
 
-	// SMB1 alone. See [MS-CIFS] 2.2.4.52.2.
+	// Only SMB1. See [MS-CIFS] 2.2.4.52.2.
 	Challenge  []byte // the 8-byte challenge without extended security
-	DomainName string // told without extended security
+	DomainName string // sent only without extended security
 	ServerName string
 	UserLevel  bool // user-level security, not share-level
 	TimeZone   int16

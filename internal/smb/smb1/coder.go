@@ -125,7 +125,7 @@ func (r *reader) textN(n int) string {
 }
 
 // at takes n bytes at an offset from the start of the message, which must lie behind the words of this block. Data of
-// large reads and writes may go on behind ByteCount, which has 16 bits alone.
+// large reads and writes may continue after ByteCount's end, because ByteCount has only 16 bits.
 func (r *reader) at(offset, n uint32, begin int) []byte {
 	if n == 0 {
 		return nil

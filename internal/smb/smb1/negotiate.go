@@ -166,7 +166,7 @@ type NegotiateLANMAN struct {
 	TimeZone      int16
 	Challenge     []byte
 	PrimaryDomain string
-	HasDomain     bool // LANMAN 2.1 alone
+	HasDomain     bool // only LANMAN 2.1
 }
 
 // Command is NEGOTIATE.

@@ -1,6 +1,6 @@
 package smb1
 
-// The form of a session setup is told by its WordCount.
+// The values of a session setup's WordCount, which distinguishes its forms.
 const (
 	SetupLANMAN   = 10 // one password: LANMAN and core plus
 	SetupExtended = 12 // a security blob

@@ -12,7 +12,7 @@ type TransRequest struct {
 	Timeout                             uint32 // milliseconds
 	Function                            uint16 // of NT_TRANSACT
 	Setup                               []uint16
-	Name                                string // of TRANSACTION alone; \PIPE\ for named pipes
+	Name                                string // only of TRANSACTION; \PIPE\ for named pipes
 	ParameterOffset, DataOffset         uint32
 	Parameters, Data                    []byte
 	Extra                               []byte // padding behind the data, which some clients send
