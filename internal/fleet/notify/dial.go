@@ -21,8 +21,11 @@ const (
 	sendWait = 30 * time.Second
 )
 
-// awsMetadata6 is the only metadata service whose address is not link-local.
-var awsMetadata6 = netip.MustParseAddr("fd00:ec2::254")
+// metadata are the addresses where clouds tell a machine its secrets and that are neither link-local nor in a range of
+// special use: AWS over IPv6, Alibaba Cloud, and Azure's WireServer.
+var metadata = []netip.Addr{
+	netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("168.63.129.16"),
+}
 
 // mayReach returns an error if an address is not allowed. See the rules of the room.
 func mayReach(ip netip.Addr, loopback bool) error {
@@ -36,8 +39,10 @@ func mayReach(ip netip.Addr, loopback bool) error {
 		return errors.New("no message is sent to such an address")
 	case !ip.IsLoopback() && slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) }):
 		return errors.New("no message is sent to addresses of special use")
-	case ip.IsLinkLocalUnicast(), ip == awsMetadata6:
+	case ip.IsLinkLocalUnicast():
 		return errors.New("no message is sent to link-local addresses")
+	case slices.Contains(metadata, ip):
+		return errors.New("no message is sent to addresses where a cloud keeps its machines' secrets")
 	case ip.IsLoopback() && !loopback:
 		return errors.New("a webhook to this machine itself has to be allowed by its channel")
 	}

@@ -14,9 +14,9 @@
 //     destination.
 //   - Secrets (a webhook's address and key, a password) are sealed in the store. No error contains them; it may name
 //     the host of the address, which an administrator needs for a repair.
-//   - It connects to any address except link-local, multicast and unspecified ones, which include the metadata services
-//     of clouds and no receiver; and to a webhook on this machine only if its channel says so. Names are checked after
-//     they are resolved, at the connection. It uses no proxy and follows no redirect.
+//   - It connects to any address except those of special use (link-local, multicast, unspecified and reserved ones) and
+//     of the metadata services of clouds, which have no receiver; and to a webhook on this machine only if its channel
+//     says so. Names are checked after they are resolved, at the connection. It uses no proxy and follows no redirect.
 package notify
 
 import (

@@ -240,7 +240,7 @@ func TestWebhookFails(t *testing.T) {
 }
 
 // A webhook reaches this machine only if its channel allows it, whatever its name resolves to; nothing reaches
-// link-local addresses.
+// link-local addresses, nor where clouds keep their machines' secrets.
 func TestMayReach(t *testing.T) {
 	var asked atomic.Int64
 	s := receiver(t, "127.45.1.5", func(http.ResponseWriter, *http.Request) { asked.Add(1) })
@@ -262,6 +262,8 @@ func TestMayReach(t *testing.T) {
 		"10.1.2.3": true, "192.168.1.1": true, "fd00::1": true, "64:ff9b::a01:203": true,
 		"127.0.0.1": false, "::1": false,
 		"169.254.169.254": false, "::ffff:169.254.169.254": false, "fe80::1%eth0": false,
+		"100.100.100.200": false, "168.63.129.16": false, "::ffff:100.100.100.200": false,
+		"64:ff9b::a83f:8110": false, "100.100.100.201": true, "168.63.129.17": true,
 		"fd00:ec2::254": false, "0.0.0.0": false, "::": false,
 		"192.0.2.1": false, "198.18.3.4": false, "203.0.113.9": false, "240.0.0.1": false,
 		"0.1.2.3": false, "2001:db8::1": false, "64:ff9b::a9fe:a9fe": false,
