@@ -35,6 +35,7 @@ func TestJobs(t *testing.T) {
 		{"slow workers elsewhere keep their units", testSlowElsewhere},
 		{"the server tells of itself", testWatch},
 		{"a clock ahead prunes nothing", testPruneClock},
+		{"a start prunes nothing", testPruneStart},
 		{"a result is taken back", testRemoving},
 		{"names of a result that is taken back", testRemovedNames},
 	}

@@ -86,3 +86,44 @@ func testPruneClock(t *testing.T, open func() *store.Store) {
 	}
 	kept("a clock that was years behind is right again", 0, 0)
 }
+
+// testPruneStart: a server that starts deletes nothing at once, whatever is old.
+func testPruneStart(t *testing.T, open func() *store.Store) {
+	st := open()
+	now := time.Now()
+	f := fleetOf(t, st, func(o *Options) { o.Retention, o.ActsRetention = time.Hour, time.Hour })
+	ctx := t.Context()
+	act := store.Act{At: now.Add(-2 * time.Hour), Who: "ada", Action: "target.add"}
+	if err := errors.Join(f.Prune(ctx), st.AddAct(ctx, &act)); err != nil { // the first only notes the time
+		t.Fatal(err)
+	}
+	stop := serve(t, f.Serve)
+	for _, name := range []string{"one", "two"} { // when the second is planned, a whole beat has passed since the first
+		s := store.Schedule{Name: name, Kind: store.RunScan, Cron: "0 3 * * *", Enabled: true}
+		if err := st.SaveSchedule(ctx, &s); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the schedule is planned", func() bool {
+			now, err := st.Schedule(ctx, s.ID)
+			return err == nil && !now.Next.IsZero()
+		})
+	}
+	stop()
+	acts := func() int {
+		t.Helper()
+		_, n, err := st.Acts(ctx, "", store.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := acts(); n != 1 {
+		t.Errorf("%d acts are left right after the start", n)
+	}
+	if err := f.Prune(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := acts(); n != 0 {
+		t.Errorf("%d acts are left after it was old", n)
+	}
+}

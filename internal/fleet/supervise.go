@@ -20,8 +20,10 @@ const (
 	leaseName = "supervise"
 	// strayAfter is the age of a run's last progress after which its units without a job get new ones.
 	strayAfter = time.Minute
-	// pruneEvery is how often history is pruned.
+	// pruneEvery is how often history is pruned, and firstPrune how long after the start for the first time: a server
+	// that is restarted again and again neither works on that each time, nor takes a step of history with each.
 	pruneEvery = 6 * time.Hour
+	firstPrune = time.Hour
 	// pruneStep is how much of the time by which history is pruned may pass between two prunings: whatever the clock
 	// says, they delete no more than that each. A server that was off for a while catches up, four times as fast as
 	// time.
@@ -40,7 +42,8 @@ const (
 
 // supervise does what only one server must do; the others stand by and take over when it is silent.
 func (f *Fleet) supervise(ctx context.Context) {
-	var pruned, swept, expired, orphans, tidied, watched, followed time.Time
+	var swept, expired, orphans, tidied, watched, followed time.Time
+	pruned := time.Now().Add(firstPrune - pruneEvery)
 	n, running := 0, true
 	f.every(ctx, beat, "supervision", func(ctx context.Context) error {
 		if n++; !running && n%idleBeats != 0 {
