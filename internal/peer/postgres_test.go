@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"ipcguard/internal/peer"
 )
@@ -23,6 +24,21 @@ func TestPostgres(t *testing.T) {
 	}
 	if out, err := psql(t, b, "SELECT n FROM x"); err == nil {
 		t.Errorf("another test's table is there: %s", out)
+	}
+}
+
+// TestPostgresCPU lets the server work until it shows.
+func TestPostgresCPU(t *testing.T) {
+	t.Parallel()
+	dsn := peer.Postgres(t)
+	before, deadline := peer.PostgresCPU(t), time.Now().Add(time.Minute)
+	for peer.PostgresCPU(t) <= before {
+		if out, err := psql(t, dsn, "SELECT count(*) FROM generate_series(1, 100000)"); err != nil || out != "100000" {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a minute of work, and no processor time")
+		}
 	}
 }
 
