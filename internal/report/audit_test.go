@@ -223,6 +223,52 @@ func TestSARIF(t *testing.T) {
 	}
 }
 
+// TestSARIFBounds: a host without results is not taken for a clean one. A consumer closes what is no longer reported, so
+// the log says which hosts gave no answer, or only a part of it.
+func TestSARIFBounds(t *testing.T) {
+	closed := model.Scan{Target: "closed", Verdict: model.Closed, Reason: "refused at logon"}
+	limited := closed
+	limited.Limits = []model.Limit{{Limit: model.LimitPipes, Why: "29 pipes were not opened", Identity: model.Anonymous}}
+	partial := model.Scan{Target: "part", Verdict: model.Limited, Partial: true}
+	for want, s := range map[string]model.Scan{
+		"":        closed,
+		"note":    limited,
+		"warning": partial,
+		"warning: unreachable: timed out": {
+			Target: "away", Verdict: model.Unreachable, Reason: "timed out",
+		},
+		"warning: inconclusive: cut": {Target: "cut", Verdict: model.VerdictInconclusive, Reason: "cut"},
+		"warning: not-tested: a net that accepts everything": {
+			Target: "net", Verdict: model.VerdictNotTested, Reason: "a net that accepts everything",
+		},
+	} {
+		var log struct {
+			Runs []struct {
+				Invocations []struct {
+					ToolExecutionNotifications []struct {
+						Level   string
+						Message struct{ Text string }
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(render(t, "sarif", Style{}, &s)), &log); err != nil {
+			t.Fatal(err)
+		}
+		said := log.Runs[0].Invocations[0].ToolExecutionNotifications
+		level, text, _ := strings.Cut(want, ": ")
+		switch {
+		case want == "":
+			if len(said) != 0 {
+				t.Errorf("%s: %v", s.Target, said)
+			}
+		case len(said) != 1 || said[0].Level != level || !strings.Contains(said[0].Message.Text, s.Target+": ") ||
+			!strings.Contains(said[0].Message.Text, text):
+			t.Errorf("%s: %v, want one of %q", s.Target, said, want)
+		}
+	}
+}
+
 // What class 2003 of OCSF requires, one event a line.
 func TestOCSF(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(written(t, "ocsf")), "\n")

@@ -90,10 +90,7 @@ func (d *Document) sarif() error {
 		Results:     []sarifResult{}, ColumnKind: "utf16CodeUnits",
 	}
 	for _, h := range d.hosts {
-		for _, p := range h.Problems {
-			run.Invocations[0].Notifications = append(run.Invocations[0].Notifications,
-				sarifNotification{"warning", sarifText{h.Name + ": " + p}})
-		}
+		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, h.sarifNotifications()...)
 		for _, f := range h.Findings {
 			run.Results = append(run.Results, d.sarifResult(&run.Tool.Driver, h, &f))
 		}
@@ -102,6 +99,28 @@ func (d *Document) sarif() error {
 		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
 		Version: "2.1.0", Runs: []sarifRun{run},
 	})
+}
+
+// sarifNotifications returns what bounds the results of a host, because consumers take a result that is missing for one
+// that is fixed: that it gave no answer or only a part, what could not be read, and where the scan stopped.
+func (h *subject) sarifNotifications() []sarifNotification {
+	var out []sarifNotification
+	add := func(level, text string) { out = append(out, sarifNotification{level, sarifText{text}}) }
+	switch h.Verdict {
+	case string(model.Unreachable), string(model.VerdictInconclusive), string(model.VerdictNotTested), "unknown":
+		add("warning", h.Answer.String())
+	default:
+		if h.Partial && len(h.Problems) == 0 { // problems say it in detail
+			add("warning", h.Answer.String())
+		}
+	}
+	for _, p := range h.Problems {
+		add("warning", h.Name+": "+p)
+	}
+	for _, l := range h.Limits {
+		add("note", h.Name+": limit: "+l)
+	}
+	return out
 }
 
 func (d *Document) encode(v any) error {
