@@ -20,8 +20,8 @@ func ProcessCPU(t testing.TB, pid int) time.Duration {
 	return own
 }
 
-// PostgresCPU returns the processor time so far of the server that [Postgres] starts, with all its processes: those that
-// have ended, too. It skips the test if there is no /proc.
+// PostgresCPU returns the processor time so far of the server that [Postgres] starts, with all its processes, also
+// those that have ended. It skips the test if there is no /proc.
 func PostgresCPU(t testing.TB) time.Duration {
 	t.Helper()
 	needPostgres(t)
@@ -45,8 +45,8 @@ func PostgresCPU(t testing.TB) time.Duration {
 	return used
 }
 
-// processTimes returns the processor times of a process and of its children that have ended: utime and stime, cutime and
-// cstime of proc_pid_stat(5), in 1/100 s wherever Go runs.
+// processTimes returns the processor times of a process and of its children that have ended: utime and stime, cutime
+// and cstime of proc_pid_stat(5), in 1/100 s wherever Go runs.
 func processTimes(pid int) (own, ended time.Duration, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

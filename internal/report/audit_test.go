@@ -223,8 +223,8 @@ func TestSARIF(t *testing.T) {
 	}
 }
 
-// TestSARIFBounds: a host without results is not taken for a clean one. A consumer closes what is no longer reported, so
-// the log says which hosts gave no answer, or only a part of it.
+// TestSARIFBounds: a host without results is not taken for a clean one. A consumer closes what is no longer reported,
+// so the log says which hosts gave no answer, or only a part of it.
 func TestSARIFBounds(t *testing.T) {
 	closed := model.Scan{Target: "closed", Verdict: model.Closed, Reason: "refused at logon"}
 	limited := closed
