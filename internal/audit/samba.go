@@ -199,7 +199,7 @@ func (s *sambaReader) settings() {
 		if !found || section != smbconf.IPC && section != "ksmbd" { // a name may contain a colon, too
 			section, name = "global", c.ID
 		}
-		if strings.Contains(c.Where, "[SHARE]") {
+		if c.PerShare() {
 			section = "SHARE"
 		}
 		switch section {
@@ -299,11 +299,13 @@ func (s *sambaReader) shared(id, name, typ string) {
 	}
 }
 
+// encryptLine is the line with which a share asks for encryption.
+const encryptLine = "server smb encrypt"
+
 // encrypted returns whether a share requires encryption, if this release has the parameter.
 func (s *sambaReader) encrypted(section *smbconf.Section) string {
-	const id = "server smb encrypt"
-	p, _ := section.Get(id)
-	if c := s.o.Catalog.Setting(id); c.UnknownTo(s.platform.Version, p.Written) != "" {
+	p, _ := section.Get(encryptLine)
+	if c := s.o.Catalog.Setting(encryptLine); c.UnknownTo(s.platform.Version, p.Written) != "" {
 		return ""
 	}
 	return strings.ToLower(p.Value)
@@ -378,10 +380,13 @@ func (s *sambaReader) share(section *smbconf.Section) model.Share {
 		}
 	}
 	if sh.Guest {
-		sh.GuestAt = s.opens(section, "guest ok")
+		sh.GuestAt = s.comesFrom(section, "guest ok")
 	}
 	if sh.GuestOnly {
-		sh.GuestOnlyAt = s.opens(section, "guest only")
+		sh.GuestOnlyAt = s.comesFrom(section, "guest only")
+	}
+	if sh.Encrypt != "" {
+		sh.EncryptAt = s.comesFrom(section, encryptLine)
 	}
 	return sh
 }
@@ -409,10 +414,10 @@ func off(section *smbconf.Section) string {
 	return ""
 }
 
-// opens returns the section whose line opens a share and whose change would close it: [global], or the share that it
-// was copied from. Empty is the share itself, also if the line is in an included file, or if the other section has
+// comesFrom returns the section whose line a share has, and whose change would change it: [global], or the share that
+// it was copied from. Empty is the share itself, also if the line is in an included file, or if the other section has
 // another line by now.
-func (s *sambaReader) opens(section *smbconf.Section, name string) string {
+func (s *sambaReader) comesFrom(section *smbconf.Section, name string) string {
 	p, _ := section.Get(name)
 	if _, own := section.Own(name); own || p.File != s.conf.Global.File {
 		return ""

@@ -352,3 +352,21 @@ func TestFolderOfThisHost(t *testing.T) {
 		}
 	}
 }
+
+// TestEncryptionOfShares says from which section's line a share has what it asks for.
+func TestEncryptionOfShares(t *testing.T) {
+	a := sambaAudit(t, "[global]\nsmb encrypt = desired\n[heir]\npath = /a\n[own]\npath = /b\n"+
+		"server smb encrypt = Required\n[copied]\ncopy = own\npath = /c\n[HEIR]\ncomment = the same share\n[a=b: c]\npath = /d\nsmb encrypt = off\n")
+	want := map[string][2]string{
+		"HEIR": {"desired", "global"}, "own": {"required", ""}, "copied": {"required", "own"}, "a=b: c": {"off", ""},
+	}
+	for _, s := range a.Shares {
+		if x, ok := want[s.Name]; ok && x != [2]string{s.Encrypt, s.EncryptAt} {
+			t.Errorf("%s: %q from %q, want %q", s.Name, s.Encrypt, s.EncryptAt, x)
+		}
+		delete(want, s.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not there: %q", want)
+	}
+}

@@ -104,11 +104,13 @@ type Setting struct {
 	Unsuited    string     `json:"unsuited,omitempty"`   // why it is the wrong setting to use against strangers
 	Afar        *Afar      `json:"afar,omitempty"`       // whether it may be changed over the network; nil: never
 	// Of Samba: only smbd uses it, also on a domain controller, and rereads it on request.
-	SmbdAlone bool     `json:"smbd_alone,omitempty"`
-	Notes     []string `json:"notes,omitempty"`
-	Unknown   []string `json:"unknown,omitempty"` // what no source settles
-	Related   []string `json:"related,omitempty"`
-	Sources   []string `json:"sources"`
+	SmbdAlone bool `json:"smbd_alone,omitempty"`
+	// Of Samba: a disk share may have the line, too. These are the values with a meaning there.
+	InShares []Meaning `json:"in_shares,omitempty"`
+	Notes    []string  `json:"notes,omitempty"`
+	Unknown  []string  `json:"unknown,omitempty"` // what no source settles
+	Related  []string  `json:"related,omitempty"`
+	Sources  []string  `json:"sources"`
 
 	position int
 }

@@ -170,7 +170,11 @@ var generated = Catalog{
 			{Value: "required", Who: "clients without SMB3 encryption", What: "they are locked out", Certainty: "documented", Sources: []string{"S samba", "M samba-4.17.12"}},
 		}, Ends: []End{
 			{Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, Unencrypted: true, Why: "who does not encrypt is refused", Sources: []string{"M samba-4.17.12"}},
-		}, Governs: Governs{Session: true, Tree: true, Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Unsuited: "it locks out clients without SMB3 encryption", SmbdAlone: true, Related: []string{"restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
+		}, Governs: Governs{Session: true, Tree: true, Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Unsuited: "it locks out clients without SMB3 encryption", SmbdAlone: true, InShares: []Meaning{
+			{Value: "default", Means: "The share asks for nothing of its own."},
+			{Value: "desired", Means: "Who can encrypt does so on this share; the others, and strangers, use it as before."},
+			{Value: "required", Means: "Who opens this share has to encrypt. Strangers, who have no key, and clients without SMB3 encryption are refused the share; the other shares stay as they are."},
+		}, Related: []string{"restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "nt pipe support", Title: "Named pipes", System: "samba", Where: "[global] nt pipe support", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Without it IPC$ connects and no pipe opens, for anybody.", Values: []Meaning{
 			{Value: true, Means: "Pipes open."},
 			{Value: false, Means: "Every pipe is refused, to signed-in users too."},

@@ -36,6 +36,33 @@ func (s *Setting) Takes(data any) bool {
 // blanks removes white space, which Samba ignores when it compares names and words.
 var blanks = strings.NewReplacer(" ", "", "\t", "")
 
+// perShare is the section in the place of a setting that every share has a line of.
+const perShare = "[SHARE]"
+
+// PerShare reports whether the setting is a line of each share. In [global] it is the default of shares.
+func (s *Setting) PerShare() bool { return strings.Contains(s.Where, perShare) }
+
+// OfShares reports whether a disk share may have the line.
+func (s *Setting) OfShares() bool { return s.PerShare() || len(s.InShares) > 0 }
+
+// LineOfShare returns the share whose line a place of this setting is; false if it is [global]'s or no such place.
+func (s *Setting) LineOfShare(where string) (share string, ok bool) {
+	ahead, _, _ := strings.Cut(s.Where, "[")
+	share, front := strings.CutPrefix(where, ahead+"[")
+	share, behind := strings.CutSuffix(share, "] "+s.parameter())
+	return share, front && behind && s.OfShares() && !strings.EqualFold(share, "global")
+}
+
+// InShare returns what a value means as the line of one share; nil if the catalog has no meaning for it.
+func (s *Setting) InShare(data any) *Meaning {
+	for i := range s.InShares {
+		if v, ok := s.Value(model.Value{Present: true, Data: s.InShares[i].Value}); ok && s.Same(v, data) {
+			return &s.InShares[i]
+		}
+	}
+	return nil
+}
+
 // perAccount ends the place of a setting that has one line for each computer account, with the account's name there.
 const perAccount = ":ACCOUNT"
 

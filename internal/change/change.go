@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"ipcguard/internal/catalog"
 	"ipcguard/internal/format/registry"
@@ -33,9 +34,6 @@ func (e *RefusedError) Error() string {
 
 // HostFirewall is the setting of changes that are host firewall rules. They are exported, never applied.
 const HostFirewall = "host-firewall"
-
-// shareSection is the catalog's placeholder for the section of every share.
-const shareSection = "[SHARE]"
 
 // most bounds the changes of a plan. A host has a few dozen settings, and each share may add one.
 const most = 100_000
@@ -100,16 +98,17 @@ func Of(c *catalog.Catalog, p model.Platform, m *model.Change) (*Change, error) 
 	return ch, nil
 }
 
-// OfShare reports whether this is a per-share setting. Such a change edits an existing share and never creates one.
+// OfShare reports whether this is a line of a share, or the default of one that every share has. Such a change edits an
+// existing share and never creates one.
 func (ch *Change) OfShare() bool {
-	return ch.Known != nil && strings.Contains(ch.Known.Where, shareSection)
+	return ch.Known != nil && (ch.Known.PerShare() || ch.Known.OfShares() && !isGlobal(ch.Place.Key))
 }
 
 func (ch *Change) refuse(why string) error {
 	return &RefusedError{ch.ID, ch.Setting, ch.Where, why}
 }
 
-// placeOf reports whether a place belongs to a setting, and returns it as the catalog writes it. A per-share setting
+// placeOf reports whether a place belongs to a setting, and returns it as the catalog writes it. A setting of shares
 // lives in the section of a share.
 func placeOf(s *catalog.Setting, where string) (Place, error) {
 	own, err := Locate(s.System, s.Where)
@@ -120,7 +119,7 @@ func placeOf(s *catalog.Setting, where string) (Place, error) {
 	if err != nil {
 		return Place{}, err
 	}
-	if "["+own.Key+"]" == shareSection && (own.Kind == Parameter || own.Kind == KsmbdParameter) {
+	if own.Kind == at.Kind && (s.PerShare() || s.OfShares() && !isGlobal(at.Key)) {
 		if why := noShare(at.Key); why != "" {
 			return Place{}, fmt.Errorf("%s", why)
 		}
@@ -142,19 +141,26 @@ func placeOf(s *catalog.Setting, where string) (Place, error) {
 // IsShare reports whether a section of a server's configuration may be a disk share.
 func IsShare(section string) bool { return noShare(section) == "" }
 
+// longestShare is the limit of a share's name in characters. See [MS-SRVS] 2.2.4.23.
+const longestShare = 80
+
 // noShare returns why a section is neither a disk share nor [global], which holds the defaults of shares.
 func noShare(section string) string {
-	plain := strings.ReplaceAll(section, " ", "")
 	switch {
 	case section == "global":
 		return ""
-	case slices.ContainsFunc([]string{"global", "globals", "IPC$"},
-		func(s string) bool { return strings.EqualFold(s, plain) }):
+	case isGlobal(section), strings.EqualFold(strings.ReplaceAll(section, " ", ""), "IPC$"):
 		return fmt.Sprintf("[%s] is no disk share", section)
-	case len(section) > 80: // limit of a share name, [MS-SRVS] 2.2.4.23
+	case utf8.RuneCountInString(section) > longestShare:
 		return "a share has no name of this length"
 	}
 	return ""
+}
+
+// isGlobal reports whether Samba takes a section for [global], whose name it compares without case and white space.
+func isGlobal(section string) bool {
+	plain := strings.ReplaceAll(section, " ", "")
+	return strings.EqualFold(plain, "global") || strings.EqualFold(plain, "globals")
 }
 
 // firewall accepts only the catalog's firewall rule, with the ports that it names.

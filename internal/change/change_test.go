@@ -125,6 +125,18 @@ func TestGateTakes(t *testing.T) {
 			name: "a share that is called so", system: "samba", setting: "guest ok", where: "[share] guest ok",
 			to: value("bool", false),
 		},
+		{
+			name: "a share of 80 letters", system: "samba", setting: "guest ok",
+			where: "[" + strings.Repeat("ß", 80) + "] guest ok", to: value("bool", false),
+		},
+		{
+			name: "encryption of the server", system: "samba", setting: "server smb encrypt",
+			where: "[global] server smb encrypt", to: value("enum", "required"),
+		},
+		{
+			name: "encryption of a share", system: "samba", setting: "server smb encrypt",
+			where: "[a=b] server smb encrypt", to: value("enum", "required"),
+		},
 	})
 }
 
@@ -227,6 +239,19 @@ func TestGatePlaces(t *testing.T) {
 		{
 			name: "a line smuggled into a name", system: "samba", setting: "guest ok", where: "[a\x1b] guest ok",
 			to: value("bool", false), refused: "no parameter",
+		},
+		{
+			name: "encryption of IPC$ as of a share", system: "samba", setting: "server smb encrypt",
+			where: "[IPC$] server smb encrypt", to: value("enum", "required"), refused: "no disk share",
+		},
+		{
+			name: "a setting of the server in a share", system: "samba", setting: "map to guest",
+			where: "[a] map to guest", to: value("enum", "never"), refused: "the place of this setting is",
+		},
+		{
+			name: "a share of 81 letters", system: "samba", setting: "server smb encrypt",
+			where: "[" + strings.Repeat("ß", 81) + "] server smb encrypt", to: value("enum", "required"),
+			refused: "no name of this length",
 		},
 		{
 			name: "IPC$ as a share", system: "samba", setting: "guest ok", where: "[ipc$] guest ok",

@@ -30,8 +30,9 @@ Goals of restrict; each does more than the one before:
   findings   also change whatever else audit calls weak: signing, SMB1, NTLMv1. This affects users who sign in, so read
              what stops
 No goal changes a setting that is known to stop something you declared or that was found on this host. --want NAME=VALUE
-adds one setting; it cannot open anything to strangers. With --listen the goal findings takes two steps: first the host
-logs which clients a setting would refuse, if the evidence does not say so; the next plan closes it.
+adds one setting, and --want SHARE:NAME=VALUE a line of one disk share of Samba ("team:server smb encrypt=required",
+"public:guest ok=no"); neither can open anything to strangers. With --listen the goal findings takes two steps: first
+the host logs which clients a setting would refuse, if the evidence does not say so; the next plan closes it.
 
 If a server cannot be configured, --means gateway writes the policy of a gateway in front of it (ipcguard gateway), from
 --scan and --observe instead of --audit, and says what it would stop. Strangers keep the calls that they were seen to
@@ -49,6 +50,7 @@ Exit status here: 0 a plan was made, also if nothing is left to change; 1 refuse
 const planExamples = `  ipcguard audit local --format json -o audit.json
   ipcguard plan --audit audit.json
   ipcguard plan --audit audit.json --scan scan.jsonl --observe uses.json --needs sqlserver -o plan.json --format json
+  ipcguard plan --audit audit.json --observe uses.json --want "team:server smb encrypt=required"
   ipcguard plan --audit audit.json --strategy block --means host-firewall --accept-breakage
   ipcguard plan --means gateway --scan scan.jsonl --observe uses.json -o gateway.yaml`
 
@@ -82,7 +84,7 @@ func (a *app) plan() *cobra.Command {
 	s.StringVar(&f.target, "target", "", "name of the host in the plan")
 	s.StringVar(&f.strategy, "strategy", "", "restrict (the default) or block")
 	s.StringVar(&f.goal, "goal", "", "for restrict, how far it goes: strangers (the default), harden, findings")
-	s.StringArrayVar(&f.want, "want", nil, "also set this setting, NAME=VALUE; may be repeated")
+	s.StringArrayVar(&f.want, "want", nil, "also set this setting, NAME=VALUE, or line of a share, SHARE:NAME=VALUE; may be repeated")
 	s.BoolVar(&f.listen, "listen", false,
 		"if it is not known whom a setting refuses, make the host log it first, and close in the next plan")
 	s.StringVar(&f.means, "means", "",

@@ -238,10 +238,11 @@ type Share struct {
 	// UserShare says that a user created it with net usershare: smb.conf has no section for it.
 	UserShare bool `json:"user_share,omitempty"`
 
-	// GuestAt and GuestOnlyAt name the sections whose lines open it: global, or a share that it copies. Empty is its
-	// own.
+	// GuestAt, GuestOnlyAt and EncryptAt name the sections whose lines it has: global, or a share that it copies. Empty
+	// is its own.
 	GuestAt     string `json:"guest_at,omitempty"`
 	GuestOnlyAt string `json:"guest_only_at,omitempty"`
+	EncryptAt   string `json:"encrypt_at,omitempty"`
 
 	// Strangers is the access model's outcome for strangers at this Samba share; empty if the model was not asked.
 	Strangers Outcome `json:"strangers,omitempty"`

@@ -12,33 +12,45 @@ import (
 // afterEdits is the order of the first wish. No host has that many edits.
 const afterEdits = 1 << 20
 
-// wishes returns the single settings that the policy asks for, each as an edit with one value.
-func (w *work) wishes() ([]chosen, error) {
-	var out []chosen
-	var named []*catalog.Setting
+// wishes returns what the policy asks for, each an edit with one value: single settings of the host, and lines of
+// shares.
+func (w *work) wishes() (host, lines []chosen, err error) {
+	named := map[string]bool{}
 	for _, want := range w.e.Policy.Want {
-		name, value, ok := strings.Cut(want, "=")
-		s := w.c.Setting(strings.TrimSpace(name))
-		if !ok || s == nil {
-			return nil, &InputError{
-				fmt.Sprintf("%q is no setting of the catalog with a value", want),
-				"NAME=VALUE; ipcguard explain NAME finds what it may be called",
-			}
-		}
-		if slices.Contains(named, s) {
-			return nil, &InputError{s.ID + " is wanted twice", ""}
-		}
-		named = append(named, s)
-		ch, err := w.wish(s, strings.TrimSpace(value))
+		ch, err := w.wishOf(want)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		ch.edit.order = afterEdits + len(out)
-		if !w.holdsAlready(ch) {
-			out = append(out, ch)
+		if place := strings.ToLower(ch.edit.name()); named[place] {
+			return nil, nil, &InputError{ch.edit.name() + " is wanted twice", ""}
+		} else {
+			named[place] = true
+		}
+		ch.edit.order = afterEdits + len(host) + len(lines)
+		switch {
+		case ch.edit.share == "" && !w.holdsAlready(ch):
+			host = append(host, ch)
+		case ch.edit.share != "" && !w.hasAlready(ch):
+			lines = append(lines, ch)
 		}
 	}
-	return out, w.takesOnly(out)
+	return host, lines, w.takesOnly(host, lines)
+}
+
+// wishOf returns the edit for one wish.
+func (w *work) wishOf(want string) (chosen, error) {
+	if line, ok := w.shareLine(want); ok {
+		return w.wishLine(line)
+	}
+	name, value, ok := strings.Cut(want, "=")
+	s := w.c.Setting(strings.TrimSpace(name))
+	if !ok || s == nil {
+		return chosen{}, &InputError{
+			fmt.Sprintf("%q is no setting of the catalog with a value", want),
+			"NAME=VALUE, or SHARE:NAME=VALUE for a line of one share; ipcguard explain NAME finds what it may be called",
+		}
+	}
+	return w.wish(s, strings.TrimSpace(value))
 }
 
 // wished reports whether the policy names the value of a setting, so that nothing else may choose one.
@@ -59,8 +71,8 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 	switch {
 	case s.System != w.platform.System:
 		return refuse("is a setting of "+s.System+", and the audit is of "+w.platform.System, "")
-	case perShare(s):
-		return refuse("is a setting of each share, and not of the host", "")
+	case s.PerShare():
+		return refuse("is a line of a share", "name the share, as in public:"+s.ID+"="+value)
 	case s.PerAccount():
 		return refuse("is a line of each account, and not one of the host", "")
 	case w.avoids(s):
@@ -113,14 +125,18 @@ func (w *work) known(s *catalog.Setting, data any) bool {
 }
 
 // takesOnly refuses wishes that would give strangers more than they get now, or take what they must keep.
-func (w *work) takesOnly(wishes []chosen) error {
-	if len(wishes) == 0 {
+func (w *work) takesOnly(host, lines []chosen) error {
+	all := slices.Concat(host, lines)
+	if len(all) == 0 {
 		return nil
 	}
-	if !w.keeping(wishes) {
+	now := w.levelsAfter(nil)
+	w.take(all)
+	defer w.take(nil)
+	if !w.keeping(host) {
 		return &InputError{"what is wanted would take from strangers what they must keep: " + w.mustKeep(), ""}
 	}
-	now, then := w.levelsAfter(nil), w.levelsAfter(wishes)
+	then := w.levelsAfter(host)
 	for i, d := range w.doors {
 		if then[i] > now[i] {
 			return &InputError{
@@ -128,7 +144,7 @@ func (w *work) takesOnly(wishes []chosen) error {
 			}
 		}
 	}
-	return nil
+	return w.takesFromShares(all)
 }
 
 // holdsAlready reports whether a wish is already in effect.

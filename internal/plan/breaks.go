@@ -121,6 +121,9 @@ func (w *work) breaks(after catalog.Config, done []chosen) []model.Break {
 		for _, x := range r.NotKnown {
 			add(x.Break("possible", "seen here; "+x.Why))
 		}
+		for _, b := range w.losesShares(after, done, r) {
+			add(b)
+		}
 		for _, ch := range done {
 			for _, b := range w.weakNetlogon(ch.edit.setting, ch.data(), &after) {
 				add(b)
@@ -150,6 +153,28 @@ func (x Replay) Break(certainty, because string) model.Break {
 		Who: x.who(), What: fmt.Sprintf("%s as %s (%s)", x.what(), u.Identity, howOften(u.Count, u.Last)),
 		Certainty: certainty, Because: because,
 	}
+}
+
+// losesShares names the clients of the host, each once, that the shares with wanted lines would refuse.
+func (w *work) losesShares(after catalog.Config, done []chosen, r replayed) (out []model.Break) {
+	changed := slices.DeleteFunc(w.changedShares(after), func(s changedShare) bool {
+		return !slices.ContainsFunc(done, func(ch chosen) bool {
+			return ch.edit.wanted && strings.EqualFold(ch.edit.share, s.is.Name)
+		})
+	})
+	if len(changed) == 0 {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, x := range w.refusedShares(after, changed, r.Refused, r.Possible, r.Unjudged) {
+		b := x.Break("possible", "seen here; "+x.Why)
+		b.What = "may use a share that would refuse it: " + b.What
+		if as := b.Who + " " + string(x.Use.Identity); !known[as] {
+			known[as] = true
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // what describes a use without its caller.

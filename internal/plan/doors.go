@@ -59,6 +59,7 @@ type work struct {
 	openNames, openHard []string // see openNow
 	listRead            bool
 
+	named    map[opener]bool // lines of shares that the policy names
 	rejected []model.Rejected
 	warnings []string
 }
@@ -230,6 +231,9 @@ func (w *work) with(cfg catalog.Config, changes ...chosen) catalog.Config {
 			accounts = append(accounts, ch)
 		default:
 			out.Settings[ch.edit.setting.ID] = ch.value()
+			if len(ch.edit.setting.InShares) > 0 && len(ch.edit.options) > 0 {
+				lines = append(lines, ch) // shares take it over
+			}
 		}
 	}
 	out.AccountLines = withAccounts(out.AccountLines, accounts)

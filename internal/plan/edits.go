@@ -13,6 +13,8 @@ import (
 type edit struct {
 	setting *catalog.Setting
 	share   string   // for a setting of a share: the section of the line
+	wanted  bool     // the policy names this line of a share
+	now     any      // what that line is in effect, nil if there is none
 	account string   // for a setting with a line for each account: the account
 	closes  []string // the shares that the line opens
 	where   string
@@ -93,7 +95,7 @@ func (w *work) edits(before []level) []*edit {
 			w.reject(s.ID, why)
 			continue
 		}
-		if perShare(s) {
+		if s.PerShare() {
 			out = append(out, w.shareEdits(s)...)
 			continue
 		}
@@ -115,8 +117,6 @@ func (w *work) edits(before []level) []*edit {
 	}
 	return slices.DeleteFunc(out, func(e *edit) bool { return len(e.options) == 0 })
 }
-
-func perShare(s *catalog.Setting) bool { return strings.Contains(s.Where, "[SHARE]") }
 
 // governs reports whether a setting can close anything that is open.
 func governs(s *catalog.Setting, kinds map[model.Disclosure]bool, doors bool) bool {

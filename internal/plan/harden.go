@@ -26,7 +26,7 @@ func (w *work) harden(found []chosen) []chosen {
 	for i := range w.e.Audit.Settings {
 		a := &w.e.Audit.Settings[i]
 		s := w.c.Setting(a.ID)
-		if a.State != model.StateWeak || s == nil || !w.within(s) || perShare(s) || w.avoids(s) || w.wished(s) ||
+		if a.State != model.StateWeak || s == nil || !w.within(s) || s.PerShare() || w.avoids(s) || w.wished(s) ||
 			planned(found, s) {
 			continue
 		}
@@ -90,7 +90,7 @@ func (w *work) left(p *model.Plan) {
 	for i := range w.e.Audit.Settings {
 		a := &w.e.Audit.Settings[i]
 		s := w.c.Setting(a.ID)
-		if a.State != model.StateWeak || s == nil || perShare(s) ||
+		if a.State != model.StateWeak || s == nil || s.PerShare() ||
 			slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Setting == s.ID }) ||
 			slices.ContainsFunc(w.rejected, func(r model.Rejected) bool { return r.Setting == s.ID }) {
 			continue

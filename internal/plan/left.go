@@ -84,7 +84,14 @@ func (w *work) whyLeft(f *model.Finding, p *model.Plan, then *catalog.View) stri
 		return w.whyGiven(who, kind, p, then)
 	}
 	touched := func(id string) bool {
-		return slices.ContainsFunc(p.Changes, func(c model.Change) bool { return c.Setting == id })
+		return slices.ContainsFunc(p.Changes, func(c model.Change) bool {
+			s := w.c.Setting(id)
+			if c.Setting != id || s == nil || s.PerShare() {
+				return c.Setting == id
+			}
+			_, ofShare := s.LineOfShare(c.Where) // which says nothing about the host's own
+			return !ofShare
+		})
 	}
 	if slices.ContainsFunc(p.Changes, func(c model.Change) bool {
 		return slices.Contains(c.Closes, f.ID)

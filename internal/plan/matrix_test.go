@@ -31,7 +31,7 @@ func matrixCells(c *catalog.Catalog, system string) []cellOf {
 	var out []cellOf
 	for i := range c.Settings {
 		s := &c.Settings[i]
-		if s.System != system || s.PerAccount() || s.Type == "members" || strings.Contains(s.Where, "[SHARE]") {
+		if s.System != system || s.PerAccount() || s.Type == "members" || s.PerShare() {
 			continue
 		}
 		var seen []string

@@ -35,7 +35,9 @@ func begin(e *Evidence) (*work, error) {
 	if e.Audit == nil {
 		return nil, ErrNoAudit
 	}
-	w := &work{c: e.Catalog, e: e, settled: map[door]model.Outcome{}, memo: map[string][]level{}}
+	w := &work{
+		c: e.Catalog, e: e, settled: map[door]model.Outcome{}, memo: map[string][]level{}, named: map[opener]bool{},
+	}
 	if w.c == nil {
 		c, err := catalog.Load()
 		if err != nil {
@@ -160,18 +162,21 @@ func (w *work) target() string {
 // restrict takes from strangers what they should not have, and adds what the goal and the wishes ask for.
 func (w *work) restrict(p *model.Plan) error {
 	w.findDoors()
-	wishes, err := w.wishes()
+	wishes, wanted, err := w.wishes()
 	if err != nil {
 		return err
 	}
 	before := w.openDoors()
-	lines, edits := split(slices.DeleteFunc(w.edits(before), func(e *edit) bool { return w.wished(e.setting) }))
-	w.shares, w.defaults = withLines(w.cfg.Shares, lines), defaultsWith(w.cfg.Defaults, lines)
+	lines, edits := split(slices.DeleteFunc(w.edits(before), func(e *edit) bool {
+		return w.wished(e.setting) || w.wishedLine(e.setting, e.share)
+	}))
+	lines = append(lines, wanted...)
+	w.take(slices.Concat(lines, wishes))
 	found := w.search(edits)
 	found = append(w.spared(found, wishes), wishes...)
 	if w.needless(lines, found) {
-		lines = slices.DeleteFunc(lines, func(ch chosen) bool { return !ch.forLater() })
-		w.shares, w.defaults = withLines(w.cfg.Shares, lines), defaultsWith(w.cfg.Defaults, lines)
+		lines = slices.DeleteFunc(lines, func(ch chosen) bool { return !ch.edit.wanted && !ch.forLater() })
+		w.take(slices.Concat(lines, wishes))
 	}
 	after := w.after(found)
 	found = slices.Concat(found, lines)
@@ -293,6 +298,9 @@ func (w *work) change(n int, ch chosen, closes []string) model.Change {
 		Closes: closes,
 		When:   effect.When, TakesEffect: effect.How, Reach: s.Reach, Why: w.why(s, ch.data()), Sources: s.Sources,
 		Policy: w.policyOf(s.ID),
+	}
+	if ch.edit.wanted && !out.From.Present {
+		out.Effective = ch.edit.now
 	}
 	if v, ok := w.effective(s.ID); ok && ch.edit.share == "" {
 		out.Effective = v

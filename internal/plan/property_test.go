@@ -212,7 +212,7 @@ func TestPlanProperties(t *testing.T) {
 		}
 		for _, s := range a.Settings { // what an audit calls weak is changed, or left with a reason
 			k := c.Setting(s.ID)
-			if s.State == model.StateWeak && !perShare(k) && p.Question == "" &&
+			if s.State == model.StateWeak && !k.PerShare() && p.Question == "" &&
 				!slices.ContainsFunc(p.Changes, func(ch model.Change) bool { return ch.Setting == s.ID }) &&
 				!slices.ContainsFunc(p.Rejected, func(r model.Rejected) bool {
 					return strings.HasSuffix(r.Setting, s.ID)

@@ -125,7 +125,7 @@ func (w *work) notRead() []string {
 	var missing []string
 	for i := range w.c.Settings {
 		s := &w.c.Settings[i]
-		if s.System != w.platform.System || s.Side == "client" || len(s.Wanted) == 0 || perShare(s) {
+		if s.System != w.platform.System || s.Side == "client" || len(s.Wanted) == 0 || s.PerShare() {
 			continue
 		}
 		g := s.Governs
@@ -277,6 +277,10 @@ func (w *work) warnRestrict(p *model.Plan) {
 		case "unknown", "":
 			w.warn("when %s takes effect is not documented (%s): verify after it, and again after a restart",
 				ch.Setting, ch.TakesEffect)
+		}
+		if share, ok := w.c.Setting(ch.Setting).LineOfShare(ch.Where); ok && w.wishedLine(w.c.Setting(ch.Setting), share) {
+			w.warn("connections that are open to the share %s keep it as it was until they end: smbcontrol smbd "+
+				"close-share '%s' ends them", share, share)
 		}
 		w.warnRules(ch)
 		w.warnPolicy(ch)

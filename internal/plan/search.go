@@ -44,7 +44,7 @@ func (w *work) needless(lines, found []chosen) bool {
 		return false
 	}
 	best, shares, defaults := w.after(found), w.shares, w.defaults
-	w.shares, w.defaults = w.cfg.Shares, w.cfg.Defaults
+	w.take(slices.Concat(found, slices.DeleteFunc(slices.Clone(lines), func(ch chosen) bool { return !ch.edit.wanted })))
 	same := !higher(w.levelsAfter(found), best)
 	w.shares, w.defaults = shares, defaults
 	return same && w.filesShut(best)

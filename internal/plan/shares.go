@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -106,7 +107,7 @@ func (w *work) opensNew(s *catalog.Setting) bool {
 
 // forLater reports whether a change of such a line closes no present share.
 func (ch chosen) forLater() bool {
-	return ch.edit.share == global && len(ch.edit.closes) == 0 && ch.data() == false
+	return !ch.edit.wanted && ch.edit.share == global && len(ch.edit.closes) == 0 && ch.data() == false
 }
 
 // openShare reports whether some stranger may enter a share.
@@ -137,17 +138,24 @@ func withLines(shares []model.Share, lines []chosen) []model.Share {
 	if len(lines) == 0 {
 		return shares
 	}
-	to := make(map[opener]bool, len(lines))
+	to := make(map[opener]any, len(lines))
 	for _, ch := range lines {
-		to[opener{ch.edit.setting.ID, strings.ToLower(ch.edit.share)}], _ = ch.data().(bool)
+		to[opener{ch.edit.setting.ID, strings.ToLower(cmp.Or(ch.edit.share, global))}] = ch.data()
 	}
 	shares = slices.Clone(shares)
 	for i := range shares {
 		s := &shares[i]
 		s.Guest, s.GuestAt = changedLine(to, guestOK, s.Name, s.Guest, s.GuestAt)
 		s.GuestOnly, s.GuestOnlyAt = changedLine(to, guestOnly, s.Name, s.GuestOnly, s.GuestOnlyAt)
+		s.Encrypt, s.EncryptAt = changedLine(to, smbEncrypt, s.Name, s.Encrypt, s.EncryptAt)
 	}
 	return shares
+}
+
+// take sets the shares as they are after changes of lines, and what new shares then begin with.
+func (w *work) take(changes []chosen) {
+	after := w.with(w.cfg, changes...)
+	w.shares, w.defaults = after.Shares, after.Defaults
 }
 
 // defaultsWith returns the defaults of shares after changes of lines.
@@ -159,14 +167,14 @@ func defaultsWith(defaults *model.Share, lines []chosen) *model.Share {
 }
 
 // changedLine returns a line of a share after some changes: its own line takes precedence over an inherited one.
-func changedLine(to map[opener]bool, setting, name string, on bool, at string) (bool, string) {
-	if v, changed := to[opener{setting, strings.ToLower(name)}]; changed {
+func changedLine[T bool | string](to map[opener]any, setting, name string, is T, at string) (T, string) {
+	if v, changed := to[opener{setting, strings.ToLower(name)}].(T); changed {
 		return v, ""
 	}
-	if v, changed := to[opener{setting, strings.ToLower(at)}]; changed && at != "" {
+	if v, changed := to[opener{setting, strings.ToLower(at)}].(T); changed && at != "" {
 		return v, at
 	}
-	return on, at
+	return is, at
 }
 
 // split separates the edits of shares' lines from those that are searched.
@@ -185,6 +193,9 @@ func split(edits []*edit) (lines []chosen, others []*edit) {
 // from a share that must stay, the names of the closed shares.
 func (w *work) closesShares(e *edit, before, after []level) []string {
 	out := []string{}
+	if e.wanted && len(e.closes) == 0 {
+		return out
+	}
 	for i, d := range w.doors {
 		if d.kind == model.DisclosesFiles && !d.beside && after[i] < before[i] {
 			if name := w.doorName(d); !slices.Contains(out, name) {
@@ -203,16 +214,27 @@ func (w *work) closesShares(e *edit, before, after []level) []string {
 // shareBreaks returns what changes of lines stop: one entry with every share.
 func (w *work) shareBreaks(lines []chosen) []model.Break {
 	var out []model.Break
-	for _, s := range []string{guestOK, guestOnly} {
+	for _, s := range []string{guestOK, guestOnly, smbEncrypt} {
 		var names []string
 		var of []breakage
+		var to any = false
 		for _, ch := range lines {
-			if ch.edit.setting.ID == s && len(ch.edit.closes) > 0 {
-				names, of = append(names, ch.edit.closes...), w.breakage(ch.edit, ch.data())
+			if ch.edit.setting.ID != s || len(ch.edit.closes) == 0 && s != smbEncrypt {
+				continue
+			}
+			list := w.breakage(ch.edit, ch.data())
+			switch {
+			case s != smbEncrypt:
+				names, of = append(names, ch.edit.closes...), list
+			case list != nil:
+				names, of, to = append(names, ch.edit.share), list, ch.data()
 			}
 		}
 		for _, b := range of {
-			b.Because = fmt.Sprintf("%s becomes no on %s", s, strings.Join(names, ", "))
+			b.Because = fmt.Sprintf("%s becomes %s on %s", s, model.Text(to), strings.Join(names, ", "))
+			if s == smbEncrypt { // the catalog tells what it does to the whole host
+				b.What += " of the " + shareWord(names)
+			}
 			out = append(out, b.Break)
 		}
 	}

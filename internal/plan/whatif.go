@@ -77,8 +77,8 @@ func WhatIf(e Evidence, settings []Setting) (*Answer, error) {
 // try makes a change in after, and adds it to the answer. It returns the setting, or nil for a line of a share or of an
 // account. changed are the settings that were tried before.
 func (w *work) try(a *Answer, after *catalog.Config, x Setting, changed []*catalog.Setting) (*catalog.Setting, error) {
-	if share, s, ok := w.shareSetting(x.Name); ok {
-		return nil, w.shareChange(a, after, share, s, x.Value)
+	if line, ok := w.shareLine(x.Name + "=" + x.Value); ok {
+		return nil, w.shareChange(a, after, line)
 	}
 	if account, s := w.accountSetting(x.Name); s != nil {
 		return nil, w.accountChange(a, after, account, s, x.Value)

@@ -9,58 +9,25 @@ import (
 	"ipcguard/internal/model"
 )
 
-// smbEncrypt is the parameter of Samba that may stand in [global] and in a share.
-const smbEncrypt = "server smb encrypt"
-
-// shareSetting splits the name of a setting of one disk share, as in "public:guest ok". ok is false if the name is not
-// of that form.
-func (w *work) shareSetting(name string) (share string, s *catalog.Setting, ok bool) {
-	share, rest, found := strings.Cut(name, ":")
-	if !found || w.c.Setting(name) != nil {
-		return "", nil, false
-	}
-	s = w.c.Setting(strings.TrimSpace(rest))
-	return strings.TrimSpace(share), s,
-		s != nil && s.System == w.platform.System && (s.ID == guestOK || s.ID == guestOnly || s.ID == smbEncrypt)
-}
-
 // shareChange changes a line of one share in a configuration. Only uses of IPC$ are observed, so no client is seen to
 // use the share: any client of the host that the share would refuse may be affected.
-func (w *work) shareChange(a *Answer, after *catalog.Config, name string, s *catalog.Setting, value string) error {
-	i := slices.IndexFunc(after.Shares, func(x model.Share) bool { return strings.EqualFold(x.Name, name) })
-	if i < 0 {
-		return &InputError{
-			fmt.Sprintf("the audit has no share %q", name), "ipcguard audit lists the shares with --format json",
-		}
+func (w *work) shareChange(a *Answer, after *catalog.Config, line shareLine) error {
+	e, err := line.edit(w)
+	if err != nil {
+		return err
 	}
-	if strings.EqualFold(name, "IPC$") {
-		return &InputError{s.ID + " in [IPC$] is ignored", ""}
-	}
-	data, ok := s.Value(model.Value{Present: true, Data: parse(s, value)})
-	if !ok || !s.Takes(data) {
-		return cannotBe(s, value)
-	}
-	share := &after.Shares[i]
-	ed := &edit{setting: s, share: share.Name, where: "[" + share.Name + "] " + s.ID, options: []option{{data: data}}}
-	before := after.Shares[i]
-	if s.ID == smbEncrypt {
-		after.Shares = slices.Clone(after.Shares)
-		after.Shares[i].Encrypt = strings.ToLower(model.Text(data))
-		ed.from = model.Value{Present: before.Encrypt != "", Type: s.Type, Data: before.Encrypt}
-	} else {
-		on := before.Guest
-		if s.ID == guestOnly {
-			on = before.GuestOnly
-		}
-		ed.from = model.Value{Present: on, Type: s.Type, Data: on}
-		after.Shares = withLines(after.Shares, []chosen{{ed, 0}})
-	}
+	after.Shares = withLines(after.Shares, []chosen{{e, 0}})
+	s := e.setting
 	effect := w.c.Effect(s, w.platform)
-	a.Changes = append(a.Changes, model.Change{
-		ID: fmt.Sprint(len(a.Changes) + 1), Setting: share.Name + ":" + s.ID, Where: ed.where, From: exact(s, ed.from),
-		To:     model.Value{Present: true, Type: s.Type, Data: data},
+	ch := model.Change{
+		ID: fmt.Sprint(len(a.Changes) + 1), Setting: e.share + ":" + s.ID, Where: e.where, From: exact(s, e.from),
+		To:     model.Value{Present: true, Type: s.Type, Data: e.options[0].data},
 		Closes: []string{}, Reach: s.Reach, When: effect.When, TakesEffect: effect.How,
-	})
+	}
+	if !e.from.Present {
+		ch.Effective = e.now
+	}
+	a.Changes = append(a.Changes, ch)
 	return nil
 }
 
@@ -71,41 +38,49 @@ func (w *work) shareUses(a *Answer, after catalog.Config) {
 	if len(changed) == 0 {
 		return
 	}
-	before, now := w.c.View(w.cfg), w.c.View(after)
-	listed := make(map[caller]bool, len(a.Refused)+len(a.Possible))
-	for _, list := range [][]Replay{a.Refused, a.Possible, a.Unjudged} {
-		for i := range list {
-			listed[callerOf(&list[i].Use)] = true
-		}
-	}
 	names := make([]string, 0, len(changed))
 	for _, s := range changed {
 		names = append(names, s.is.Name)
 	}
 	a.Coverage.Enough = false
 	a.Coverage.Why = "who uses the " + shareWord(names) + " was not recorded: what is observed is IPC$"
+	for _, r := range w.refusedShares(after, changed, a.Refused, a.Possible, a.Unjudged) {
+		a.Possible = append(a.Possible, r)
+		known := len(a.NotKnown)
+		a.NotKnown = slices.DeleteFunc(a.NotKnown, func(o Replay) bool { return o.Use == r.Use })
+		if known == len(a.NotKnown) {
+			a.Unchanged--
+		}
+	}
+}
+
+// refusedShares returns the clients of the host that a changed share would refuse, one row each, without those that
+// were listed before.
+func (w *work) refusedShares(after catalog.Config, changed []changedShare, before ...[]Replay) (out []Replay) {
+	was, is := w.c.View(w.cfg), w.c.View(after)
+	listed := map[caller]bool{}
+	for _, list := range before {
+		for i := range list {
+			listed[callerOf(&list[i].Use)] = true
+		}
+	}
 	for _, u := range w.uses() {
 		if u.Layer != model.LayerSession && u.Layer != model.LayerTree || u.Elsewhere() ||
 			u.Outcome != model.Allowed && !u.Untold() || listed[callerOf(&u)] {
 			continue
 		}
 		for _, s := range changed {
-			if why := s.refuses(&u, before, now); why != "" {
+			if why := s.refuses(&u, was, is); why != "" {
 				listed[callerOf(&u)] = true
-				a.Possible = append(a.Possible,
-					Replay{
-						Use: u, Before: model.Allowed, After: model.OutcomeUnknown,
-						Why: why + "; whether it uses the share was not seen", Looks: []model.Look{lookOf(&u)},
-					})
-				known := len(a.NotKnown)
-				a.NotKnown = slices.DeleteFunc(a.NotKnown, func(r Replay) bool { return r.Use == u })
-				if known == len(a.NotKnown) {
-					a.Unchanged--
-				}
+				out = append(out, Replay{
+					Use: u, Before: model.Allowed, After: model.OutcomeUnknown,
+					Why: why + "; whether it uses the share was not seen", Looks: []model.Look{lookOf(&u)},
+				})
 				break
 			}
 		}
 	}
+	return out
 }
 
 func shareWord(names []string) string {

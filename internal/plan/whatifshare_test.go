@@ -96,7 +96,7 @@ func TestValuesThatAreNone(t *testing.T) {
 				t.Errorf("%s takes anything", s.ID)
 			}
 			name := s.ID
-			if perShare(&s) {
+			if s.PerShare() {
 				name = "public:" + s.ID
 			}
 			for _, value := range []string{"rubbish", "99"} {

@@ -24,7 +24,7 @@ func ownsValue(p apply.Place) error {
 	return &apply.RefusedError{Where: p.String(), Why: "this is no setting of Windows that this program writes"}
 }
 
-// settingAt reports whether a place belongs to a setting of a system. A per-share setting has SHARE as its section.
+// settingAt reports whether a place belongs to a setting of a system. A setting of shares may lie in any share.
 func settingAt(system string, at change.Place) bool {
 	c, err := catalog.Load()
 	if err != nil {
@@ -35,7 +35,7 @@ func settingAt(system string, at change.Place) bool {
 			return false
 		}
 		p, err := change.Locate(system, s.Where)
-		if err == nil && p.Kind == change.Parameter && p.Key == "SHARE" && change.IsShare(at.Key) {
+		if err == nil && p.Kind == change.Parameter && s.OfShares() && !p.Equal(at) && change.IsShare(at.Key) {
 			p.Key = at.Key
 		}
 		return err == nil && p.Equal(at)

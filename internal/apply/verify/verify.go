@@ -149,6 +149,7 @@ func (v *Verification) once(ctx context.Context) (*Proof, error) {
 		v.closed(p, c, gone)
 	}
 	v.weakWays(p, c)
+	p.Checks = append(p.Checks, v.clearShares(ctx, c)...)
 	for _, s := range p.Scans {
 		v.hide(s)
 	}
@@ -451,7 +452,9 @@ func (p *Proof) beside(c *catalog.Catalog, promised []string) {
 }
 
 func (v *Verification) dial(ctx context.Context) (*smb.Conn, error) {
-	return smb.Dial(ctx, v.Target.Addr.String(), smb.Options{
-		Timeouts: v.Timeouts, Dial: v.Dial, NetBIOS: v.Target.Addr.Port() == 139,
-	})
+	return smb.Dial(ctx, v.Target.Addr.String(), v.options())
+}
+
+func (v *Verification) options() smb.Options {
+	return smb.Options{Timeouts: v.Timeouts, Dial: v.Dial, NetBIOS: v.Target.Addr.Port() == 139}
 }

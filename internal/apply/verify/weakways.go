@@ -80,7 +80,7 @@ func (v *Verification) ends(c *catalog.Catalog) (out []ending) {
 			continue
 		}
 		value, ok := s.Value(ch.To)
-		if !ok {
+		if _, ofShare := s.LineOfShare(ch.Where); !ok || ofShare {
 			continue
 		}
 		for _, w := range c.WeakWays(s, value, v.Plan.Platform) {

@@ -108,3 +108,23 @@ func BenchmarkChange(b *testing.B) {
 		})
 	}
 }
+
+// TestSectionsWithSigns changes sections whose names have signs that stand elsewhere in a line.
+func TestSectionsWithSigns(t *testing.T) {
+	const text = "[a=b]\npath = /a\n[x:y #1]\n\tpath = /b\n[a=b]\ncomment = again\n"
+	o := Options{ReadFile: files{"smb.conf": text}.read}
+	e, needed, err := Change("smb.conf", o, []Assign{
+		{Section: "A=B", Name: "server smb encrypt", Value: "required"},
+		{Section: "x:y #1", Name: "guest ok", Value: "no"},
+	})
+	const want = "[a=b]\npath = /a\n[x:y #1]\n\tpath = /b\n\tguest ok = no\n[a=b]\ncomment = again\n" +
+		"server smb encrypt = required\n"
+	if err != nil || len(needed) != 2 || string(e.After) != want {
+		t.Errorf("%v, %v: %q", err, needed, e)
+	}
+	for _, section := range []string{"a]b", "a[b", ""} {
+		if _, err := Set("smb.conf", o, section, "guest ok", "no"); err == nil {
+			t.Errorf("[%s] was written", section)
+		}
+	}
+}

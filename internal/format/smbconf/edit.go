@@ -32,7 +32,7 @@ func Remove(path string, o Options, section, name string) (*Edit, error) {
 
 func unwritable(section, name, value string) string {
 	switch {
-	case strings.ContainsAny(section+name, "\n\r\x00[]=") || section == "" || name == "":
+	case strings.ContainsAny(section+name, "\n\r\x00[]") || strings.Contains(name, "=") || section == "" || name == "":
 		return "a name that cannot be written"
 	case strings.ContainsAny(value, "\n\r\x00"):
 		return "a value with a line end cannot be written"
