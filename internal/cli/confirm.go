@@ -10,8 +10,8 @@ import (
 	"ipcguard/internal/apply/engine"
 )
 
-const confirmHelp = `Confirm an apply that waits for it, so that its changes stay. The apply must have passed its checks. If its time is over,
-confirm refuses, and everything is undone.
+const confirmHelp = `Confirm an apply that waits for it, so that its changes stay. The apply must have passed its checks. If its time is
+over, confirm refuses, and everything is undone.
 `
 
 // oneID checks for one argument, the ID of an apply.

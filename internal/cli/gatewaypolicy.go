@@ -21,6 +21,8 @@ const gatewayPolicyHelp = `Write the narrowest policy that lets strangers go on 
 Each client that got answers as a stranger becomes an exception, with only the pipes, interfaces and calls that it used.
 --needs adds pipes for every client. Read the policy and remove what should stop: that something was seen does not mean
 that it is needed. The policy refuses everything that was not seen, so observe for long enough.
+
+Exit status 4 means that the policy lacks something that was seen or needed; the hints say what.
 `
 
 type gatewayPolicyFlags struct {

@@ -86,7 +86,7 @@ func (a *app) runGatewayWhatIf(f *gatewayWhatIfFlags) error {
 		w = model.VisibleWriter{Writer: w}
 		if _, err := fmt.Fprintf(w,
 			"Of %d uses that were observed, %d were refused already, %d would be, %d are not known, %d go on by the "+
-				"policy. Users' go on where nothing is said.\n",
+				"policy. Users go on, except where the policy denies them something.\n",
 			len(uses), already, count[model.Denied], count[model.Inconclusive], count[model.Allowed]); err != nil {
 			return err
 		}

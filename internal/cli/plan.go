@@ -44,7 +44,8 @@ pipe:NAME and share:NAME, which stay open to strangers.
 A policy is a YAML file with any of: needs, role, avoid, allow, strategy, goal, want, listen, means, accept_breakage,
 checks, min_days. Flags add to its lists and override its single values.
 
-Exit status here: 0 a plan was made, also if nothing is left to change; 1 refused; 4 the evidence contradicts itself.
+Exit status here: 0 a plan was made, also if nothing is left to change; 1 refused; 4 the evidence contradicts itself, or
+the policy of a gateway lacks something or nobody observed what it would stop.
 `
 
 const planExamples = `  ipcguard audit local --format json -o audit.json
@@ -89,7 +90,7 @@ func (a *app) plan() *cobra.Command {
 		"if it is not known whom a setting refuses, make the host log it first, and close in the next plan")
 	s.StringVar(&f.means, "means", "",
 		"for block, how: server-service, pipe-firewall, host-firewall, auto-share; Samba: ipc-hosts-deny, no-pipes, "+
-			"encryption, restrict-anonymous, host-firewall; and gateway")
+			"encryption, restrict-anonymous, host-firewall; ksmbd: restrict-anonymous; and gateway")
 	s.BoolVar(&f.accept, "accept-breakage", false, "block although something in use will stop")
 	s.Var((*fileName)(&f.sign), "sign", "sign the plan with this key (ipcguard key make)")
 	f.outputFlags.register(s, "the plan", report.PlanFormats())

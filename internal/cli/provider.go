@@ -25,7 +25,7 @@ func (f *providerFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.client, "oidc-client", "",
 		"the server's client ID at the provider; its redirect address is URL/login/provider/back")
 	s.StringVar(&f.secretFile, "oidc-secret-file", "",
-		"file with the client's secret; also from "+providerVariable+". without a secret it is a public client")
+		"file with the client's secret; also from "+providerVariable+"; without a secret it is a public client")
 	s.StringArrayVar(&f.grants, "oidc-role", nil,
 		"role of a group's members: GROUP=ROLE everywhere, GROUP=ROLE@SITE at a site; may be repeated")
 	s.StringVar(&f.claim, "oidc-groups-claim", "groups", "the claim that holds a user's groups")

@@ -41,8 +41,8 @@ It needs nothing else installed: one process, and one SQLite file in the state d
 PostgreSQL. --workers opens a listener for workers in other networks (ipcguard worker). The first start prints a link
 that creates the first administrator.
 
-Every flag may stand in a configuration file (--config) and in the environment too: --tls-cert is tls-cert = "…" there, and
-IPCGUARD_TLS_CERT here. ipcguard serve config prints what counts, and where it comes from.
+You can also set every flag in a configuration file (--config) or in the environment: --tls-cert is tls-cert = "…" in
+the file and IPCGUARD_TLS_CERT in the environment. ipcguard serve config prints each value and where it comes from.
 
 It listens on loopback over TLS, with a certificate that it makes unless you give one. It never changes a server: make
 plans on the page, and apply them with ipcguard apply.

@@ -48,9 +48,9 @@ signature they should have are inconclusive.
 What a plan leaves open, or does not know, is a left: check. If the plan leaves it open on purpose, the result does not
 depend on it. If the plan does not know it, it counts as unchecked unless verify asks now and is refused.
 
-What an earlier scan could not see, because it was partial or knew no disk share by name, is an unseen: check. It counts as
-unchecked unless verify asks now and is refused; only disk shares that a complete scan did not try are a note, as long as
-none is seen open.
+What an earlier scan could not see, because it was partial or knew no disk share by name, is an unseen: check. It counts
+as unchecked unless verify asks now and is refused; only disk shares that a complete scan did not try are a note, as
+long as none is seen open.
 
 Exit status 3 means that a check failed; 4 that something that should be closed, or a check that you named, got no
 answer or could not be asked. A check that the plan proposes and that needs credentials is a note if there are none.
