@@ -310,9 +310,12 @@ func (q *Queries) TakeUnits(ctx context.Context, runID int64, targetIDs []int64,
 	slices.Sort(targetIDs) // all workers lock in the same order
 	var units []Unit
 	err := q.atomic(ctx, func(q *Queries) error {
+		free, err := q.free(ctx, runID)
+		if err != nil {
+			return err
+		}
 		n, err := q.exec(ctx, `UPDATE units AS u SET state = 1, attempt = attempt + 1, worker = $3, started = $4
-			WHERE run_id = $1 AND state < 2 AND target_id `+q.in("$2")+` AND (state = 0 AND`+notShared+
-			` OR state = 1 AND worker NOT IN
+			WHERE run_id = $1 AND state < 2 AND target_id `+q.in("$2")+` AND (`+free+` OR state = 1 AND worker NOT IN
 			(SELECT w.name FROM workers w JOIN enrolled e ON e.name = w.name))`, runID, q.ids(targetIDs), worker,
 			q.now())
 		if err != nil {

@@ -18,6 +18,19 @@ const notShared = ` NOT EXISTS (SELECT 1 FROM runs a CROSS JOIN runs b CROSS JOI
 	AND o.state = 1
 	AND o.started >= a.created)`
 
+// free returns the condition of the units u of the run $1 that may be taken. Planning notShared takes PostgreSQL longer
+// than taking a job's units, and mostly no other run is open.
+func (q *Queries) free(ctx context.Context, runID int64) (string, error) {
+	var others int
+	if err := q.one(ctx, []any{&others}, `SELECT count(*) FROM runs WHERE ended = 0 AND id <> $1`, runID); err != nil {
+		return "", err
+	}
+	if others == 0 {
+		return `state = 0`, nil
+	}
+	return `state = 0 AND` + notShared, nil
+}
+
 // sharing is an open run whose units may be ended by results of other runs.
 type sharing struct {
 	id      int64
