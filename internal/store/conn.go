@@ -53,23 +53,27 @@ func (q *Queries) atomic(ctx context.Context, f func(q *Queries) error) error {
 	return q.st.InTx(ctx, func(tx *Tx) error { return f(&tx.Queries) })
 }
 
+// checks reports whether a write has to check what a newer program has done: in a transaction, its beginning has.
+func (q *Queries) checks() bool { return q.pg && !q.inTx() && q.st.mine.Load() }
+
 func (q *Queries) inTx() bool { return q.pgtx != nil || q.sqtx != nil }
 
 func (q *Queries) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	if q.st.newer.Load() {
 		return 0, errOvertaken
 	}
-	if q.pg && !q.inTx() && q.st.mine.Load() { // the beginning of a transaction checks what newer says
-		var n int64
-		err := q.atomic(ctx, func(q *Queries) (err error) {
-			n, err = q.exec(ctx, query, args...)
-			return err
-		})
-		return n, err
-	}
 	args, err := encodeAll(args)
 	if err != nil {
 		return 0, err
+	}
+	if q.checks() {
+		var n int64
+		err := q.st.once(ctx, func(r pgx.BatchResults) error {
+			tag, err := r.Exec()
+			n = tag.RowsAffected()
+			return classify(err)
+		}, query, args...)
+		return n, err
 	}
 	n, err := q.c.exec(ctx, query, args...)
 	return n, classify(err)
@@ -90,22 +94,29 @@ func (q *Queries) insert(ctx context.Context, id *int64, query string, args ...a
 	if q.st.newer.Load() {
 		return errOvertaken
 	}
-	if q.pg && !q.inTx() && q.st.mine.Load() {
-		return q.atomic(ctx, func(q *Queries) error { return q.insert(ctx, id, query, args...) })
-	}
 	args, err := encodeAll(args)
 	if err != nil {
 		return err
 	}
-	answer, err := q.c.write(ctx, query, args...)
-	if err != nil {
-		return classify(err)
-	}
 	found := false
-	err = each(answer, func(r row) error {
-		found = true
-		return r.Scan(id)
-	})
+	take := func(answer rows, err error) error {
+		if err != nil {
+			return classify(err)
+		}
+		found = false
+		return each(answer, func(r row) error {
+			found = true
+			return r.Scan(id)
+		})
+	}
+	if q.checks() {
+		err = q.st.once(ctx, func(r pgx.BatchResults) error {
+			answer, err := r.Query()
+			return take(postRows{answer}, err)
+		}, query, args...)
+	} else {
+		err = take(q.c.write(ctx, query, args...))
+	}
 	if err == nil && !found {
 		return ErrConflict
 	}

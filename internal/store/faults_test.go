@@ -94,6 +94,12 @@ func TestGuardAtOnce(t *testing.T) {
 			_, err := s.RecordResult(s.ctx, s.scan(Run{}, Target{}, 1, model.Exposed))
 			return err
 		},
+		"table": func(s *suite) error { // which the newer program has changed
+			if _, err := s.pool.Exec(s.ctx, `ALTER TABLE meta RENAME COLUMN value TO text`); err != nil {
+				return err
+			}
+			return s.SetMeta(s.ctx, "after", "x")
+		},
 	}
 	for name, write := range writes {
 		s := newSuite(t, KindPostgres)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -155,14 +157,20 @@ func (s *Store) beginning() string {
 	if !s.mine.Load() { // the table of versions may not exist
 		return "begin"
 	}
-	return fmt.Sprintf("begin; SELECT 1 / CASE WHEN max(version_id) > %d THEN 0 ELSE 1 END FROM goose_db_version",
-		s.known)
+	return "begin; " + strings.ReplaceAll(versionCheck, "$1", strconv.FormatInt(s.known, 10))
 }
 
-// refused reports whether beginning has failed for that reason: division_by_zero.
-func refused(err error) bool {
+// versionCheck fails with a division by zero if the schema is newer than $1.
+const versionCheck = `SELECT 1 / CASE WHEN max(version_id) > $1 THEN 0 ELSE 1 END FROM goose_db_version`
+
+// refused returns the store's error for one of versionCheck. The schema of a newer program ends this one's writes.
+func (s *Store) refused(err error) error {
 	var post *pgconn.PgError
-	return errors.As(err, &post) && post.Code == "22012"
+	if errors.As(err, &post) && post.Code == "22012" { // division_by_zero
+		s.newer.Store(true)
+		return errOvertaken
+	}
+	return classify(err)
 }
 
 func tooNew(ctx context.Context, p *goose.Provider) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -157,8 +158,13 @@ const attempts = 8
 // InTx runs f in a transaction, and commits if it returns nil. f may run several times if the transaction conflicts
 // with another one, and must change nothing but the database.
 func (s *Store) InTx(ctx context.Context, f func(tx *Tx) error) error {
+	return s.again(ctx, func() error { return s.try(ctx, f) })
+}
+
+// again calls try until it does not conflict with another transaction.
+func (s *Store) again(ctx context.Context, try func() error) error {
 	for i := 0; ; i++ {
-		err := s.try(ctx, f)
+		err := try()
 		if err == nil || !errors.Is(err, errAgain) || i+1 == attempts {
 			return err
 		}
@@ -202,11 +208,7 @@ func (s *Store) trySQLite(ctx context.Context, f func(tx *Tx) error) (err error)
 func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
 	pgtx, err := s.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.beginning()})
 	if err != nil {
-		if refused(err) {
-			s.newer.Store(true)
-			return errOvertaken
-		}
-		return classify(err)
+		return s.refused(err)
 	}
 	defer func() { // even if ctx has ended; does nothing after a commit
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -218,6 +220,33 @@ func (s *Store) tryPostgres(ctx context.Context, f func(tx *Tx) error) error {
 		return err
 	}
 	return tx.committed(classify(pgtx.Commit(ctx)))
+}
+
+// once runs a statement of PostgreSQL in a transaction of its own, which begins with the check of the schema's version,
+// in one round trip. read reads its result and classifies its error, and is called again if the transaction conflicted
+// with another.
+func (s *Store) once(ctx context.Context, read func(pgx.BatchResults) error, query string, args ...any) error {
+	return s.again(ctx, func() error {
+		both := &pgx.Batch{} // between two synchronizations: one transaction
+		both.Queue(versionCheck, s.known)
+		both.Queue(query, args...)
+		results := s.pool.SendBatch(ctx, both)
+		if _, err := results.Exec(); err != nil {
+			_ = results.Close() // it is the same error
+			var post *pgconn.PgError
+			if errors.As(err, &post) { // statements are prepared first: a changed table is met before the check
+				if newer := s.Guard(ctx); errors.Is(newer, ErrNewer) {
+					return newer
+				}
+			}
+			return classify(err)
+		}
+		err := read(results)
+		if closed := results.Close(); err == nil { // where the commit fails
+			err = classify(closed)
+		}
+		return err
+	})
 }
 
 // Ping checks that the database answers.
