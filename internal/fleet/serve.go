@@ -64,7 +64,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 			return f.heartbeat(ctx)
 		})
 	})
-	loops.Go(func() { f.every(ctx, watchEvery, "trying the key", f.tryKey) })
+	loops.Go(func() { f.every(ctx, watchEvery, "trying the key", f.tryKeys()) })
 	loops.Go(func() { f.supervise(ctx) })
 	loops.Go(func() { f.every(ctx, beat, "planning", f.PlanRollouts) })
 	for _, beside := range f.o.Beside {
