@@ -208,7 +208,7 @@ func (a *app) runApply(ctx context.Context, f *applyFlags, name string) error {
 		}
 	}
 	if run.target, err = a.openTarget(ctx, run.spec, run.logon); err != nil {
-		return explained(err)
+		return explained(err, run.engine)
 	}
 	defer run.target.Close()
 	writes, err := run.resolve(ctx)
@@ -294,9 +294,10 @@ func (r *applying) again(err error) error {
 	if j == nil {
 		return err
 	}
-	hint := "ipcguard verify --apply " + j.ID + " proves it again, ipcguard rollback " + j.ID + " takes it back"
+	id := j.ID + inState(r.engine.State)
+	hint := "ipcguard verify --apply " + id + " proves it again, ipcguard rollback " + id + " takes it back"
 	if j.Phase() == engine.PhaseWaiting {
-		hint = "ipcguard confirm " + j.ID + " keeps it, ipcguard rollback " + j.ID + " takes it back"
+		hint = "ipcguard confirm " + id + " keeps it, ipcguard rollback " + id + " takes it back"
 	}
 	return hinted{
 		fmt.Errorf("this plan was applied already, as %s at %s (%s)", j.ID, j.Started.Local().Format(time.DateTime),
@@ -310,10 +311,10 @@ func (r *applying) resolve(ctx context.Context) ([]apply.Write, error) {
 		return nil, fmt.Errorf("the plan is for %s, and %s is %s", r.plan.Platform.System, r.spec, system)
 	}
 	if err := r.target.StillTrue(ctx, r.plan.BasedOn...); err != nil {
-		return nil, explained(err)
+		return nil, explained(err, r.engine)
 	}
 	writes, err := r.target.Resolve(ctx, r.changes)
-	return writes, explained(err)
+	return writes, explained(err, r.engine)
 }
 
 // write makes the changes: a baseline, the writes under a guard, the proof.
@@ -353,9 +354,9 @@ func (r *applying) write(ctx context.Context) error {
 		if j != nil && f.within > 0 {
 			err = errors.Join(err, engine.Disarm(context.WithoutCancel(ctx), j.ID))
 		}
-		return explained(err)
+		return explained(err, r.engine)
 	}
-	r.showApplied(j, guard, proof)
+	r.showApplied(j, guard, proof, inState(r.engine.State))
 	if proof != nil && (proof.Result == verify.Unchecked || proof.Result == verify.Waiting) {
 		return outcome{exitPartial}
 	}

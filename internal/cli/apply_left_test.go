@@ -47,7 +47,7 @@ func TestLeftOnSamba(t *testing.T) {
 		out := here.run(t, want, "apply", at("plan.json"), "--yes", "--target", target, "--state", at("state"))
 		id := applied(t, out)
 		for _, part := range []string{
-			last, "stays open or not known", "ipcguard history " + id + " tells which, and why.",
+			last, "stays open or not known", "ipcguard history " + id + inState(at("state")) + " tells which, and why.",
 		} {
 			if part == "stays open or not known" && strings.Contains(out, "stay open or not known") {
 				continue

@@ -190,8 +190,9 @@ func (a *app) showProof(p *verify.Proof) {
 	}
 }
 
-// showApplied reports the result of an apply, including what could not be checked, for which nothing is undone.
-func (a *app) showApplied(j *engine.Journal, guard string, proof *verify.Proof) {
+// showApplied reports the result of an apply, including what could not be checked, for which nothing is undone. in is
+// the flag that later commands need to find the journal.
+func (a *app) showApplied(j *engine.Journal, guard string, proof *verify.Proof, in string) {
 	done := "Applied and verified"
 	switch {
 	case proof == nil:
@@ -203,16 +204,17 @@ func (a *app) showApplied(j *engine.Journal, guard string, proof *verify.Proof) 
 	}
 	leaves := ""
 	if l := report.PlanLeaves(&j.Plan); l != "" {
-		leaves = fmt.Sprintf(" Of its plan, %s: ipcguard history %s tells which, and why.", l, j.ID)
+		leaves = fmt.Sprintf(" Of its plan, %s: ipcguard history %s%s tells which, and why.", l, j.ID, in)
 	}
 	if d := j.Deadline(); d != nil {
 		fmt.Fprintf(a.stdout, "%s as %s.%s It waits for its confirmation until %s.\n", done, j.ID, leaves,
 			d.At().Local().Format(time.DateTime))
-		fmt.Fprintf(a.stdout, "  keep it:      ipcguard confirm %s\n  take it back: ipcguard rollback %s\n", j.ID, j.ID)
+		fmt.Fprintf(a.stdout, "  keep it:      ipcguard confirm %s%s\n  take it back: ipcguard rollback %[1]s%[2]s\n", j.ID,
+			in)
 		fmt.Fprintf(a.stderr, "guard: %s\n", guard)
 		return
 	}
-	fmt.Fprintf(a.stdout, "%s as %s.%s\n  take it back: ipcguard rollback %s\n", done, j.ID, leaves, j.ID)
+	fmt.Fprintf(a.stdout, "%s as %s.%s\n  take it back: ipcguard rollback %s%s\n", done, j.ID, leaves, j.ID, in)
 }
 
 // unproved returns what a proof lacks: what the plan closes and could not be tested, and what it does not close and is
@@ -248,7 +250,8 @@ func unproved(p *verify.Proof) string {
 }
 
 // explained adds a hint to an error of apply.
-func explained(err error) error {
+func explained(err error, e *engine.Engine) error {
+	in := inState(e.State)
 	var refused *apply.RefusedError
 	var stale *apply.StaleError
 	var unfinished *engine.UnfinishedError
@@ -266,28 +269,28 @@ func explained(err error) error {
 		switch unfinished.Phase {
 		case engine.PhaseWaiting:
 			return hinted{
-				err, fmt.Sprintf("ipcguard confirm %s keeps it, ipcguard rollback %s takes it back", unfinished.ID,
-					unfinished.ID),
+				err, fmt.Sprintf("ipcguard confirm %s%s keeps it, ipcguard rollback %[1]s%[2]s takes it back",
+					unfinished.ID, in),
 			}
 		case engine.PhaseConflict:
 			return hinted{
-				err, fmt.Sprintf("ipcguard history %s shows the difference, ipcguard rollback --force %s overwrites it",
-					unfinished.ID, unfinished.ID),
+				err, fmt.Sprintf("ipcguard history %s%s shows the difference, ipcguard rollback --force %[1]s%[2]s "+
+					"overwrites it", unfinished.ID, in),
 			}
 		}
-		return hinted{err, "ipcguard recover finishes it"}
+		return hinted{err, "ipcguard recover" + in + " finishes it"}
 	case errors.As(err, &damage):
 		return hinted{
 			err,
 			"look at it, then put it out of the way, with nothing restored from it: ipcguard recover --set-aside " +
-				damage.ID,
+				damage.ID + in,
 		}
 	case errors.As(err, &open) && open.Mend != "":
 		return hinted{err, "once you know how that came about: " + open.Mend}
 	case errors.As(err, &unsealed):
 		return hinted{
-			err, fmt.Sprintf("ipcguard history %s shows it, ipcguard rollback --unsealed %[1]s takes it back",
-				unsealed.ID),
+			err, fmt.Sprintf("ipcguard history %s%s shows it, ipcguard rollback --unsealed %[1]s%[2]s takes it back",
+				unsealed.ID, in),
 		}
 	}
 	return err

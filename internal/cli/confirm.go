@@ -48,8 +48,8 @@ func (a *app) confirm() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s is confirmed and stays. ipcguard rollback %s takes it back at any later time.\n",
-				id, id)
+			fmt.Fprintf(a.stdout, "%s is confirmed and stays. ipcguard rollback %[1]s%s takes it back at any later time.\n",
+				id, inState(e.State))
 			return nil
 		},
 	}

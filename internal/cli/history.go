@@ -75,7 +75,7 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 			Before: j.Before, Phase: j.Phase(), Sealed: j.Sealed, Ended: j.Ended(), Steps: j.Steps, Records: records,
 		}
 		if x.Outlook, err = e.Outlook(j); err != nil {
-			return explained(err)
+			return explained(err, e)
 		}
 		if len(ids) == 1 && !strings.HasPrefix(j.Target, "winreg:") { // a remote host is not contacted
 			if x.Waits, err = e.Waits(ctx, j.ID); err != nil {
@@ -115,7 +115,7 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 	if len(out) == 0 && damage == nil && format == "text" {
 		fmt.Fprintf(a.stdout, "Nothing was ever applied with %s.\n", e.State)
 	}
-	return explained(damage)
+	return explained(damage, e)
 }
 
 func (a *app) showJournal(j *engine.Journal, records []*engine.Record) {

@@ -86,7 +86,7 @@ func (a *app) runRecover(ctx context.Context, f *stateFlags, l *credentialFlags)
 	if len(found) == 0 && err == nil {
 		fmt.Fprintf(a.stdout, "Nothing was ever applied with %s.\n", e.State)
 	}
-	return explained(err)
+	return explained(err, e)
 }
 
 // runSetAside moves a refused journal away.
@@ -97,7 +97,7 @@ func (a *app) runSetAside(f *stateFlags, id string) error {
 	}
 	where, err := e.SetAside(id)
 	if err != nil {
-		return explained(err)
+		return explained(err, e)
 	}
 	if where == "" {
 		fmt.Fprintf(a.stdout, "%s is forgotten. Nothing was restored.\n", id)
@@ -119,7 +119,7 @@ func (a *app) recoverFirst(ctx context.Context, e *engine.Engine) error {
 			err = errors.Join(err, engine.Disarm(ctx, r.ID))
 		}
 	}
-	return explained(err)
+	return explained(err, e)
 }
 
 // runGuard is the guard's process.

@@ -36,7 +36,7 @@ func (a *app) rollback() *cobra.Command {
 			}
 			if unsealed {
 				if _, err := e.Adopt(args[0]); err != nil {
-					return explained(err)
+					return explained(err, e)
 				}
 			}
 			return a.runRollback(c.Context(), e, args[0], force)
@@ -57,10 +57,10 @@ func (a *app) runRollback(ctx context.Context, e *engine.Engine, id string, forc
 		for _, d := range conflict.Diffs {
 			fmt.Fprint(a.stdout, d)
 		}
-		return hinted{err, "ipcguard rollback --force " + id + " overwrites it"}
+		return hinted{err, "ipcguard rollback --force " + id + inState(e.State) + " overwrites it"}
 	}
 	if err != nil {
-		return explained(err)
+		return explained(err, e)
 	}
 	if err := engine.Disarm(context.WithoutCancel(ctx), id); err != nil {
 		return err

@@ -45,6 +45,14 @@ func (f *stateFlags) dir() (string, error) {
 	return filepath.Join(home, ".local", "state", "ipcguard"), nil
 }
 
+// inState returns the flag that a command needs to find a state directory; it is empty for the default directory.
+func inState(dir string) string {
+	if usual, err := (&stateFlags{}).dir(); err == nil && usual == dir {
+		return ""
+	}
+	return " --state " + private.Quoted(dir)
+}
+
 // homeFlags name the directory of the fleet's server.
 type homeFlags struct{ stateFlags }
 

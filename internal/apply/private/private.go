@@ -21,6 +21,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"ipcguard/internal/apply/durable"
@@ -131,6 +132,14 @@ func Read(path string, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: more than %d MiB", path, most>>20)
 	}
 	return b, nil
+}
+
+// Quoted quotes a path for a command that a person copies into a shell of this system.
+func Quoted(path string) string {
+	if runtime.GOOS == "windows" {
+		return quoted(path, `"`)
+	}
+	return quoted(path, "'")
 }
 
 // quoted quotes a path for a command that a person copies: with ' for a POSIX shell, with " for those of Windows, whose
