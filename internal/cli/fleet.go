@@ -90,6 +90,11 @@ func (f *fleetFlags) openStore(ctx context.Context, dir string, o store.Options)
 	if err != nil {
 		return nil, err
 	}
+	if path, ok := cutSQLite(dsn); ok { // opening would make it
+		if err := thereIs(path); err != nil {
+			return nil, err
+		}
+	}
 	st, err := store.Open(ctx, dsn, o)
 	if err != nil {
 		return nil, err
@@ -98,6 +103,14 @@ func (f *fleetFlags) openStore(ctx context.Context, dir string, o store.Options)
 		return nil, errors.Join(err, st.Close())
 	}
 	return st, nil
+}
+
+// thereIs returns an error if a database file does not exist.
+func thereIs(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return hinted{fmt.Errorf("database: %w", err), "name the server's directory with --state, or run this as its account"}
+	}
+	return nil
 }
 
 // openShared opens the database of a server that may be running.

@@ -18,9 +18,12 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"ipcguard/internal/cli/console"
+	"ipcguard/internal/export"
 	"ipcguard/internal/model"
+	"ipcguard/internal/plan"
 )
 
 // app is what every command uses.
@@ -76,7 +79,30 @@ without breaking anything.
 		verb.Long += exitHelp
 		root.AddCommand(verb)
 	}
+	complete(root)
 	return root
+}
+
+// complete makes the shell offer the words of flags that take one of a few; for others it offers files.
+func complete(c *cobra.Command) {
+	words := map[string][]string{
+		"as": export.Forms(), "log": {"text", "json"}, "strategy": {plan.Restrict, plan.Block}, "goal": plan.Goals(),
+		"role":    {string(model.Workstation), string(model.Member), string(model.Standalone), string(model.DomainController)},
+		"dialect": {"smb1", "2.0.2", "2.1", "3.0", "3.0.2", "3.1.1"},
+	}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		of := words[f.Name]
+		if f.Name == "format" { // the help text is the list
+			of = strings.Split(f.Usage, ", ")
+		}
+		if len(of) > 0 {
+			// It fails only for a flag that does not exist, or that was registered before.
+			_ = c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(of, cobra.ShellCompDirectiveNoFileComp))
+		}
+	})
+	for _, verb := range c.Commands() {
+		complete(verb)
+	}
 }
 
 // subcommands refuses words that are no subcommand.

@@ -97,7 +97,7 @@ func (a *app) serve() *cobra.Command {
 func (f *serveFlags) register(s *pflag.FlagSet) {
 	s.SortFlags = false
 	f.homeFlags.register(s)
-	s.StringVar(&f.listen, "listen", "127.0.0.1:8443", "address of the page; loopback by default")
+	s.StringVar(&f.listen, "listen", "127.0.0.1:8443", "address of the page")
 	s.StringVar(&f.url, "url", "", "the page's address as users reach it, for links in notifications")
 	s.StringVar(&f.cert, "tls-cert", "", "certificate chain (PEM); reloaded when it changes")
 	s.StringVar(&f.certKey, "tls-key", "", "its private key (PEM)")

@@ -57,6 +57,9 @@ func (a *app) checkActs(ctx context.Context, f *fleetFlags, home *homeFlags, wit
 	case len(seen) > 0 && !c.Witness:
 		say(a.stdout, "audit log: the line %s is not in it: it was removed when it was old, or the log was written "+
 			"anew", witness)
+	case c.Lines == 0 && c.Before == 0:
+		say(a.stdout, "audit log: empty")
+		return nil
 	default:
 		say(a.stdout, "audit log: %d lines, each chained to the one before; the last is %s", c.Lines,
 			hex.EncodeToString(c.Head[:min(16, len(c.Head))]))

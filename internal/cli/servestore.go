@@ -107,8 +107,8 @@ func (a *app) serveBackup() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := os.Stat(path); err != nil {
-				return fmt.Errorf("database: %w", err)
+			if err := thereIs(path); err != nil {
+				return err
 			}
 			st, err := store.Open(c.Context(), path, store.Options{Shared: true})
 			if err != nil {
@@ -181,6 +181,9 @@ func (a *app) restore(ctx context.Context, from, path, keyPath string) error {
 	lost, err := a.draft(ctx, from, draft, key)
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
+	}
+	if err := giveToOwner(draft); err != nil {
+		return err
 	}
 	if _, err := os.Stat(path); err == nil {
 		there, err := store.Open(ctx, path, store.Options{}) // fails while a server uses it; merges the write-ahead log
@@ -360,6 +363,9 @@ func (a *app) rekey(ctx context.Context, f *fleetFlags, home *homeFlags, forget 
 		return err
 	}
 	n, err := fleet.Rekey(ctx, st, f.key, forget)
+	if err == nil {
+		err = giveToOwner(f.key)
+	}
 	if err != nil {
 		return err
 	}

@@ -53,19 +53,25 @@ func inState(dir string) string {
 	return " --state " + private.Quoted(dir)
 }
 
+// serverHome is the directory of the fleet's server that runs as a service.
+const serverHome = "/var/lib/ipcguard-serve"
+
 // homeFlags name the directory of the fleet's server.
 type homeFlags struct{ stateFlags }
 
 func (f *homeFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.state, "state", "",
-		"the directory of the database, the key and the certificate (default: /var/lib/ipcguard-serve as root, else "+
-			"below XDG_STATE_HOME; %ProgramData%\\ipcguard-serve)")
+		"the directory of the database, the key and the certificate (default: "+serverHome+" as root or as the "+
+			"account that it belongs to, else below XDG_STATE_HOME; %ProgramData%\\ipcguard-serve)")
 }
 
 // dir returns the directory of the fleet's server, and creates it if needed. Apply does not trust it: the server is
 // reachable from the network and runs as an account of its own if possible. A directory of an earlier version is used
 // as before.
 func (f *homeFlags) dir() (string, error) {
+	if f.state == "" && os.Geteuid() > 0 && ownedHere(serverHome) {
+		return serverHome, home(serverHome, "ipcguard-serve")
+	}
 	dir, err := f.stateFlags.dir()
 	if err != nil {
 		return "", err

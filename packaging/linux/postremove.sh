@@ -12,4 +12,4 @@ kept=
 for dir in /etc/ipcguard /var/lib/ipcguard /var/lib/ipcguard-* /var/lib/private/ipcguard-*; do
   if [ -d "$dir" ] && [ ! -L "$dir" ] && [ -n "$(ls -A "$dir")" ]; then kept="$kept $dir"; fi
 done
-[ -z "$kept" ] || echo "ipcguard: kept:$kept" >&2
+[ -z "$kept" ] || echo "ipcguard: kept:$kept (history, keys and journals: delete them when nobody needs them)" >&2
