@@ -8,11 +8,15 @@
 	const local = root => {
 		for (const t of root.querySelectorAll('time[datetime]:not([data-zone])')) {
 			const at = new Date(t.dateTime);
-			const day = /^\d{4}-\d\d-\d\d$/.test(t.textContent);
-			if (isNaN(at) || !day && !/^\d{4}-\d\d-\d\d \d\d:\d\d$/.test(t.textContent)) continue;
-			if (!day) t.title = t.textContent + ' UTC' + (t.title ? ', ' + t.title : '');
-			t.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}` + (day ? '' : ` ${two(at.getHours())}:${two(at.getMinutes())}`);
+			if (isNaN(at)) continue;
 			t.dataset.zone = zone;
+			const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+			const moment = date + ` ${two(at.getHours())}:${two(at.getMinutes())}`;
+			if (/^\d{4}-\d\d-\d\d$/.test(t.textContent)) t.textContent = date;
+			else if (/^\d{4}-\d\d-\d\d \d\d:\d\d$/.test(t.textContent)) {
+				t.title = t.textContent + ' UTC' + (t.title ? ', ' + t.title : '');
+				t.textContent = moment;
+			} else t.title = moment + (t.title ? ', ' + t.title : ''); // "3 hours ago"
 		}
 	};
 	local(document);
