@@ -90,9 +90,12 @@ func (l *logon) token(blob []byte) {
 	m := t.MechToken()
 	oid, inner, err := spnego.Unframe(m)
 	if err == nil && oid.Equal(spnego.OIDIAKERB) && bytes.HasPrefix(inner, tokenProxy) {
-		if name := requested(unproxied(inner)); name != "" {
-			l.asked = named(name,
-				"Kerberos logon by way of the server (IAKERB), by the name that the ticket was asked for")
+		if name, ok := requested(unproxied(inner)); ok { // the last counts: the first may be for the armor of FAST
+			l.asked = identity{}
+			if name != "" {
+				l.asked = named(name,
+					"Kerberos logon by way of the server (IAKERB), by the name that the ticket was asked for")
+			}
 		}
 	}
 	switch {

@@ -252,3 +252,62 @@ func outside(message []byte) []byte {
 	b[20], b[21] = 0xFF, 0xFF
 	return b
 }
+
+// TestNamesUnderFAST takes no name from a request that FAST protects: what stands in clear text there is ignored by the
+// server, and the request before it is often the computer's, for the armor.
+func TestNamesUnderFAST(t *testing.T) {
+	tagged := func(class, tag int, b []byte) asn1.RawValue {
+		return asn1.RawValue{Class: class, Tag: tag, IsCompound: true, Bytes: b}
+	}
+	der := func(values ...any) (out []byte) {
+		for _, v := range values {
+			b, err := asn1.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, b...)
+		}
+		return out
+	}
+	text := func(s string) asn1.RawValue { return asn1.RawValue{Tag: asn1.TagGeneralString, Bytes: []byte(s)} }
+	field := func(tag int, v any) asn1.RawValue { return tagged(asn1.ClassContextSpecific, tag, der(v)) }
+	sequence := func(values ...any) asn1.RawValue {
+		return tagged(asn1.ClassUniversal, asn1.TagSequence, der(values...))
+	}
+	request := func(name string, kinds ...int) []byte {
+		var padata []any
+		for _, k := range kinds {
+			padata = append(padata, sequence(field(1, k), field(2, []byte("x"))))
+		}
+		body := sequence(field(1, sequence(field(0, 1), field(1, sequence(text(name))))), field(2, text("R")))
+		message := tagged(asn1.ClassApplication, 10, der(sequence(field(1, 5), field(2, 10),
+			field(3, sequence(padata...)), field(4, body))))
+		inner := append([]byte{5, 1}, der(sequence(), message)...)
+		return wrapped(spnego.OIDIAKERB, spnego.Frame(spnego.OIDIAKERB, inner))
+	}
+	many := make([]int, maxFields)
+	for what, c := range map[string]struct {
+		tokens [][]byte
+		want   string
+	}{
+		"without FAST":                {[][]byte{request("ann", 2)}, `R\ann`},
+		"under FAST":                  {[][]byte{request("ann", paFXFast)}, ""},
+		"after the armor's":           {[][]byte{request("PC$", 2), request("ann", 2, paFXFast)}, ""},
+		"once more, without":          {[][]byte{request("PC$", paFXFast), request("ann")}, `R\ann`},
+		"behind more than are looked": {[][]byte{request("ann", append(many, paFXFast)...)}, ""},
+		"hidden":                      {[][]byte{request("WELLKNOWN/ANONYMOUS")}, ""},
+	} {
+		var l logon
+		for _, token := range c.tokens {
+			l.token(token)
+		}
+		if got := l.claimed(); got.account != c.want || got.kind != model.User || !l.kerberos {
+			t.Errorf("%s: %+v, want %q", what, got, c.want)
+		}
+	}
+	l := logon{kerberos: true, owner: owner("WELLKNOWN:ANONYMOUS", hiddenName, nil)}
+	l.token(request("ann", paFXFast))
+	if got := l.claimed(); got.kind != model.Unknown || got.account != "" {
+		t.Errorf("with a ticket whose client is hidden: %+v", got)
+	}
+}

@@ -211,22 +211,25 @@ func principal(b []byte) (string, bool) {
 	return strings.Join(parts, "/"), true
 }
 
-// requested returns the client of an AS-REQ; empty if it is hidden. See RFC 4120 5.4.1.
-func requested(b []byte) string {
+// requested returns the client of an AS-REQ; empty if it is hidden. See RFC 4120 5.4.1. ok is false if b is no AS-REQ.
+// Under FAST the request that counts is encrypted, and the one in clear text is ignored: it may have any name. See RFC
+// 6113 5.4.2.
+func requested(b []byte) (client string, ok bool) {
 	fields, ok := application(b, 10)
 	if !ok {
-		return ""
+		return "", false
 	}
+	kinds := padataKinds(fields[3])
 	body, ok := sequence(fields[4])
-	if !ok {
-		return ""
+	if !ok || slices.Contains(kinds, paFXFast) || len(kinds) == maxFields { // then not all were looked at
+		return "", true
 	}
 	name, ok := principal(body[1])
 	var realm asn1.RawValue
 	if _, err := asn1.Unmarshal(body[2], &realm); err != nil || !ok || name == "" || name == hiddenName {
-		return ""
+		return "", true
 	}
-	return account(string(realm.Bytes), name)
+	return account(string(realm.Bytes), name), true
 }
 
 // hiddenName stands in place of a client's name if that is hidden: for an anonymous ticket, RFC 8062 3, or because the
