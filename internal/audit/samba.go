@@ -210,6 +210,7 @@ func (s *sambaReader) settings() {
 		default:
 			p, ok := s.conf.Global.Get(name)
 			s.take(c.ID, c.Type, p, ok)
+			s.beginnings(c)
 		}
 	}
 }
@@ -257,6 +258,18 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 	}
 	s.values[id] = v
 	s.origin[id] = fmt.Sprintf("%s:%d", p.File, p.Line)
+}
+
+// beginnings leaves a parameter of ksmbd unknown if a line only begins with its name, unless the tools' release is known
+// to ignore such lines.
+func (s *sambaReader) beginnings(c *catalog.Setting) {
+	for _, p := range s.conf.Beginnings {
+		if strings.EqualFold(p.Name, bareName(c)) && catalog.KsmbdTakesBeginnings(s.platform.Version) {
+			delete(s.values, c.ID)
+			s.hints[c.ID] = fmt.Sprintf("%s:%d: ksmbd-tools before 3.5.3 take %q for it, later ones ignore it", p.File,
+				p.Line, p.Written)
+		}
+	}
 }
 
 // older returns, in parentheses, what a release before a setting's first has in its place.

@@ -370,3 +370,35 @@ func TestEncryptionOfShares(t *testing.T) {
 		t.Errorf("not there: %q", want)
 	}
 }
+
+// TestKsmbdMapToGuest reads what ksmbd makes of the words of map to guest: what begins with bad user is that, and the
+// rest is never, Samba's other words too. A name that only begins so counts for old tools. [S] ksmbd-tools
+func TestKsmbdMapToGuest(t *testing.T) {
+	for _, x := range []struct {
+		line, product string
+		want          model.Outcome // of a made-up name
+	}{
+		{"map to guest = never", "ksmbd-3.5.7", model.Denied},
+		{"map to guest = bad password", "ksmbd-3.5.7", model.Denied},
+		{"map to guest = Bad Uid", "ksmbd-3.5.3", model.Denied},
+		{"map to guest = bad password", "ksmbd-3.4", model.Denied},
+		{"map to guest = baduser", "ksmbd-3.5.7", model.Denied},
+		{"map to guest = bad  user", "ksmbd-3.5.7", model.Denied},
+		{"map to guest = Bad User", "ksmbd-3.5.7", model.Allowed},
+		{"map to guest = bad users # all", "ksmbd-3.5.7", model.Allowed},
+		{"map to guest = bad users # all", "ksmbd", model.Allowed},
+		{"map to guests = bad user", "ksmbd-3.5.7", model.Denied},
+		{"map to guests = bad user", "ksmbd-3.5.2", model.OutcomeUnknown},
+		{"map to guests = bad user", "ksmbd", model.OutcomeUnknown},
+		{"map to guest = bad user\nmap to guests = never", "ksmbd", model.OutcomeUnknown},
+	} {
+		path := filepath.Join(write(t, map[string]string{"ksmbd.conf": "[global]\n" + x.line + "\n"}), "ksmbd.conf")
+		r, err := Options{Product: x.product}.Source(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r[0].Access[model.UnknownUser].Session; got != x.want {
+			t.Errorf("%s, %q: %s, want %s: %+v", x.product, x.line, got, x.want, settingOf(t, r[0], "ksmbd:map to guest"))
+		}
+	}
+}

@@ -103,6 +103,8 @@ type Setting struct {
 	Finding     string     `json:"finding,omitempty"`    // the finding of a weak value, if it has its own
 	Unsuited    string     `json:"unsuited,omitempty"`   // why it is the wrong setting to use against strangers
 	Afar        *Afar      `json:"afar,omitempty"`       // whether it may be changed over the network; nil: never
+	// Of ksmbd: a value counts by how it begins, and what begins as none of the values is this one.
+	Otherwise any `json:"otherwise,omitempty"`
 	// Of Samba: only smbd uses it, also on a domain controller, and rereads it on request.
 	SmbdAlone bool `json:"smbd_alone,omitempty"`
 	// Of Samba: a disk share may have the line, too. These are the values with a meaning there.

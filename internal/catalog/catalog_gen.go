@@ -350,16 +350,16 @@ var generated = Catalog{
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
 		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"restrict anonymous"}, Sources: []string{"S ksmbd-tools"}},
-		{ID: "ksmbd:map to guest", Title: "Turn failed logons into guests (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] map to guest", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Never or bad user.", Values: []Meaning{
+		{ID: "ksmbd:map to guest", Title: "Turn failed logons into guests (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] map to guest", Type: "enum", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Never or bad user. What begins with bad user is that, and every other word is never, bad password and bad uid too.", Values: []Meaning{
 			{Value: "never", Means: "A failed logon fails."},
-			{Value: "bad user", Means: "An unknown name becomes guest."},
+			{Value: "bad user", Means: "An unknown name becomes guest; a wrong password fails."},
 		}, Defaults: []Default{
 			{Value: "never", Sources: []string{"S ksmbd-tools"}},
 		}, Wanted: []Wanted{
 			{Value: "never", Compare: "equal", Why: "A mistyped name should not be a way in."},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
-		}, Governs: Governs{Session: true}, Reach: "anonymous", Related: []string{"map to guest"}, Sources: []string{"S ksmbd-tools"}},
+		}, Governs: Governs{Session: true}, Reach: "anonymous", Otherwise: "never", Related: []string{"map to guest"}, Sources: []string{"S ksmbd-tools"}},
 		{ID: "ksmbd:guest account", Title: "The account of strangers (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] guest account", Type: "string", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Strangers work under this account.", Defaults: []Default{
 			{Value: "nobody", Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{

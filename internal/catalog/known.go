@@ -36,6 +36,20 @@ func (s *Setting) Takes(data any) bool {
 // blanks removes white space, which Samba ignores when it compares names and words.
 var blanks = strings.NewReplacer(" ", "", "\t", "")
 
+// meant returns the value that the server takes a written one for, if it looks at its beginning only.
+func (s *Setting) meant(value any) any {
+	word, ok := value.(string)
+	if s.Otherwise == nil || !ok {
+		return value
+	}
+	for i := range s.Values {
+		if known := model.Text(s.Values[i].Value); strings.HasPrefix(word, known) {
+			return known
+		}
+	}
+	return s.Otherwise
+}
+
 // perShare is the section in the place of a setting that every share has a line of.
 const perShare = "[SHARE]"
 

@@ -74,6 +74,15 @@ func (k *ksmbd) tree(id model.Identity) cell {
 			"--version tells which it is", toolsThatLetIn, toolsThatRefuse))
 }
 
+// wholeNames are the first tools that compare a parameter's whole name. [S] ksmbd-tools
+const wholeNames = "3.5.3"
+
+// KsmbdTakesBeginnings reports whether tools of a release, or of an unknown one, may take a line whose name only begins
+// with that of a parameter.
+func KsmbdTakesBeginnings(release string) bool {
+	return release == "" || olderRelease(release, wholeNames) || !olderRelease(release, noTools)
+}
+
 // inferred says that what holds of a release was seen of another one.
 func inferred(version, seen string) string {
 	if dotted.FindString(version) == seen {

@@ -124,11 +124,15 @@ func (f *facts) resolve(s *Setting, v model.Value, read bool) *resolved {
 			r.why = misfit(s, v)
 			break
 		}
+		written := value
+		if value = s.meant(written); !equal(value, written) {
+			r.why = fmt.Sprintf("written as %s, which %s takes for %s", model.Text(written), f.p.System, model.Text(value))
+		}
 		if !f.c.documented(s, value, f.p) {
 			r.why = fmt.Sprintf("%s is no value that is documented", model.Text(value))
 			break
 		}
-		r.value, r.known, r.basis, r.why = value, true, model.BasisConfigured, "as configured"
+		r.value, r.known, r.basis, r.why = value, true, model.BasisConfigured, orWord(r.why, "as configured")
 		if r.applies == maybe {
 			r.known, r.basis, r.why = false, model.BasisUnknown,
 				"configured, but whether this product or role reads it depends on what it is"

@@ -105,6 +105,30 @@ func ksmbdReading(typ Type, p Param) string {
 // ksmbdNames are names that ksmbd has for a parameter beside Samba's preferred one.
 var ksmbdNames = []string{"write ok", "writeable"}
 
+// longestName bounds what may be a parameter's name: the longest of Samba has 35 bytes.
+const longestName = 64
+
+// beginning returns the parameter that a name begins with, the longest: ksmbd-tools before 3.5.3 compared no more of a
+// name than that. See process_global_conf_kv in tools/config_parser.c.
+func (o *Options) beginning(name string) string {
+	if !o.Ksmbd {
+		return ""
+	}
+	for n := min(len(name)-1, longestName); n > 0; n-- {
+		if p, ok := o.lookup(name[:n]); ok {
+			return p.Name
+		}
+	}
+	return ""
+}
+
+// begins records a line whose name only begins with that of a parameter; one for each is enough.
+func (r *reader) begins(p Param) {
+	if !slices.ContainsFunc(r.c.Beginnings, func(o Param) bool { return o.Name == p.Name }) {
+		r.c.Beginnings = append(r.c.Beginnings, p)
+	}
+}
+
 // lookup is Lookup for the server that the configuration is of. ksmbd wants the spaces of a name as they are, and knows
 // no other of Samba's synonyms.
 func (o *Options) lookup(name string) (Parameter, bool) {

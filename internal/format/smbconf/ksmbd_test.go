@@ -125,3 +125,25 @@ func TestKsmbdEdits(t *testing.T) {
 		t.Errorf("Change: %+v, %v", many, err)
 	}
 }
+
+// TestKsmbdBeginnings tells of names that begin with a parameter's: tools before 3.5.3 take them for it.
+func TestKsmbdBeginnings(t *testing.T) {
+	const text = "[global]\nMap To Guests = bad user\nmap to guest 2 = never\nrestrict anonymously = 1\nmap = x\n" +
+		"[a]\npath = /a\nguest okay = yes\n"
+	c := mustLoad(t, files{"smb.conf": text}, Options{Ksmbd: true})
+	var got []string
+	for _, p := range c.Beginnings {
+		got = append(got, p.Written+" as "+p.Name)
+	}
+	want := "Map To Guests as map to guest, restrict anonymously as restrict anonymous, guest okay as guest ok"
+	if strings.Join(got, ", ") != want || len(c.Problems) != 5 ||
+		!strings.Contains(c.Problems[0].Why, `earlier ones take it for "map to guest"`) {
+		t.Errorf("%q, problems %v", got, c.Problems)
+	}
+	if _, ok := c.Global.Get("map to guest"); ok {
+		t.Error("a beginning was taken")
+	}
+	if c := mustLoad(t, files{"smb.conf": text}, Options{}); len(c.Beginnings) > 0 {
+		t.Errorf("Samba: %v", c.Beginnings)
+	}
+}

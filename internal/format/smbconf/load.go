@@ -392,6 +392,11 @@ func (r *reader) ignored(p *Param, k Parameter, known bool) string {
 	switch {
 	case r.o.Ksmbd && (p.Name == "copy" || p.Name == "include"):
 		return fmt.Sprintf("ksmbd has no %s: this is ignored", p.Name)
+	case !known && r.o.beginning(p.Name) != "":
+		p.Name = r.o.beginning(p.Name)
+		r.begins(*p)
+		return fmt.Sprintf("unknown parameter %.80q is ignored by ksmbd-tools 3.5.3 and later; earlier ones take it "+
+			"for %q", p.Written, p.Name)
 	case !known && !strings.Contains(p.Name, ":"):
 		return fmt.Sprintf("unknown parameter %.80q is ignored", p.Name)
 	case known && !k.Share && r.section != r.c.Global:

@@ -119,6 +119,8 @@ type Config struct {
 	// Something was not read: a macro that only a connection defines, the registry, a file without permission.
 	Partial bool
 	Broken  *Problem
+	// Of ksmbd: lines whose names only begin with that of a parameter, under its name. Old tools take them.
+	Beginnings []Param
 
 	gaps   []gap
 	global bool                // it contains a [global]
