@@ -155,6 +155,22 @@ func TestHiddenShares(t *testing.T) {
 	if s := share(a, "drop"); s == nil || s.OpenToGuests() {
 		t.Errorf("a usershare where guests are not allowed: %+v", s)
 	}
+	// a share of the registry begins as [global] says, and what the registry says of one of smb.conf counts [M]
+	for _, line := range [][]string{{"plain", "path", "/tmp"}, {"both", "guest ok", "yes"}, {"kept", "comment", "x"}} {
+		if out, err := program(t.Context(), "net", append([]string{"-s", path, "conf", "setparm"}, line...)...); err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+	}
+	writeTo(t, path, text+"  guest ok = yes\n[both]\n  path = /tmp\n  guest ok = no\n[kept]\n  path = /tmp\n  guest ok = no\n")
+	a = look(0o1770)
+	for name, at := range map[string]string{"plain": "global", "both": ""} {
+		if s := share(a, name); s == nil || !s.OpenToGuests() || s.GuestAt != at {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	if s := share(a, "kept"); s == nil || s.OpenToGuests() || s.Path != "/tmp" {
+		t.Errorf("kept: %+v", s)
+	}
 	writeTo(t, path, strings.ReplaceAll(text, "registry shares = yes", "usershare allow guests = yes"))
 	if s := share(look(0o1770), "drop"); s == nil || !s.OpenToGuests() {
 		t.Errorf("where they are: %+v", s)

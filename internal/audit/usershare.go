@@ -32,7 +32,7 @@ func (f *facts) hiddenShares(ctx context.Context, o *Options, config string, c *
 	}
 	f.complete = true
 	if strings.EqualFold(ask("registry shares"), "yes") {
-		f.registryShares(ctx, o, config)
+		f.registryShares(ctx, o, config, c)
 	}
 	if most, err := strconv.Atoi(ask("usershare max shares")); err != nil || most > 0 {
 		template := ask("usershare template share")
@@ -51,25 +51,29 @@ func (f *facts) hiddenShares(ctx context.Context, o *Options, config string, c *
 	}
 }
 
-// registryShares adds the shares of Samba's registry.
-func (f *facts) registryShares(ctx context.Context, o *Options, config string) {
+// registryShares adds the shares of Samba's registry to those of a configuration.
+func (f *facts) registryShares(ctx context.Context, o *Options, config string, c *smbconf.Config) {
 	text, err := program(ctx, "net", "--configfile="+config, "conf", "list")
 	if err != nil {
 		f.problem("the shares of Samba's registry are not known: %v", err)
 		f.complete = false
 		return
 	}
-	c, err := smbconf.Load(smbconf.RegistryFile,
+	stored, err := smbconf.Load(smbconf.RegistryFile,
 		smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
 	if err != nil {
 		f.problem("%v", err)
 		f.complete = false
 		return
 	}
-	held := newFacts("smbconf", smbconf.RegistryFile, "samba")
-	held.platform.Version = f.platform.Version
-	(&sambaReader{held, c, o}).sharesOf()
-	f.addShares(held.shares)
+	c.AddShares(stored)
+	f.shares = slices.DeleteFunc(f.shares, func(s model.Share) bool { return stored.Share(s.Name) != nil })
+	r := &sambaReader{f, c, o}
+	for _, section := range stored.Shares {
+		if !strings.EqualFold(section.Name, smbconf.IPC) {
+			f.shares = append(f.shares, r.share(c.Share(section.Name)))
+		}
+	}
 }
 
 // addShares adds shares that are not in the list yet.

@@ -27,6 +27,7 @@ const DefaultConfig = "/etc/samba/smb.conf"
 //	include = registry,
 //	config backend =      one parameter is one place: net conf setparm and delparm
 //	registry
+//	registry shares       the same for what the registry says of a share, and for shares that only it has
 type Samba struct {
 	config string // as given; a symbolic link stays one
 	system System
@@ -100,7 +101,11 @@ func (s *Samba) load(ctx context.Context) (*smbconf.Config, error) {
 		return nil, fmt.Errorf("apply: %w", err)
 	}
 	if !c.Registry {
-		return c, nil
+		shares, err := s.storedShares(ctx, c)
+		if err == nil && shares != nil {
+			c.AddShares(shares)
+		}
+		return c, err
 	}
 	stored, err := s.list(ctx)
 	if err != nil {
@@ -172,7 +177,19 @@ func (s *Samba) Resolve(ctx context.Context, changes []*change.Change) ([]apply.
 	if c.Registry {
 		return s.resolveParameters(ctx, c, changes)
 	}
-	return s.resolveFile(ctx, c, changes)
+	inRegistry, inFile, err := s.apart(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	if len(inRegistry) == 0 {
+		return s.resolveFile(ctx, c, inFile)
+	}
+	writes, err := s.resolveParameters(ctx, c, inRegistry)
+	if err != nil || len(inFile) == 0 {
+		return writes, err
+	}
+	more, err := s.resolveFile(ctx, c, inFile)
+	return append(writes, more...), err
 }
 
 // resolveFile combines all changes of smb.conf into one write.

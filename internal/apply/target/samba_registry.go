@@ -34,6 +34,48 @@ func (s *Samba) stored(ctx context.Context) (*smbconf.Config, error) {
 	return c, nil
 }
 
+// storedShares reads the shares of Samba's registry that smbd serves beside those of smb.conf; nil if it serves none.
+func (s *Samba) storedShares(ctx context.Context, c *smbconf.Config) (*smbconf.Config, error) {
+	p, _ := c.Global.Get("registry shares")
+	if on, ok := p.Bool(); !ok || !on || c.Registry || s.kind != change.Parameter {
+		return nil, nil
+	}
+	return s.stored(ctx)
+}
+
+// apart separates the changes of shares that are made in the registry: what it says of a share overrides smb.conf.
+func (s *Samba) apart(ctx context.Context, changes []*change.Change) (inRegistry, inFile []*change.Change, err error) {
+	file, err := smbconf.Load(s.config, smbconf.Options{Ksmbd: s.kind == change.KsmbdParameter})
+	if err != nil {
+		return nil, nil, fmt.Errorf("apply: %w", err)
+	}
+	stored, err := s.storedShares(ctx, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, ch := range changes {
+		held := false
+		if section := storedShare(stored, ch.Place.Key); section != nil {
+			_, own := section.Own(ch.Place.Name)
+			held = own || file.Share(ch.Place.Key) == nil
+		}
+		if held {
+			inRegistry = append(inRegistry, ch)
+		} else {
+			inFile = append(inFile, ch)
+		}
+	}
+	return inRegistry, inFile, nil
+}
+
+// storedShare returns a disk share of the registry, or nil.
+func storedShare(stored *smbconf.Config, name string) *smbconf.Section {
+	if stored == nil || !change.IsShare(name) {
+		return nil
+	}
+	return stored.Share(name)
+}
+
 // list returns Samba's registry in the form of smb.conf.
 func (s *Samba) list(ctx context.Context) ([]byte, error) {
 	out, err := s.system.Run(ctx, "net", "--configfile="+s.config, "conf", "list")

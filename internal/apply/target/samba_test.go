@@ -3,9 +3,11 @@ package target
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"ipcguard/internal/apply/applytest"
 	"ipcguard/internal/apply/engine"
 	"ipcguard/internal/apply/verify"
+	"ipcguard/internal/catalog"
 	"ipcguard/internal/model"
 	"ipcguard/internal/peer"
 	"ipcguard/internal/scan"
@@ -442,3 +445,84 @@ func TestInterruptedIsNotRefused(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRegistryShares changes shares of a server whose smb.conf has some of them and whose registry has others.
+func TestRegistryShares(t *testing.T) {
+	s := peer.StartSamba(t, peer.Config{
+		Address: "127.41.1.6", Global: []string{"registry shares = yes"},
+		Shares: []peer.Share{{Name: "inboth", Lines: welcomeAll}},
+	})
+	net := func(args ...string) string {
+		out, err := s.Command(t.Context(), "net", append([]string{"--configfile=" + s.ConfigFile, "conf"},
+			args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("net conf %q: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	for _, name := range []string{"inboth", "stored share"} {
+		net("addshare", name, s.Dir, "writeable=n", "guest_ok=y", "from the registry")
+	}
+	target := sambaTarget(t, s)
+	e := engineFor(t, target)
+	before, file := net("list"), applytest.Read(t, s.ConfigFile)
+	list := []model.Change{
+		applytest.Parameter("stored share", "guest ok", applytest.Value(true), applytest.Value(false)),
+		applytest.Parameter("stored share", "server smb encrypt", applytest.Absent, applytest.Value("required")),
+		applytest.Parameter("inboth", "guest ok", applytest.Value(true), applytest.Value(false)),
+		applytest.Parameter("inboth", "server smb encrypt", applytest.Absent, applytest.Value("desired")),
+	}
+	for i := range list {
+		list[i].ID = fmt.Sprint(i + 1)
+	}
+	fact := model.Fact{Setting: "guest ok", Where: "[stored share] guest ok", Value: applytest.Value(true)}
+	if err := target.StillTrue(t.Context(), fact); err != nil {
+		t.Errorf("a fact of the registry: %v", err)
+	}
+	j, err := e.Apply(t.Context(), engine.Request{
+		Plan: model.Plan{Changes: list}, Changes: applytest.Changes("samba", list), Bytes: []byte("{}"),
+		Target: target, Verify: applytest.Good,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := net("list")
+	if strings.Count(got, "guest ok = no") != 2 || !strings.Contains(got, "server smb encrypt = required") ||
+		!strings.Contains(applytest.Read(t, s.ConfigFile), "server smb encrypt = desired") {
+		t.Errorf("stored:\n%s\nand the file:\n%s", got, applytest.Read(t, s.ConfigFile))
+	}
+	for _, share := range []string{"inboth", "stored share"} {
+		if a := (peer.Client{From: s.Machine}).Share(t, s.Addr(), share, "ls"); a.OK() {
+			t.Errorf("strangers still come into %s", share)
+		}
+	}
+	if _, err := e.Rollback(t.Context(), j.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	lines := func(text string) string { // the registry keeps no order
+		all := strings.Split(text, "\n")
+		slices.Sort(all)
+		return strings.Join(all, "\n")
+	}
+	if now := net("list"); lines(now) != lines(before) || applytest.Read(t, s.ConfigFile) != file {
+		t.Errorf("rolled back to\n%s\nfrom\n%s", now, before)
+	}
+	for _, share := range []string{"inboth", "stored share"} {
+		if a := (peer.Client{From: s.Machine}).Share(t, s.Addr(), share, "ls"); !a.OK() {
+			t.Errorf("after the rollback strangers do not come into %s: %v", share, a)
+		}
+	}
+	lost := applytest.Parameter("nowhere", "guest ok", applytest.Absent, applytest.Value(false))
+	known, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch := applytest.Changes("samba", []model.Change{lost})
+	ch[0].Known = known.Setting("guest ok")
+	if _, err := target.Resolve(t.Context(), ch); err == nil || !strings.Contains(err.Error(), "no share of this name") {
+		t.Errorf("a share that is nowhere: %v", err)
+	}
+}
+
+// welcomeAll are the lines of a share that strangers may use.
+var welcomeAll = []string{"guest ok = yes"}

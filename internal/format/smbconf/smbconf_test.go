@@ -402,3 +402,28 @@ func TestSecondReading(t *testing.T) {
 		})
 	}
 }
+
+// TestAddShares adds the registry's shares: its lines count before those of the file, and a new share begins with the
+// defaults of [global].
+func TestAddShares(t *testing.T) {
+	c := mustLoad(t, files{"smb.conf": "[global]\nguest ok = yes\n[both]\npath = /a\nguest ok = no\ncomment = file\n[late]\ncomment = no path yet\n"}, Options{})
+	c.AddShares(mustLoad(t, files{
+		"smb.conf": "[BOTH]\ncomment = registry\n[new]\npath = /b\n[late]\npath = /c\n[bare]\ncomment = no path\n",
+	}, Options{}))
+	if len(c.Shares) != 4 {
+		t.Fatalf("%d shares", len(c.Shares))
+	}
+	for _, x := range []struct{ share, name, want string }{
+		{"both", "comment", "registry"},
+		{"both", "guest ok", "no"},
+		{"both", "available", ""},
+		{"late", "available", ""},
+		{"new", "guest ok", "yes"},
+		{"new", "path", "/b"},
+		{"bare", "available", "no"},
+	} {
+		if p, _ := c.Share(x.share).Get(x.name); p.Value != x.want {
+			t.Errorf("[%s] %s is %q, want %q", x.share, x.name, p.Value, x.want)
+		}
+	}
+}
