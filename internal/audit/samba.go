@@ -260,8 +260,8 @@ func (s *sambaReader) take(id, typ string, p smbconf.Param, ok bool) {
 	s.origin[id] = fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
-// beginnings leaves a parameter of ksmbd unknown if a line only begins with its name, unless the tools' release is known
-// to ignore such lines.
+// beginnings leaves a parameter of ksmbd unknown if a line only begins with its name, unless the tools' release is
+// known to ignore such lines.
 func (s *sambaReader) beginnings(c *catalog.Setting) {
 	for _, p := range s.conf.Beginnings {
 		if strings.EqualFold(p.Name, bareName(c)) && catalog.KsmbdTakesBeginnings(s.platform.Version) {
