@@ -32,7 +32,7 @@ func TestOldProducts(t *testing.T) {
 	}
 	p = make1(t, Evidence{Audit: host{system: "windows", product: "win2012r2", role: model.Member}.audit(t)})
 	for _, r := range p.Rejected {
-		if r.Setting == "RestrictAnonymous" && !strings.HasPrefix(r.Why, "1 would close nothing") {
+		if r.Setting == "RestrictAnonymous" && !strings.HasPrefix(r.Why, "the value 1 would close nothing") {
 			t.Errorf("2012 R2: %s", r.Why)
 		}
 	}

@@ -112,7 +112,8 @@ func (w *work) left(p *model.Plan) {
 			if list := w.values(s, w.cfg.Settings[s.ID]); len(list) > 0 {
 				value = model.Text(list[0])
 			}
-			w.reject(s.ID, fmt.Sprintf("%s would close nothing here; --goal %s sets it all the same", value, Harden))
+			w.reject(s.ID, fmt.Sprintf("the value %s would close nothing here; --goal %s sets it all the same", value,
+				Harden))
 		default:
 			w.reject(s.ID, "it is weak, and not about strangers: it reaches those who sign in, and what they would "+
 				"lose is not known here; --goal "+Findings+" sets it all the same")

@@ -351,12 +351,12 @@ func (w *work) alternatives(edits []*edit, found []chosen) {
 		last := e.options[len(e.options)-1]
 		switch {
 		case len(found) > 0 && last.cost[costUnusual] > 0 && last.cost[costDocumented]+last.cost[costNeeded] > 0:
-			w.reject(e.name(), model.Text(last.data)+" would close no more than the plan does, and stops more: "+
+			w.reject(e.name(), "the value "+model.Text(last.data)+" would close no more than the plan does, and stops more: "+
 				w.dearest(e, last))
 		case len(found) > 0:
-			w.reject(e.name(), model.Text(last.data)+" would close nothing more than the plan does")
+			w.reject(e.name(), "the value "+model.Text(last.data)+" would close nothing more than the plan does")
 		default:
-			w.reject(e.name(), model.Text(last.data)+" would close nothing here")
+			w.reject(e.name(), "the value "+model.Text(last.data)+" would close nothing here")
 		}
 	}
 	if len(found) == 0 {
