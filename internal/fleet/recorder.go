@@ -11,10 +11,11 @@ import (
 )
 
 // Results are written in groups, because a transaction costs far more than a row: when there are groupSize of them,
-// groupTime after the first, or when a remote worker waits for its answer.
+// groupTime after the first, or when a remote worker or the end of a run waits for them. What is not written when a
+// process is killed is scanned again.
 const (
 	groupSize = 128
-	groupTime = 300 * time.Millisecond
+	groupTime = time.Second
 	// retryAfter is the pause between attempts while the database is down or full.
 	retryAfter = time.Second
 )
