@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"ipcguard/internal/model"
 	"ipcguard/internal/smb"
@@ -55,4 +56,40 @@ func (l *ladder) enterBare(ctx context.Context, err error) bool {
 	}
 	l.result.Session = layerStep(model.LayerSession, nil)
 	return true
+}
+
+// bareAtOnce changes to asking without the offer before any question, if an earlier identity lost nothing like that and
+// its connection with it. Where that leads nowhere for this one, it goes on as it logged on.
+func (l *ladder) bareAtOnce(ctx context.Context) {
+	if l.servesBare.Load() && !l.baring(ctx) && l.dressed {
+		_ = l.reconnect(ctx) // without a connection every pipe says so
+	}
+}
+
+// bareAgain asks the pipes that were lost with the connection again without the offer, all together as before: what is
+// asked one after the other costs a round trip each time.
+func (l *ladder) bareAgain(ctx context.Context, jobs []*job) {
+	if l.tree == nil || !slices.ContainsFunc(jobs, func(j *job) bool { return j.dropped.Load() }) || !l.baring(ctx) {
+		return
+	}
+	var where []int
+	var second []*job
+	for i, j := range jobs {
+		if j.lost() {
+			where = append(where, i)
+			second = append(second, newJob(l, j.pipe))
+		}
+	}
+	l.askAll(ctx, second)
+	served := true
+	for n, j := range second {
+		served = served && !j.dropped.Load()
+		if i := where[n]; jobs[i].dropped.Load() || j.doubts() < jobs[i].doubts() {
+			jobs[i] = j
+		}
+	}
+	if served && ctx.Err() == nil {
+		l.servesBare.Store(true)
+		l.shares(ctx, l.session, l.named()) // they may have been lost with the pipes
+	}
 }

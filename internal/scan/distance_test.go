@@ -162,6 +162,14 @@ func scanOver(t *testing.T, profile string, o Options, distance time.Duration, c
 	if err != nil {
 		t.Fatal(err)
 	}
+	return scanHostOver(t, host, o, distance, change, answer)
+}
+
+// scanHostOver is scanOver of a given practice host.
+func scanHostOver(t *testing.T, host *smbtest.Host, o Options, distance time.Duration, change func([]byte),
+	answer func() func(int, []byte) ([]byte, error),
+) *model.Scan {
+	t.Helper()
 	asked := o.Dial
 	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if err := sleep(ctx, distance); err != nil {

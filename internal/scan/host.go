@@ -70,7 +70,7 @@ func (h *host) run(ctx context.Context) {
 		h.lend(ctx, h.ladders)
 	}
 	if !h.o.Quick && !h.o.NoUnknownUser {
-		h.climb(ctx, nil, h.ladder(model.UnknownUser, h.meter(h.waited()), madeUp))
+		h.climb(ctx, nil, h.ladder(model.UnknownUser, h.meter(h.waited()), madeUp()))
 		h.comeBack(ctx)
 		h.lookBack(ctx)
 		h.lend(ctx, h.ladders)
@@ -253,11 +253,16 @@ func (h *host) waited() int64 {
 	return longest
 }
 
-// madeUp makes a logon with a name and a password that nobody has. The name tells whoever reads the log who it was.
-func madeUp() (smb.Authenticator, error) {
+// madeUp makes up a name and a password that nobody has, and returns what makes a logon with them: each as the same
+// user. The name tells whoever reads the log who it was.
+func madeUp() func() (smb.Authenticator, error) {
 	var b [12]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return nil, err
+	_, err := rand.Read(b[:])
+	name, password := "ipcguard-"+hex.EncodeToString(b[:4]), hex.EncodeToString(b[4:])
+	return func() (smb.Authenticator, error) {
+		if err != nil {
+			return nil, err
+		}
+		return ntlm.NewUser(name, "", password, ntlm.Options{}), nil
 	}
-	return ntlm.NewUser("ipcguard-"+hex.EncodeToString(b[:4]), "", hex.EncodeToString(b[4:]), ntlm.Options{}), nil
 }

@@ -102,6 +102,7 @@ func (l *ladder) attach(ctx context.Context) error {
 	}
 	if err == nil {
 		l.tree = tree
+		l.bareAtOnce(ctx)
 	}
 	return err
 }
@@ -195,6 +196,13 @@ func (l *ladder) logOn(ctx context.Context, conn *link) (smb.Session, error) {
 	return s, err
 }
 
+// logOnAgain is a further logon of an identity that was let in. A refusal is one more that may cause a ban.
+func (l *ladder) logOnAgain(ctx context.Context, conn *link) (smb.Session, error) {
+	session, err := l.logOn(ctx, conn)
+	l.host.met(l.id, layerStep(model.LayerSession, err).Outcome, dropped(err))
+	return session, err
+}
+
 // quick asks only who the server thinks the caller is.
 func (l *ladder) quick(ctx context.Context) {
 	for _, p := range l.pipes {
@@ -232,25 +240,49 @@ func (l *ladder) pipesAtOnce() int {
 // one.
 func (h *host) small() bool { return h.system() != "windows" }
 
-// everything tries every pipe, in parallel on one connection. Pipes are opened and bound together, but the first call
-// of all asks who the server thinks the caller is, and names without any questions come last: a server may be slow with
-// unknown ones. On a slow network either would cost a round trip.
+// everything tries every pipe.
 func (l *ladder) everything(ctx context.Context) {
 	jobs := make([]*job, len(l.pipes))
-	var asked, named []*job
-	known := make(chan struct{})
+	var wanted []*job
 	system, elsewhere := l.system(), 0
 	for i, p := range l.pipes {
-		j := newJob(l, p)
-		jobs[i] = j
-		switch {
-		case !l.o.AllPipes && p.elsewhere(system):
-			j.open.Detail = "a server of this kind (" + system + ") has no such pipe; --all-pipes asks all the same"
+		jobs[i] = newJob(l, p)
+		if !l.o.AllPipes && p.elsewhere(system) {
+			jobs[i].open.Detail = "a server of this kind (" + system + ") has no such pipe; --all-pipes asks all the same"
 			elsewhere++
-		case p.name == firstPipe:
-			j.first = sync.OnceFunc(func() { close(known) })
+			continue
+		}
+		wanted = append(wanted, jobs[i])
+	}
+	if elsewhere > 0 {
+		l.limit(model.Limit{
+			Limit: model.LimitPipes, Identity: l.id, Tried: len(wanted), Left: elsewhere,
+			Why: fmt.Sprintf("%d pipes that a server of this kind (%s) does not have were not opened; --all-pipes does",
+				elsewhere, system),
+		})
+	}
+	l.askAll(ctx, wanted)
+	l.bareAgain(ctx, jobs)
+	l.again(ctx, jobs)
+	l.extra.Wait()
+	for _, j := range jobs {
+		l.result.Pipes = append(l.result.Pipes, j.result())
+	}
+}
+
+// askAll runs pipes in parallel on one connection. They are opened and bound together, but the first call of all
+// asks who the server thinks the caller is, and names without any questions come last: a server may be slow with unknown
+// ones. On a slow network either would cost a round trip.
+func (l *ladder) askAll(ctx context.Context, jobs []*job) {
+	var asked, named []*job
+	known := make(chan struct{})
+	tell := sync.OnceFunc(func() { close(known) })
+	for _, j := range jobs {
+		switch {
+		case j.pipe.name == firstPipe:
+			j.first = tell
 			asked = append([]*job{j}, asked...)
-		case len(p.interfaces) > 0:
+		case len(j.pipe.interfaces) > 0:
 			if !l.far() {
 				j.wait = known
 			}
@@ -259,12 +291,8 @@ func (l *ladder) everything(ctx context.Context) {
 			named = append(named, j)
 		}
 	}
-	if elsewhere > 0 {
-		l.limit(model.Limit{
-			Limit: model.LimitPipes, Identity: l.id, Tried: len(jobs) - elsewhere, Left: elsewhere,
-			Why: fmt.Sprintf("%d pipes that a server of this kind (%s) does not have were not opened; --all-pipes does",
-				elsewhere, system),
-		})
+	if len(asked) > 0 && asked[0].pipe.name != firstPipe {
+		tell() // nobody asks first
 	}
 	if l.far() {
 		n := min(len(named), namesAtOnce)
@@ -279,11 +307,6 @@ func (l *ladder) everything(ctx context.Context) {
 		n := min(len(named), namesAtOnce, l.pipesAtOnce())
 		l.parallel(n, func(i int) { named[i].run(ctx) })
 		named = named[n:]
-	}
-	l.again(ctx, jobs)
-	l.extra.Wait()
-	for _, j := range jobs {
-		l.result.Pipes = append(l.result.Pipes, j.result())
 	}
 }
 
@@ -339,7 +362,7 @@ func (l *ladder) reconnect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	session, err := l.logOn(ctx, conn)
+	session, err := l.logOnAgain(ctx, conn)
 	if err != nil {
 		conn.Close()
 		return err

@@ -176,6 +176,8 @@ type host struct {
 	usedUp   bool          // the made-up user's logon was sent in an earlier try
 	twice    bool          // SMB1 was offered alone with no other dialect beside it, and again if it was dropped
 	shaky    atomic.Bool   // a connection ended that had no reason to
+	// servesBare tells that a stranger who did not offer encryption lost no connection, after one who did had.
+	servesBare atomic.Bool
 	garbled  bool          // the answer to SMB1's negotiate was invalid
 	apart    atomic.Bool   // pipes are opened and bound in two frames
 	strict   atomic.Bool   // a handle is valid only on its own instance of a pipe

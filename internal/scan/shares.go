@@ -176,7 +176,7 @@ func (l *ladder) cutOff(ctx context.Context, list []shareName) {
 		conn, err := l.connect(ctx, l.meter, l.same())
 		if err == nil {
 			var session smb.Session
-			if session, err = l.logOn(ctx, conn); err == nil {
+			if session, err = l.logOnAgain(ctx, conn); err == nil {
 				switch r = l.share(ctx, session, s); {
 				case l.result.ClosedBy == "":
 				case r.Tree.Outcome != model.Inconclusive:
@@ -223,7 +223,7 @@ func (l *ladder) borrow(ctx context.Context, list []shareName) error {
 		return err
 	}
 	defer conn.Close()
-	session, err := l.logOn(ctx, conn)
+	session, err := l.logOnAgain(ctx, conn)
 	if err != nil {
 		return err
 	}
