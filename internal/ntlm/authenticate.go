@@ -126,6 +126,9 @@ func (m *Authenticate) Host() string { return DecodeText(m.Workstation, m.Flags)
 
 // Response parses the NT response as NTLMv2; ok is false for NTLMv1, a missing and an invalid response.
 func (m *Authenticate) Response() (r *V2Response, ok bool) {
+	if len(m.NtChallengeResponse) < v2MinLen {
+		return nil, false
+	}
 	r, err := ParseV2Response(m.NtChallengeResponse)
 	return r, err == nil
 }

@@ -87,7 +87,7 @@ func (h *host) netBIOS() bool { return h.o.NetBIOS || h.target.Addr.Port() == 13
 // timed records the shortest time that a connection took: one round trip.
 func (h *host) timed(dial dialer) dialer {
 	if dial == nil {
-		dial = new(net.Dialer).DialContext
+		dial = dialTCP
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		began := time.Now()
@@ -98,6 +98,12 @@ func (h *host) timed(dial dialer) dialer {
 		}
 		return c, err
 	}
+}
+
+// dialTCP connects without probes of an idle connection: no connection of a scan lasts without a wait that ends.
+func dialTCP(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{KeepAlive: -1}
+	return d.DialContext(ctx, network, address)
 }
 
 // farAway is the round trip from which a scan waits for the network and not for the server.

@@ -173,18 +173,18 @@ type host struct {
 	logons  int            // that were answered
 	dialect smb.Dialect
 
-	usedUp   bool          // the made-up user's logon was sent in an earlier try
-	twice    bool          // SMB1 was offered alone with no other dialect beside it, and again if it was dropped
-	shaky    atomic.Bool   // a connection ended that had no reason to
+	usedUp bool        // the made-up user's logon was sent in an earlier try
+	twice  bool        // SMB1 was offered alone with no other dialect beside it, and again if it was dropped
+	shaky  atomic.Bool // a connection ended that had no reason to
 	// servesBare tells that a stranger who did not offer encryption lost no connection, after one who did had.
 	servesBare atomic.Bool
-	garbled  bool          // the answer to SMB1's negotiate was invalid
-	apart    atomic.Bool   // pipes are opened and bound in two frames
-	strict   atomic.Bool   // a handle is valid only on its own instance of a pipe
-	numbers  atomic.Uint32 // of the calls, by instances of pipes
-	crowded  atomic.Bool   // there was no room for a connection at once
-	early    map[model.Identity]*arrival
-	distance atomic.Int64 // the shortest time that a connection took to make, in nanoseconds
+	garbled    bool          // the answer to SMB1's negotiate was invalid
+	apart      atomic.Bool   // pipes are opened and bound in two frames
+	strict     atomic.Bool   // a handle is valid only on its own instance of a pipe
+	numbers    atomic.Uint32 // of the calls, by instances of pipes
+	crowded    atomic.Bool   // there was no room for a connection at once
+	early      map[model.Identity]*arrival
+	distance   atomic.Int64 // the shortest time that a connection took to make, in nanoseconds
 
 	turn      sync.Mutex // held by the asking identity, if the server is asked by one at a time
 	lock      sync.Mutex

@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"net"
+	"sync"
 	"time"
 
 	"ipcguard/internal/smb"
@@ -23,36 +24,92 @@ func (h *host) inTwoWays(ctx context.Context, m *meter) (*link, error) {
 		// The second question needs its share of what the host as a whole may take.
 		wait.Negotiate = min(wait.Negotiate, time.Until(end)/2)
 	}
-	half := wait.Negotiate / 2
-	connected := make(chan struct{})
 	first, second := modern(), smb.AllDialects()
 	if h.o.NoAnonymous || h.netBIOS() {
 		first, second = second, first
 	}
-	older := ask(ctx, func(ctx context.Context) (*link, error) {
-		c, err := h.dialWith(ctx, h.options(m, first, wait, telling(h.o.Dial, connected)))
-		if err != nil {
-			return nil, err
+	older, stop := context.WithCancel(ctx)
+	defer stop()
+	w := &secondWay{half: wait.Negotiate / 2, ask: func() inquiry {
+		return ask(ctx, func(ctx context.Context) (*link, error) {
+			ctx, cancel := context.WithTimeout(ctx, wait.Negotiate/2)
+			defer cancel()
+			l, err := h.connect(ctx, m, second)
+			if err == nil {
+				stop()
+			}
+			return l, err
+		})
+	}}
+	dial := h.o.Dial
+	if !h.single {
+		dial = w.after(dial)
+	}
+	c, err := h.dialWith(older, h.options(m, first, wait, dial))
+	newer := w.begun()
+	switch {
+	case err == nil:
+		if newer != nil {
+			newer.leave()
 		}
 		return &link{Conn: c, release: func() {}}, nil
-	})
-	r, over := older.within(connected, half, h.single)
-	if over && (r.err == nil || !answered(r.err) || ctx.Err() != nil) {
-		return r.link, r.err
-	}
-	if !over {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, half)
-		defer cancel()
-	}
-	newer := ask(ctx, func(ctx context.Context) (*link, error) { return h.connect(ctx, m, second) })
-	if over {
-		if second := <-newer.answer; second.err == nil {
-			return second.link, nil
+	case newer != nil:
+		defer newer.cancel()
+		if r := <-newer.answer; r.err == nil {
+			return r.link, nil
 		}
-		return nil, r.err
+	case answered(err) && ctx.Err() == nil:
+		if l, failed := h.connect(ctx, m, second); failed == nil {
+			return l, nil
+		}
 	}
-	return faster(older, newer)
+	return nil, err
+}
+
+// secondWay is the second question, which begins when the first has got no answer for a while after it had a
+// connection.
+type secondWay struct {
+	half time.Duration
+	ask  func() inquiry
+
+	lock  sync.Mutex
+	timer *time.Timer
+	asked *inquiry
+	over  bool
+}
+
+// after begins to wait when a connection is made.
+func (w *secondWay) after(dial dialer) dialer {
+	if dial == nil {
+		dial = dialTCP
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err == nil && w.timer == nil {
+			w.timer = time.AfterFunc(w.half, w.begin)
+		}
+		return c, err
+	}
+}
+
+func (w *secondWay) begin() {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	if !w.over {
+		q := w.ask()
+		w.asked = &q
+	}
+}
+
+// begun returns the second question if it was asked. It is not asked after that.
+func (w *secondWay) begun() *inquiry {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.over = true
+	return w.asked
 }
 
 // inquiry is a negotiation in progress.
@@ -77,67 +134,10 @@ func ask(ctx context.Context, dial func(context.Context) (*link, error)) inquiry
 	return q
 }
 
-// within waits until the negotiation is over, or until there was no answer for a while after the connection, unless it
-// must be waited for completely.
-func (q inquiry) within(connected <-chan struct{}, d time.Duration, end bool) (r met, over bool) {
-	if end {
-		return <-q.answer, true
-	}
-	select {
-	case r := <-q.answer:
-		return r, true
-	case <-connected:
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case r := <-q.answer:
-		return r, true
-	case <-timer.C:
-		return met{}, false
-	}
-}
-
 // leave ends a negotiation that is no longer needed.
 func (q inquiry) leave() {
 	q.cancel()
 	if r := <-q.answer; r.err == nil {
 		r.link.Close()
-	}
-}
-
-// faster returns the connection with the first good answer. If there is none, the older one's error counts.
-func faster(older, newer inquiry) (*link, error) {
-	select {
-	case r := <-older.answer:
-		if r.err == nil {
-			newer.leave()
-			return r.link, nil
-		}
-		if second := <-newer.answer; second.err == nil {
-			return second.link, nil
-		}
-		return nil, r.err
-	case second := <-newer.answer:
-		if second.err == nil {
-			older.leave()
-			return second.link, nil
-		}
-		r := <-older.answer
-		return r.link, r.err
-	}
-}
-
-// telling closes a channel when a connection is made.
-func telling(dial dialer, connected chan<- struct{}) dialer {
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := dial(ctx, network, address)
-		if err == nil {
-			close(connected)
-		}
-		return c, err
 	}
 }

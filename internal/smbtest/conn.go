@@ -52,10 +52,9 @@ type session struct {
 	nextHandle uint64
 
 	// of SMB 2 and 3
-	preauth   smbcrypt.Preauth
-	signer    *smbcrypt.Signer
-	transform *smbcrypt.Transform
-	encrypt   bool // the server requires it
+	preauth smbcrypt.Preauth
+	secret  *secret // nil for a guest
+	encrypt bool    // the server requires it
 }
 
 // tree is a connected share.
@@ -81,9 +80,13 @@ func serve(nc net.Conn, h *Host) {
 		return
 	}
 	r := bufio.NewReaderSize(nc, 2048)
+	var waits time.Time // the start of the wait that the connection is bound to
 	for {
-		if err := nc.SetReadDeadline(time.Now().Add(idle)); err != nil {
-			return
+		if now := time.Now(); now.Sub(waits) > idle/100 {
+			if err := nc.SetReadDeadline(now.Add(idle)); err != nil {
+				return
+			}
+			waits = now
 		}
 		typ, frame, err := nbss.ReadFrame(r, nil, maxFrame)
 		if err != nil {

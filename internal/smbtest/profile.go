@@ -176,9 +176,8 @@ func (p *Profile) secondary(pipe string) string {
 
 // behind returns the interfaces that answer on a pipe.
 func (p *Profile) behind(pipe string) (ids []dcerpc.SyntaxID) {
-	ours := interfaces()
 	for _, i := range dcerpc.Interfaces() {
-		if _, ok := ours[i.Syntax]; ok && slices.ContainsFunc(i.Pipes,
+		if _, ok := opsOf(i.Syntax); ok && slices.ContainsFunc(i.Pipes,
 			func(s string) bool { return equalFold(s, pipe) }) {
 			ids = append(ids, i.Syntax)
 		}

@@ -89,33 +89,43 @@ func on[Q any, P interface {
 	}
 }
 
-// interfaces maps each interface to its calls. An interface with a nil map is known to the endpoint mapper and binds,
-// and has no call that the probes may use.
-func interfaces() map[dcerpc.SyntaxID]map[uint16]op {
-	return map[dcerpc.SyntaxID]map[uint16]op{
-		dcerpc.SAMR:         samrOps,
-		dcerpc.LSARPC:       lsaOps,
-		dcerpc.NETLOGON:     netlogonOps,
-		dcerpc.SRVSVC:       srvsvcOps,
-		dcerpc.WKSSVC:       wkssvcOps,
-		dcerpc.DSSETUP:      dssetupOps,
-		dcerpc.SPOOLSS:      spoolssOps,
-		dcerpc.SVCCTL:       svcctlOps,
-		dcerpc.WINREG:       winregOps,
-		dcerpc.ATSVC:        atsvcOps,
-		dcerpc.NETDFS:       netdfsOps,
-		dcerpc.EVENTLOG:     eventlogOps,
-		dcerpc.EPMAPPER:     epmapperOps,
-		dcerpc.PLUGPLAY:     plugplayOps,
-		dcerpc.BROWSER:      nil,
-		dcerpc.INITSHUTDOWN: nil,
-		dcerpc.EFSRPC:       nil,
-		dcerpc.EFSRPCLsa:    nil,
-		dcerpc.DRSUAPI:      nil,
-		dcerpc.BACKUPKEY:    nil,
-		dcerpc.DNSSERVER:    nil,
-		dcerpc.FSRVP:        nil,
+// opsOf returns the calls of an interface. One without is known to the endpoint mapper and binds, and has no call that
+// the probes may use.
+func opsOf(id dcerpc.SyntaxID) (ops map[uint16]op, known bool) {
+	switch id {
+	case dcerpc.SAMR:
+		return samrOps, true
+	case dcerpc.LSARPC:
+		return lsaOps, true
+	case dcerpc.NETLOGON:
+		return netlogonOps, true
+	case dcerpc.SRVSVC:
+		return srvsvcOps, true
+	case dcerpc.WKSSVC:
+		return wkssvcOps, true
+	case dcerpc.DSSETUP:
+		return dssetupOps, true
+	case dcerpc.SPOOLSS:
+		return spoolssOps, true
+	case dcerpc.SVCCTL:
+		return svcctlOps, true
+	case dcerpc.WINREG:
+		return winregOps, true
+	case dcerpc.ATSVC:
+		return atsvcOps, true
+	case dcerpc.NETDFS:
+		return netdfsOps, true
+	case dcerpc.EVENTLOG:
+		return eventlogOps, true
+	case dcerpc.EPMAPPER:
+		return epmapperOps, true
+	case dcerpc.PLUGPLAY:
+		return plugplayOps, true
+	case dcerpc.BROWSER, dcerpc.INITSHUTDOWN, dcerpc.EFSRPC, dcerpc.EFSRPCLsa, dcerpc.DRSUAPI, dcerpc.BACKUPKEY,
+		dcerpc.DNSSERVER, dcerpc.FSRVP:
+		return nil, true
 	}
+	return nil, false
 }
 
 // endpoint returns the server's end of a pipe for one caller.
@@ -125,9 +135,8 @@ func (h *Host) endpoint(pipe string, c *caller) *dcerpc.Endpoint {
 		Handlers:  map[dcerpc.SyntaxID]dcerpc.Handler{},
 		Group:     c.join,
 	}
-	ops := interfaces()
 	for _, id := range h.Profile.behind(pipe) {
-		table := ops[id]
+		table, _ := opsOf(id)
 		e.Handlers[id] = func(opnum uint16, stub []byte) ([]byte, error) {
 			f := table[opnum]
 			if f == nil {

@@ -1,6 +1,7 @@
 package smbtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -35,7 +36,8 @@ func StartMany(address string, host func(netip.Addr) *Host) (*Server, error) {
 	if !a.Addr().IsLoopback() && !a.Addr().IsUnspecified() {
 		return nil, fmt.Errorf("smbtest: %s is no loopback address", a.Addr())
 	}
-	l, err := net.Listen("tcp", address)
+	// No probes of idle connections: the server ends them itself.
+	l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("smbtest: %w", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"ipcguard/internal/ntlm"
+	"ipcguard/internal/ntlm/spnego"
 	"ipcguard/internal/smb/nbss"
 	"ipcguard/internal/smb/smb1"
 	"ipcguard/internal/smb/smb2"
@@ -84,7 +86,7 @@ func (c *smb2Conn) negotiateBody(dialect uint16) *smb2.NegotiateResponse {
 		SecurityMode: smb2.SigningEnabled, Dialect: dialect, ServerGUID: c.guid, MaxTransact: maxTransact,
 		MaxRead:  maxTransact,
 		MaxWrite: maxTransact, SystemTime: smb2.FileTimeOf(time.Now()),
-		SecurityBuffer: newLogon(c.host).acceptor.Hello(),
+		SecurityBuffer: spnego.NewAcceptor(ntlm.OID()).Hello(),
 	}
 	if p.SigningRequired {
 		r.SecurityMode |= smb2.SigningRequired
@@ -109,11 +111,11 @@ func (c *smb2Conn) receive(frame []byte) bool {
 	var encrypted *session
 	if smb2.KindOf(frame) == smb2.KindEncrypted {
 		id, ok := smbcrypt.SessionID(frame)
-		if encrypted = c.sessions[id]; !ok || encrypted == nil || encrypted.transform == nil {
+		if encrypted = c.sessions[id]; !ok || encrypted == nil || encrypted.encrypts() == nil {
 			return false
 		}
 		var err error
-		if frame, err = encrypted.transform.Decrypt(frame); err != nil {
+		if frame, err = encrypted.encrypts().Decrypt(frame); err != nil {
 			return false
 		}
 		if c.host.Profile.EncryptAnswers && encrypted.who != "user" {
@@ -151,7 +153,7 @@ func (c *smb2Conn) receive(frame []byte) bool {
 	if c.host.Profile.CutsStrangers && stage == AtPipe && c.cipher != 0 && s != nil && s.who != "user" {
 		return false
 	}
-	if c.host.Profile.EncryptAnswers && stage != AtSession && s != nil && s.transform != nil {
+	if c.host.Profile.EncryptAnswers && stage != AtSession && s != nil && s.encrypts() != nil {
 		encrypted = s
 	}
 	return c.reply(stage, answers, encrypted)
@@ -202,13 +204,13 @@ func (c *smb2Conn) request(m *smb2.Message, raw []byte, last *related, encrypted
 		body, st, sess = c.sessionSetup(h, m.Body.(*smb2.SessionSetupRequest), raw, sess)
 		if sess != nil {
 			a.msg.Header.SessionID = sess.id
-			a.sign = st == status.Success && sess.signer != nil && (sess.who == "user" || h.IsSigned())
+			a.sign = st == status.Success && sess.secret != nil && (sess.who == "user" || h.IsSigned())
 		}
 	case h.Command == smb2.Echo && sess == nil:
 		body = new(smb2.Empty)
 	case sess == nil || sess.who == "":
 		st = status.UserSessionDeleted
-	case h.IsSigned() && encrypted == nil && (sess.signer == nil || !sess.signer.Verify(raw)):
+	case h.IsSigned() && encrypted == nil && (sess.signs() == nil || !sess.signs().Verify(raw)):
 		st = status.AccessDenied
 	case sess.encrypt && encrypted != sess:
 		st = status.AccessDenied
@@ -257,15 +259,15 @@ func (c *smb2Conn) reply(stage Stage, answers []answer, encrypted *session) bool
 		binary.LittleEndian.PutUint32(frame[nbss.HeaderLen+smb2.OffsetNext:], 0xFFFFFFF8)
 	}
 	if encrypted != nil {
-		frame = encrypted.transform.AppendEncrypt(make([]byte, nbss.HeaderLen, len(frame)+64), frame[nbss.HeaderLen:])
+		frame = encrypted.encrypts().AppendEncrypt(make([]byte, nbss.HeaderLen, len(frame)+64), frame[nbss.HeaderLen:])
 	} else {
 		for i, a := range answers {
 			end := len(frame)
 			if i+1 < len(starts) {
 				end = starts[i+1]
 			}
-			if a.sign && a.sess != nil && a.sess.signer != nil {
-				a.sess.signer.Sign(frame[starts[i]:end])
+			if a.sign && a.sess != nil && a.sess.signs() != nil {
+				a.sess.signs().Sign(frame[starts[i]:end])
 			}
 		}
 	}
@@ -408,25 +410,62 @@ func (c *smb2Conn) sessionSetup(h *smb2.Header, q *smb2.SessionSetupRequest, raw
 	if c.host.Profile.HidesGuests && c.cipher != 0 {
 		r.SessionFlags = smb2.SessionEncryptData
 	}
-	if err := c.keys(s, accepted.SessionKey); err != nil {
-		return nil, status.InvalidParameter, s
-	}
+	c.keys(s, accepted.SessionKey)
 	return r, status.Success, s
 }
 
-// keys derives the session's keys. The client cannot know a guest's, so a guest gets none.
-func (c *smb2Conn) keys(s *session, key []byte) (err error) {
-	if s.who == "guest" {
+// keys keeps what the session's keys are derived from. The client cannot know a guest's, so a guest gets none.
+func (c *smb2Conn) keys(s *session, key []byte) {
+	if s.who != "guest" {
+		s.secret = &secret{key: key, dialect: c.dialect, signing: c.signing, cipher: c.cipher, preauth: s.preauth}
+	}
+}
+
+// secret is what both ends of a session derive keys from. They are derived when they are needed: most of anonymous'
+// sessions never sign or encrypt.
+type secret struct {
+	key       []byte
+	dialect   uint16
+	signing   smbcrypt.Algorithm
+	cipher    smbcrypt.Cipher
+	preauth   smbcrypt.Preauth
+	signer    *smbcrypt.Signer
+	transform *smbcrypt.Transform
+}
+
+// signs returns what signs the session's messages; nil for a guest.
+func (s *session) signs() *smbcrypt.Signer {
+	k := s.secret
+	switch {
+	case k == nil:
+		return nil
+	case k.signer != nil:
+		return k.signer
+	}
+	algorithm, key := smbcrypt.HMACSHA256, k.key[:min(16, len(k.key))]
+	if k.dialect >= smb2.Dialect300 {
+		algorithm, key = k.signing, smbcrypt.DeriveSigning(k.dialect, k.key, &k.preauth)
+	}
+	signer, err := smbcrypt.NewSigner(algorithm, key)
+	if err == nil {
+		k.signer = signer
+	}
+	return k.signer
+}
+
+// encrypts returns what encrypts the session's frames; nil without a cipher, and for a guest.
+func (s *session) encrypts() *smbcrypt.Transform {
+	k := s.secret
+	if k == nil || k.cipher == 0 || k.dialect < smb2.Dialect300 {
 		return nil
 	}
-	if c.dialect < smb2.Dialect300 {
-		s.signer, err = smbcrypt.NewSigner(smbcrypt.HMACSHA256, key[:16])
-		return err
+	if k.transform == nil {
+		keys := smbcrypt.DeriveKeys(k.dialect, k.cipher, k.key, &k.preauth)
+		t, err := smbcrypt.NewTransform(k.cipher, keys.ServerCipher, keys.ClientCipher, s.id)
+		if err != nil {
+			return nil
+		}
+		k.transform = t
 	}
-	keys := smbcrypt.DeriveKeys(c.dialect, c.cipher, key, &s.preauth)
-	if s.signer, err = smbcrypt.NewSigner(c.signing, keys.Signing); err != nil || c.cipher == 0 {
-		return err
-	}
-	s.transform, err = smbcrypt.NewTransform(c.cipher, keys.ServerCipher, keys.ClientCipher, s.id)
-	return err
+	return k.transform
 }

@@ -108,7 +108,7 @@ func parseOID(b []byte) (asn1.ObjectIdentifier, error) {
 	if len(b) == 0 {
 		return nil, malformed("an empty object identifier")
 	}
-	var oid asn1.ObjectIdentifier
+	oid := make(asn1.ObjectIdentifier, 0, min(len(b)+1, maxArcs))
 	arc := 0
 	for i, c := range b {
 		if arc > 1<<23 || len(oid) == maxArcs {
@@ -123,7 +123,7 @@ func parseOID(b []byte) (asn1.ObjectIdentifier, error) {
 			}
 			continue
 		}
-		if oid == nil {
+		if len(oid) == 0 {
 			first := min(arc/40, 2)
 			oid = append(oid, first, arc-40*first)
 		} else {
@@ -138,40 +138,61 @@ func appendOID(b []byte, oid asn1.ObjectIdentifier) []byte {
 	if len(oid) < 2 {
 		return appendElement(b, tagOID, nil)
 	}
-	var content []byte
-	arcs := append([]int{oid[0]*40 + oid[1]}, oid[2:]...)
-	for _, arc := range arcs {
-		shift := 0
-		for arc>>shift >= 0x80 {
-			shift += 7
-		}
-		for ; shift > 0; shift -= 7 {
-			content = append(content, byte(arc>>shift)|0x80)
-		}
-		content = append(content, byte(arc&0x7F))
+	var room [64]byte // more than any identifier in use takes
+	content := appendArc(room[:0], oid[0]*40+oid[1])
+	for _, arc := range oid[2:] {
+		content = appendArc(content, arc)
 	}
 	return appendElement(b, tagOID, content)
 }
 
+func appendArc(b []byte, arc int) []byte {
+	shift := 0
+	for arc>>shift >= 0x80 {
+		shift += 7
+	}
+	for ; shift > 0; shift -= 7 {
+		b = append(b, byte(arc>>shift)|0x80)
+	}
+	return append(b, byte(arc&0x7F))
+}
+
 func appendElement(b []byte, tag byte, content []byte) []byte {
-	n := len(content)
+	return append(appendHead(b, tag, len(content)), content...)
+}
+
+// appendHead writes the tag and the length of an element with n bytes.
+func appendHead(b []byte, tag byte, n int) []byte {
 	b = append(b, tag)
 	switch {
 	case n < 0x80:
-		b = append(b, byte(n))
+		return append(b, byte(n))
 	case n < 1<<8:
-		b = append(b, 0x81, byte(n))
+		return append(b, 0x81, byte(n))
 	case n < 1<<16:
-		b = append(b, 0x82, byte(n>>8), byte(n))
+		return append(b, 0x82, byte(n>>8), byte(n))
 	case n < 1<<24:
-		b = append(b, 0x83, byte(n>>16), byte(n>>8), byte(n))
-	default:
-		b = append(b, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+		return append(b, 0x83, byte(n>>16), byte(n>>8), byte(n))
 	}
-	return append(b, content...)
+	return append(b, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+}
+
+// elementLen returns the length of an element with n bytes, head and all.
+func elementLen(n int) int {
+	switch {
+	case n < 0x80:
+		return n + 2
+	case n < 1<<8:
+		return n + 3
+	case n < 1<<16:
+		return n + 4
+	case n < 1<<24:
+		return n + 5
+	}
+	return n + 6
 }
 
 // appendField writes a context-specific element around another one.
 func appendField(b []byte, number, tag byte, content []byte) []byte {
-	return appendElement(b, tagContext0+number, appendElement(nil, tag, content))
+	return appendElement(appendHead(b, tagContext0+number, elementLen(len(content))), tag, content)
 }

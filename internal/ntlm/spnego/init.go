@@ -107,7 +107,7 @@ func (t *Init) MechList() []byte {
 
 // Append writes the token.
 func (t *Init) Append(b []byte) []byte {
-	var s []byte
+	s := make([]byte, 0, 128+len(t.MechToken)+len(t.MechListMIC)) // and room for what is around them
 	if t.mechTypes != nil || t.MechTypes != nil {
 		s = appendElement(s, tagContext0, t.MechList())
 	}
@@ -132,9 +132,10 @@ func (t *Init) Append(b []byte) []byte {
 	if t.MechListMIC != nil {
 		s = appendField(s, mic, tagOctetString, t.MechListMIC)
 	}
-	inner := appendElement(nil, tagContext0, appendElement(nil, tagSequence, s))
-	if t.Bare {
-		return append(b, inner...)
+	inner := elementLen(elementLen(len(s)))
+	if !t.Bare {
+		oid := appendOID(make([]byte, 0, 16), OIDSPNEGO)
+		b = append(appendHead(b, tagApplication0, len(oid)+inner), oid...)
 	}
-	return appendElement(b, tagApplication0, append(appendOID(nil, OIDSPNEGO), inner...))
+	return appendElement(appendHead(b, tagContext0, elementLen(len(s))), tagSequence, s)
 }

@@ -55,7 +55,7 @@ func parseResp(b []byte) (*Resp, error) {
 
 // Append writes the token.
 func (t *Resp) Append(b []byte) []byte {
-	var s []byte
+	s := make([]byte, 0, 64+len(t.ResponseToken)+len(t.MechListMIC)) // and room for what is around them
 	if t.State != StateAbsent {
 		s = appendField(s, 0, tagEnumerated, []byte{byte(t.State)})
 	}
@@ -68,5 +68,5 @@ func (t *Resp) Append(b []byte) []byte {
 	if t.MechListMIC != nil {
 		s = appendField(s, 3, tagOctetString, t.MechListMIC)
 	}
-	return appendElement(b, tagContext0+1, appendElement(nil, tagSequence, s))
+	return appendElement(appendHead(b, tagContext0+1, elementLen(len(s))), tagSequence, s)
 }

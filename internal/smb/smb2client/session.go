@@ -151,6 +151,9 @@ func (s *session) findKey(a dialect.Authenticator, last *answer, preauth *smbcry
 	err error,
 ) {
 	keys := [][]byte{a.SessionKey()}
+	if !s.secret && len(keys[0]) > 0 && !last.header.IsSigned() && !s.c.negotiated.SigningRequired {
+		return keys[0], false, nil // nothing will be signed: there is nothing to derive
+	}
 	if !s.secret {
 		if g, ok := a.(interface{ GuestSessionKey() []byte }); ok {
 			keys = append(keys, g.GuestSessionKey())

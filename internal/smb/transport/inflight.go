@@ -33,6 +33,7 @@ type inFlight struct {
 	dead      *Error
 	down      chan struct{} // closed when dead is set
 	last      string        // the last layer that was answered
+	spare     *time.Timer   // stopped
 }
 
 func newInFlight() inFlight {
@@ -112,8 +113,8 @@ func (f *inFlight) fail(err *Error) {
 
 // Wait returns the answer of a request, or why there is none in time.
 func (f *inFlight) Wait(ctx context.Context, r *Request, layer string, deadline time.Time) (Reply, error) {
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
+	timer := f.timer(time.Until(deadline))
+	defer f.stop(timer)
 	select {
 	case a := <-r.reply:
 		return f.answered(a, layer), nil
@@ -131,6 +132,27 @@ func (f *inFlight) Wait(ctx context.Context, r *Request, layer string, deadline 
 		f.Abandon(r)
 		return Reply{}, NetError(layer, ctx.Err())
 	}
+}
+
+// timer returns a running timer, the last request's if that waits no more.
+func (f *inFlight) timer(d time.Duration) *time.Timer {
+	f.mu.Lock()
+	t := f.spare
+	f.spare = nil
+	f.mu.Unlock()
+	if t == nil {
+		return time.NewTimer(d)
+	}
+	t.Reset(d)
+	return t
+}
+
+// stop stops a timer, whose channel is empty then, and keeps it for the next request.
+func (f *inFlight) stop(t *time.Timer) {
+	t.Stop()
+	f.mu.Lock()
+	f.spare = t
+	f.mu.Unlock()
 }
 
 func (f *inFlight) answered(a Reply, layer string) Reply {

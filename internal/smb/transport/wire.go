@@ -24,8 +24,9 @@ type wire struct {
 	depth    atomic.Int64 // the longest chain of waits that an answer read so far stands at the end of
 
 	wmu     sync.Mutex
-	queue   []byte // frames to be sent; bounded by the requests in flight, which the server's credits bound
-	writing bool   // a goroutine is sending the queue
+	queue   []byte    // frames to be sent; bounded by the requests in flight, which the server's credits bound
+	writing bool      // a goroutine is sending the queue
+	until   time.Time // what bounds its writes
 }
 
 func newWire(nc net.Conn, max int, counters *Counters) *wire {
@@ -61,11 +62,21 @@ func (w *wire) writeRaw(frame []byte, requests int, depth int64, deadline time.T
 // keepQueue is how much room for frames an idle connection keeps.
 const keepQueue = 2 << 10
 
+// earlier is how much too early a write may fail, and ahead how long it has at least then: a conversation of short
+// questions sets its deadline once.
+const (
+	earlier = 100 * time.Millisecond
+	ahead   = time.Second
+)
+
 // flush sends a frame and what is queued behind it, until nothing is. After an error writing stays true: nothing can
 // follow half a frame.
 func (w *wire) flush(frame []byte, deadline time.Time) error {
-	if err := w.nc.SetWriteDeadline(deadline); err != nil {
-		return err
+	if d := deadline.Sub(w.until); d < 0 || d > earlier || time.Until(w.until) < ahead {
+		if err := w.nc.SetWriteDeadline(deadline); err != nil {
+			return err
+		}
+		w.until = deadline
 	}
 	w.wmu.Lock()
 	out := append(frame, w.queue...) // the frame is its sender's no more
