@@ -340,6 +340,23 @@ func (s *samba) exists(p *Pipe) cell {
 	return agree(answers...)
 }
 
+// Lacks reports whether no server of a system was seen to have a pipe in a role, or in any if the role is not known. It
+// is false if nothing is known of such servers.
+func (c *Catalog) Lacks(system string, role model.Role, pipe string) bool {
+	seen := false
+	for i := range c.Presence {
+		t := &c.Presence[i]
+		switch {
+		case t.System != system, role != model.UnknownRole && !slices.Contains(t.Roles, role):
+		case has(t.Pipes, pipe):
+			return false
+		default:
+			seen = true
+		}
+	}
+	return seen
+}
+
 // came handles pipes that older releases lack. An unknown release is treated as a current one.
 func (s *samba) came(t *Presence, p *Pipe) cell {
 	version := s.p.Version

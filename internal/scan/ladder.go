@@ -247,7 +247,7 @@ func (l *ladder) everything(ctx context.Context) {
 	system, elsewhere := l.system(), 0
 	for i, p := range l.pipes {
 		jobs[i] = newJob(l, p)
-		if !l.o.AllPipes && p.elsewhere(system) {
+		if l.elsewhere(&p, system) {
 			jobs[i].open.Detail = "a server of this kind (" + system + ") has no such pipe; --all-pipes asks all the same"
 			elsewhere++
 			continue
@@ -270,8 +270,8 @@ func (l *ladder) everything(ctx context.Context) {
 	}
 }
 
-// askAll runs pipes in parallel on one connection. They are opened and bound together, but the first call of all
-// asks who the server thinks the caller is, and names without any questions come last: a server may be slow with unknown
+// askAll runs pipes in parallel on one connection. They are opened and bound together, but the first call of all asks
+// who the server thinks the caller is, and names without any questions come last: a server may be slow with unknown
 // ones. On a slow network either would cost a round trip.
 func (l *ladder) askAll(ctx context.Context, jobs []*job) {
 	var asked, named []*job

@@ -33,6 +33,7 @@ type pipe struct {
 	interfaces []iface
 	systems    []string // the kinds of server that have it; empty is every kind
 	calls      bool     // some interface may be called, so an unknown outcome matters
+	wanted     bool     // somebody named it: it is opened on every kind of server
 }
 
 type iface struct {
@@ -83,8 +84,11 @@ func pipesOf(c *catalog.Catalog, others []string) ([]pipe, error) {
 		return nil, fmt.Errorf("scan: %d pipes by name are more than the %d that are opened", len(others), maxOthers)
 	}
 	for _, name := range others {
-		if c.Pipe(name) == nil && !slices.ContainsFunc(out,
-			func(p pipe) bool { return strings.EqualFold(p.name, name) }) {
+		i := slices.IndexFunc(out, func(p pipe) bool { return strings.EqualFold(p.name, name) })
+		switch {
+		case i >= 0:
+			out[i].wanted = true
+		case c.Pipe(name) == nil:
 			out = append(out, pipe{name: name})
 		}
 	}
@@ -95,10 +99,23 @@ func pipesOf(c *catalog.Catalog, others []string) ([]pipe, error) {
 // real server has a few dozen names.
 const maxOthers = 1024
 
-// elsewhere reports whether only other kinds of server have the pipe. Trying it costs Samba a process each time, and
-// the scan a third of a second.
-func (p *pipe) elsewhere(system string) bool {
-	return len(p.systems) > 0 && (system == "samba" || system == "windows") && !slices.Contains(p.systems, system)
+// elsewhere reports whether only other kinds of server have the pipe. Trying it costs Samba a process each time, for
+// whose start the whole connection waits: 40 ms and more. Where nothing is asked on a pipe but whether it can be bound,
+// it is enough that no server like this was seen to have it.
+func (h *host) elsewhere(p *pipe, system string) bool {
+	switch {
+	case h.o.AllPipes || p.wanted || system != "samba" && system != "windows":
+		return false
+	case len(p.systems) > 0:
+		return !slices.Contains(p.systems, system)
+	case p.calls || system != "samba":
+		return false
+	}
+	role := model.UnknownRole
+	if h.ownDomain() != "" {
+		role = model.Standalone
+	}
+	return h.catalog.Lacks(system, role, p.name)
 }
 
 func syntaxOf(i catalog.Interface) (dcerpc.SyntaxID, error) {

@@ -299,6 +299,60 @@ func TestPipesOfOtherSystems(t *testing.T) {
 	}
 }
 
+// A Samba server outside any domain is not asked for pipes on which nothing is asked and that only controllers were
+// seen to have: each costs it a process. One that may be a controller is; so are pipes that somebody named, and all if
+// all are wanted.
+func TestPipesOfControllers(t *testing.T) {
+	bound := []string{"browser", "protected_storage", "dnsserver", "efsrpc"}
+	for _, tc := range []struct {
+		what   string
+		domain bool
+		o      Options
+		opened []string
+	}{
+		{what: "standalone"},
+		{"in a domain", true, Options{}, bound[:3]},
+		{"named", false, Options{Pipes: []string{"Browser", "efsrpc"}}, []string{"browser", "efsrpc"}},
+		{"all pipes", false, Options{AllPipes: true}, bound},
+		{"not identified", false, Options{Catalog: unidentified(t)}, bound},
+	} {
+		host, err := smbtest.NewHost("samba", "PRACTICE1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.domain {
+			w := *host.World
+			w.InDomain, w.Domain = true, "PRACTICE"
+			host.World = &w
+		}
+		s, err := smbtest.Start("127.47.2.1:0", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		tc.o.NoGuest, tc.o.NoUnknownUser = true, true
+		r := scanPractice(t, s, tc.o)
+		var opened []string
+		for _, p := range r.Identities[0].Pipes {
+			switch {
+			case p.Open.Outcome == model.NotTested:
+			case slices.Contains(bound, p.Pipe):
+				opened = append(opened, p.Pipe)
+			case len(p.Interfaces) == 0 && p.Open.Outcome == model.Inconclusive:
+				t.Errorf("%s: %+v", tc.what, p)
+			}
+		}
+		slices.Sort(opened)
+		want := slices.Sorted(slices.Values(tc.opened))
+		if !slices.Equal(opened, want) {
+			t.Errorf("%s: opened %q, want %q", tc.what, opened, want)
+		}
+		if r.Verdict != model.Exposed || r.Partial {
+			t.Errorf("%s: %s, partial %v: %s", tc.what, r.Verdict, r.Partial, r.Reason)
+		}
+	}
+}
+
 // What counts as asked is asked: every call that the catalog names for data, of every interface that is called, is made
 // on a server that answers all of them, and no call that is said to be spare.
 func TestEveryWayIsAsked(t *testing.T) {

@@ -163,8 +163,10 @@ func unanswered(r *model.Scan) (n int) {
 // all its pipes were.
 func (h *host) lostPipes(ladders []*ladder) (lost, all int) {
 	matters := map[string]bool{}
-	for _, p := range h.pipes {
-		matters[p.name] = p.calls && !p.elsewhere(h.system())
+	system := h.system()
+	for i := range h.pipes {
+		p := &h.pipes[i]
+		matters[p.name] = p.calls && !h.elsewhere(p, system)
 	}
 	behind := 0
 	for _, yes := range matters {
