@@ -20,11 +20,15 @@ type link struct {
 	*smb.Conn
 	once    sync.Once
 	release func()
+	begun   *begun // a logon on it, or nil
 }
 
 func (l *link) Close() {
 	l.once.Do(func() {
 		_ = l.Conn.Close() // unbuffered: nothing was written
+		if l.begun != nil {
+			l.begun.cancel()
+		}
 		l.release()
 	})
 }

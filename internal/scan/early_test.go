@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -432,6 +433,111 @@ func TestTwoDropsAreNoDialect(t *testing.T) {
 			if drops != 2 || !slices.Contains(known, d.String()) {
 				t.Errorf("%v, dropped %d times: dialects %v, undecided %v", d, drops, r.Server.Dialects,
 					r.Server.Undecided)
+			}
+		})
+	}
+}
+
+// nameOf is a part of a user's name as a logon carries it.
+func nameOf(user string) []byte {
+	var b []byte
+	for _, c := range []byte(user) {
+		b = append(b, c, 0)
+	}
+	return b
+}
+
+// Far away guest's logon begins while anonymous is asking, and his name is sent only when anonymous has every answer.
+func TestGuestBeginsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lock sync.Mutex
+		var begins, named, called time.Time
+		r := scanAway(t, "samba", Options{NoUnknownUser: true}, roundTrip, func(b []byte) {
+			lock.Lock()
+			defer lock.Unlock()
+			switch {
+			case bytes.Contains(b, []byte("NTLMSSP\x00\x01")):
+				begins = time.Now()
+			case bytes.Contains(b, nameOf("Guest")):
+				named = time.Now()
+			case len(b) > 64 && b[4] == 0xFE && binary.LittleEndian.Uint16(b[4+12:]) == 11:
+				called = time.Now()
+			}
+		})
+		answered := called.Add(roundTrip)
+		if begins.IsZero() || called.IsZero() || begins.After(answered) || named.Before(answered) {
+			t.Errorf("the last call was answered %v after the logon began, and guest named %v after it", answered.Sub(begins),
+				named.Sub(begins))
+		}
+		if g := identity(r, model.Guest).Session; g.Outcome != model.Denied {
+			t.Errorf("guest: %+v", g)
+		}
+	})
+}
+
+// Whatever becomes of a logon that began ahead of time, guest is asked as one who did not: on a new connection where
+// nothing of his was sent yet, and not at all as if nothing had happened where anonymous was refused or took long.
+func TestGuestBeginsInVain(t *testing.T) {
+	const setup = 1
+	for _, x := range []struct {
+		what  string
+		wait  time.Duration // that anonymous' first call takes in addition
+		error               // how guest's first connection ends, after its challenge or instead of it
+		after bool
+	}{
+		{what: "nothing"},
+		{what: "the connection ends instead of the challenge", error: io.EOF},
+		{what: "the connection ends with the challenge", error: io.EOF, after: true},
+		{what: "a reset instead of the challenge", error: syscall.ECONNRESET},
+		{what: "a reset with the challenge", error: syscall.ECONNRESET, after: true},
+		{what: "anonymous takes longer than a logon may", wait: 11 * time.Second},
+		{what: "anonymous takes longer than two logons may", wait: 19 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var lock sync.Mutex
+			challenges, struck, named := 0, 0, 0
+			slow := x.wait
+			note := func(b []byte) {
+				if bytes.Contains(b, nameOf("Guest")) {
+					lock.Lock()
+					named++
+					lock.Unlock()
+				}
+			}
+			r := scanOver(t, "samba", Options{NoUnknownUser: true}, roundTrip, note, func() func(int, []byte) ([]byte, error) {
+				return func(_ int, frame []byte) ([]byte, error) {
+					m := frame[4:]
+					if len(m) < 64 || m[0] != 0xFE {
+						return frame, nil
+					}
+					lock.Lock()
+					defer lock.Unlock()
+					switch binary.LittleEndian.Uint16(m[12:]) {
+					case setup:
+						if statusOf(m) != status.MoreProcessingRequired {
+							break
+						}
+						if challenges++; challenges == 2 && x.error != nil {
+							if struck++; x.after {
+								return frame, x.error
+							}
+							return nil, x.error
+						}
+					case 11:
+						d := slow
+						slow = 0
+						lock.Unlock()
+						time.Sleep(d)
+						lock.Lock()
+					}
+					return frame, nil
+				}
+			})
+			if g := identity(r, model.Guest).Session; g.Outcome != model.Denied || r.Verdict != model.Exposed || r.Partial {
+				t.Errorf("%s: guest %+v; %s, partial %v: %s", x.what, g, r.Verdict, r.Partial, r.Reason)
+			}
+			if named != 1 || x.error != nil && struck != 1 {
+				t.Errorf("%s: guest logged on %d times, struck %d times", x.what, named, struck)
 			}
 		})
 	}

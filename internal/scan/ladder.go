@@ -141,7 +141,7 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 	r := l.result
 	early := false
 	if conn == nil {
-		c := l.arrived(l.id)
+		c := l.timely(l.arrived(l.id))
 		early = c != nil
 		var err error
 		if c == nil {
@@ -183,17 +183,34 @@ func (l *ladder) enter(ctx context.Context, conn *link) error {
 }
 
 func (l *ladder) logOn(ctx context.Context, conn *link) (smb.Session, error) {
-	a, err := l.logon()
-	if err != nil {
+	a, s, err := l.setUp(ctx, conn)
+	if a == nil {
 		return nil, err
 	}
-	s, err := conn.SessionSetup(ctx, a)
 	var info smb.SessionInfo
 	if err == nil {
 		info = s.Info()
 	}
 	l.challenged = l.listen(l.id, a, info)
 	return s, err
+}
+
+// setUp makes the logon, or lets the one that has begun on the connection go on. Without an authenticator there was
+// none.
+func (l *ladder) setUp(ctx context.Context, conn *link) (smb.Authenticator, smb.Session, error) {
+	if b := conn.begun; b != nil {
+		close(b.free)
+		r := <-b.answer
+		b.cancel()
+		conn.begun = nil
+		return b, r.session, r.err
+	}
+	a, err := l.logon()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := conn.SessionSetup(ctx, a)
+	return a, s, err
 }
 
 // logOnAgain is a further logon of an identity that was let in. A refusal is one more that may cause a ban.
