@@ -19,14 +19,15 @@ const (
 )
 
 // older tries port 139 of a host that refuses 445: servers with disable netbios = no and smb ports = 139, and old ones,
-// listen only there. If the user named a port, only that is tried. It returns the target to continue with.
-func (s *Scanner) older(ctx context.Context, t targets.Target, first *host) (*host, targets.Target) {
+// listen only there. If the user named a port, only that is tried. What an earlier try learned counts at either port.
+// It returns the target to continue with.
+func (s *Scanner) older(ctx context.Context, t targets.Target, first, earlier *host) (*host, targets.Target) {
 	if _, _, err := net.SplitHostPort(t.Name); err == nil || s.o.NetBIOS || t.Addr.Port() != portSMB {
 		return first, t
 	}
 	at := t
 	at.Addr = netip.AddrPortFrom(t.Addr.Addr(), portNetBIOS)
-	second := s.once(ctx, at, nil)
+	second := s.once(ctx, at, earlier)
 	if r := second.result; r.Verdict != model.Unreachable {
 		r.Reason = strings.TrimPrefix(r.Reason+
 			"; port 445 refuses connections, and a NetBIOS session at port 139 does not", "; ")

@@ -147,7 +147,7 @@ func (s *Scanner) Host(ctx context.Context, t targets.Target) *model.Scan {
 	for try := 0; ; try++ {
 		h := s.once(ctx, t, best)
 		if h.shut {
-			h, t = s.older(ctx, t, h)
+			h, t = s.older(ctx, t, h, best)
 		}
 		best = better(best, h)
 		if try >= s.o.Retries || !h.again || sleep(ctx, time.Second<<min(try, 4)) != nil {
