@@ -358,9 +358,9 @@ func (v *visit) showAccount(x shownAccount, status int) error {
 	d := account{
 		Form: f, TokenForm: t, SecondForm: x.second, Secret: x.secret, Recovery: x.recovery, Since: v.since(),
 		CanPasskeys: v.access.Passkeys(), Fields: map[string]field{
-			"password": f.Field("password", "The password as it is", ""),
-			"new":      f.Field("new", "The new password", "At least 12 characters. Your other sessions end."),
-			"again":    f.Field("again", "The new password again", ""),
+			"password": f.Field("password", "Present password", ""),
+			"new":      f.Field("new", "New password", "At least 12 characters. Your other sessions end."),
+			"again":    f.Field("again", "New password again", ""),
 			"name":     t.Field("name", "Name", "What it is for"),
 			"scope":    t.Choose("scope", "For", "Never more than your own role", scopes),
 			"until":    t.Field("until", "Until", ""),

@@ -90,19 +90,18 @@ type channel struct {
 
 // channelFields are the text fields of each kind, with their names in its settings.
 var channelFields = map[string][]struct{ name, label, hint string }{
-	notify.KindWebhook: {{"ca", "Authority", "PEM of the authority to trust instead of the system's; empty is the " +
-		"system's"}},
+	notify.KindWebhook: {{"ca", "CA certificate", "PEM, to trust instead of the system's; empty: the system's"}},
 	notify.KindEmail: {
 		{"server", "Server", "HOST:PORT"},
 		{"user", "User", "Empty is none"},
 		{"from", "From", "ipcguard@example.org"},
-		{"to", "To", "Apart by commas"},
-		{"ca", "Authority", "PEM; empty is the system's"},
+		{"to", "To", "Separated by commas"},
+		{"ca", "CA certificate", "PEM; empty: the system's"},
 	},
 	notify.KindSyslog: {
 		{"address", "Address", "HOST:PORT"},
 		{"facility", "Facility", "local0 where it is empty"},
-		{"ca", "Authority", "PEM, for tls; empty is the system's"},
+		{"ca", "CA certificate", "PEM, for tls; empty: the system's"},
 	},
 }
 
@@ -188,14 +187,14 @@ func (v *visit) showChannel(c store.Channel, f *form, status int) error {
 			"Of the digest, the quiet hours and the times in messages: Europe/Berlin; empty is UTC"),
 		// the secrets: stored ones are never shown
 		"url": f.Field("url", "Address",
-			"https://… ; it is sealed, and never shown again. Empty keeps what is stored"),
-		"key": f.Field("key", "Key of the signature", "16 characters at least; empty keeps what is stored"),
+			"https://… ; it is encrypted, and never shown again. Empty keeps what is stored"),
+		"key": f.Field("key", "Signing key", "16 characters at least; empty keeps what is stored"),
 		"password": f.Field("password", "Password",
 			"Empty keeps what is stored, unless the server, its security, its certificate or the user changes"),
 		"kinds":    f.Field("kinds", "", ""),
 		"enabled":  f.Field("enabled", "In force", ""),
-		"loopback": f.Field("loopback", "It may be on this machine", ""),
-		"plain":    f.Field("plain", "It may be reached without TLS", "Whoever is on the way reads what it says"),
+		"loopback": f.Field("loopback", "Allow addresses of this machine", ""),
+		"plain":    f.Field("plain", "Allow plain HTTP", "Others on the network can read the messages"),
 		"security": f.Choose("security", "Security", "",
 			[]option{
 				{Value: "starttls", Label: "STARTTLS"},

@@ -54,7 +54,7 @@ func (v *visit) showCredentials(f *form, status int) error {
 					{Value: "keytab", Label: "Kerberos keytab"},
 				}),
 			"account": f.Field("account", "Account", `DOMAIN\name, or name@REALM`),
-			"value":   f.Field("value", "Password or hash", "It is sealed at once and never shown again."),
+			"value":   f.Field("value", "Password or hash", "It is encrypted at once and never shown again."),
 			"file":    f.Field("file", "Keytab file", "For a keytab alone"),
 		},
 	})

@@ -113,7 +113,7 @@ func (v *visit) showNewRollout(f *form, status int) error {
 	d.Fields = map[string]field{
 		"name": f.Field("name", "Name", "What it is called in lists, tickets and files"),
 		"query": f.Field("query", "Filter",
-			"As it stands behind the ? in the address of the list of hosts; empty is every host"),
+			"What follows the ? in the address of the list of hosts, such as verdict=exposed; empty: every host"),
 		"setting": f.Field("setting", "Only the setting",
 			"Change this one alone, on the hosts that it would fix. Empty is what each host needs"),
 		"strategy": f.Choose("strategy", "Strategy", "", strategies),

@@ -32,7 +32,7 @@ func schedulesPage(v *visit) error {
 		{"name", "name", "", false},
 		{"kind", "what", "", false},
 		{"cron", "when", "", false},
-		{"takes", "takes", "", false},
+		{"takes", "targets", "", false},
 		{"window", "only within", "", false},
 		{"next", "next", "", false},
 		{"last", "last", "", true},

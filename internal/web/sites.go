@@ -80,7 +80,7 @@ func (v *visit) showSites(f *form, code *acts.JoinCode, status int) error {
 	}
 	d := sites{Form: f, Code: code, Fields: map[string]field{
 		"site": f.Choose("site", "Site", "Whose hosts it scans", options),
-		"name": f.Field("name", "Name", "Empty is what the machine calls itself"),
+		"name": f.Field("name", "Name", "Empty: the name of its machine"),
 	}}
 	if d.Enrolled, err = v.store.EnrolledWorkers(v.ctx()); err != nil {
 		return err
@@ -220,10 +220,10 @@ func (v *visit) showSite(s store.Site, f *form, status int) error {
 		title = "Add a site"
 	}
 	return v.renderStatus(status, "site", title, site{f, s, map[string]field{
-		"name": f.Field("name", "Name", "Workers name it: ipcguard worker --site NAME"),
+		"name": f.Field("name", "Name", "Such as branch: each worker joins one site"),
 		"rate": f.Field("rate", "Connections a second",
 			"Of all workers of the site together; empty is no limit"),
-		"concurrency": f.Field("concurrency", "Hosts at a time", "For each worker; empty is the scanner's own"),
+		"concurrency": f.Field("concurrency", "Hosts at a time", "For each worker; empty: its --concurrency"),
 		"window":      f.Field("window", "When scanning is allowed", "Mon-Fri 22:00-06:00; Sat,Sun. Empty is always"),
 		"zone":        f.Field("zone", "Time zone", "Europe/Berlin; empty is UTC"),
 	}})

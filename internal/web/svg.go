@@ -84,8 +84,12 @@ func newTrend(points []store.TrendPoint) *trend {
 		}{{"closed", p.Closed}, {"unknown", p.Unknown}, {"limited", p.Limited}, {"exposed", p.Exposed}} {
 			if part.n > 0 {
 				top, bottom := y(below+part.n), y(below)
+				word := part.class
+				if word == "unknown" {
+					word = "not known"
+				}
 				t.Bars = append(t.Bars, bar{x, top, w, max(1, bottom-top), part.class, day(p.Day) + ": " +
-					number(part.n) + " " + part.class})
+					number(part.n) + " " + word})
 			}
 			below += part.n
 		}

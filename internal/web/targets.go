@@ -114,12 +114,13 @@ func (v *visit) showTarget(t store.Target, f *form, status int) error {
 	d := target{Form: f, Target: t, New: t.ID == 0, Fields: map[string]field{
 		"spec":        f.Field("spec", "Name, address or range", targetHint),
 		"site":        f.Choose("site", "Site", "Whose workers reach it", sites),
-		"tags":        f.Field("tags", "Tags", "Apart by blanks"),
+		"tags":        f.Field("tags", "Tags", "Separated by spaces"),
 		"owner":       f.Field("owner", "Owner", ""),
 		"criticality": f.Choose("criticality", "Criticality", "", levels),
-		"credential":  f.Choose("credential", "Credential", "For authenticated checks and audits from afar", keys),
+		"credential":  f.Choose("credential", "Credential", "For authenticated checks and remote audits", keys),
 		"audit_source": f.Field("audit_source", "Where an audit reads",
-			"winreg:// for a Windows host from afar; empty is none"),
+			"winreg://HOST for the remote registry of a Windows host, or a file that the server can read; empty: no "+
+				"audit"),
 		"note":    f.Field("note", "Note", ""),
 		"enabled": f.Field("enabled", "Scanned by schedules and runs", ""),
 	}}
