@@ -205,10 +205,10 @@ func (h *host) upgraded(before string) {
 // administered works with the server's state as the documents say, and as root: the server starts all the same.
 func (h *host) administered() {
 	h.t.Helper()
-	for _, args := range []string{"backup /tmp/fleet.db", "check"} {
+	for _, args := range []string{"backup /var/lib/ipcguard-serve/kept.db", "check"} {
 		h.do("runuser", append([]string{"-u", "ipcguard", "--", "ipcguard", "serve"}, strings.Fields(args)...)...)
 	}
-	for _, args := range []string{"restore /tmp/fleet.db", "rekey"} {
+	for _, args := range []string{"restore /var/lib/ipcguard-serve/kept.db", "rekey"} {
 		h.do("systemctl", "stop", "ipcguard-serve")
 		h.do("ipcguard", append([]string{"serve"}, strings.Fields(args)...)...)
 		if out := h.do("find", "/var/lib/ipcguard-serve", "!", "-user", "ipcguard"); out != "" {
