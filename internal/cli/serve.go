@@ -341,7 +341,7 @@ func (r *serving) open() (http.Handler, error) {
 	}
 	pages, err := web.New(does, r.st, r.st.Sessions(), r.people, web.Options{
 		Version: o.Version, Secure: !r.flags.noTLS || strings.HasPrefix(r.base, "https://"), Provider: provider,
-		Log: o.Log, WrongKey: r.fleet.WrongKey,
+		Log: o.Log, WrongKey: r.fleet.WrongKey, Full: r.fleet.Full,
 	})
 	if err != nil {
 		return nil, err

@@ -146,6 +146,7 @@ type Fleet struct {
 
 	exceptions exceptions
 	unopened   atomic.Pointer[[]string] // see WrongKey
+	full       atomic.Bool              // the last sign of life found no space
 
 	lock     sync.Mutex
 	began    chan struct{} // closed when a run has begun here

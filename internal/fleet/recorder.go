@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ipcguard/internal/store"
@@ -40,6 +41,7 @@ type recorder struct {
 	st  *store.Store
 	log *slog.Logger
 
+	full    atomic.Bool // the last write found no space
 	lock    sync.Mutex
 	waiting []entry
 	wake    chan struct{}
@@ -122,7 +124,9 @@ func (r *recorder) run(ctx context.Context) {
 func (r *recorder) write(ctx context.Context, group []entry) {
 	var err error
 	for said := (time.Time{}); ; {
-		if err = r.record(ctx, group); !later(err) || ctx.Err() != nil {
+		err = r.record(ctx, group)
+		r.full.Store(errors.Is(err, store.ErrFull))
+		if !later(err) || ctx.Err() != nil {
 			break
 		}
 		if time.Since(said) > time.Minute {

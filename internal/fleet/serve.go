@@ -61,7 +61,9 @@ func (f *Fleet) Serve(ctx context.Context) error {
 			} else if err != nil {
 				return err
 			}
-			return f.heartbeat(ctx)
+			err := f.heartbeat(ctx)
+			f.full.Store(errors.Is(err, store.ErrFull))
+			return err
 		})
 	})
 	loops.Go(func() { f.every(ctx, watchEvery, "trying the key", f.tryKeys()) })
@@ -198,6 +200,10 @@ func (f *Fleet) keep(ctx context.Context, run func(context.Context) error) {
 		}
 	}
 }
+
+// Full reports whether the disk of the database has no space left for what this process writes: for results, or for the
+// sign of life of every few seconds.
+func (f *Fleet) Full() bool { return f.full.Load() || f.records.full.Load() }
 
 // heartbeat records that this process lives, and applies the site's settings: this process's share of the rate, and the
 // number of concurrent hosts.

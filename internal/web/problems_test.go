@@ -1,6 +1,8 @@
 package web
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -62,5 +64,27 @@ func TestProblems(t *testing.T) {
 	page := s.people[store.RoleViewer].get("/sites").body
 	if n := strings.Count(page, "the next version of the server refuses it: update it"); n != 1 {
 		t.Errorf("%d workers are older, want one:\n%s", n, page)
+	}
+}
+
+// TestReady: the probe says what the server knows of itself, and nothing to be worried about otherwise.
+func TestReady(t *testing.T) {
+	s := newTestSite(t)
+	yes, no := func() bool { return true }, func() bool { return false }
+	for want, o := range map[string]Options{
+		"ok\n":                           {},
+		"ok, but disk-full\n":            {Full: yes, WrongKey: no},
+		"ok, but disk-full, wrong-key\n": {Full: yes, WrongKey: yes},
+		"ok, but wrong-key\n":            {Full: no, WrongKey: yes},
+	} {
+		handler, err := New(nil, s.st, s.st.Sessions(), s.access, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		if w.Code != http.StatusOK || w.Body.String() != want {
+			t.Errorf("%d %q, want %q", w.Code, w.Body, want)
+		}
 	}
 }

@@ -27,6 +27,7 @@ type Options struct {
 	Secure   bool             // clients use HTTPS; a proxy may say so for a request, see proxy.HTTPS
 	Provider *access.Provider // a provider for logins; nil is none
 	WrongKey func() bool      // the key file does not open what is sealed, for /readyz; nil is no
+	Full     func() bool      // the database's disk has no space left, for /readyz; nil is no
 	Clock    func() time.Time
 	Log      *slog.Logger
 }
@@ -171,6 +172,9 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.options.WrongKey != nil && s.options.WrongKey() {
 		kinds = append(kinds, "wrong-key")
+	}
+	if s.options.Full != nil && s.options.Full() {
+		kinds = append(kinds, "disk-full")
 	}
 	if len(kinds) == 0 {
 		_, _ = io.WriteString(w, "ok\n")
