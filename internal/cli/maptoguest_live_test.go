@@ -8,8 +8,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestMapToGuestOnSamba holds every value of map to guest against a real server: whether a made-up name comes in, as the
-// audit says, and whether a known name with a wrong password does, as the catalog's meaning of the value says.
+// TestMapToGuestOnSamba holds every value of map to guest against a real server: whether a made-up name comes in, as
+// the audit says, and whether a known name with a wrong password does, as the catalog's meaning of the value says.
 func TestMapToGuestOnSamba(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd", "smbclient")

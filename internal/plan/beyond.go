@@ -79,6 +79,8 @@ func (w *work) wish(s *catalog.Setting, value string) (chosen, error) {
 		return refuse("is wanted and to be avoided", "")
 	case !possible:
 		return refuse("is not read by this product or role, so it would change nothing", "")
+	case w.c.Effect(s, w.platform).How == "never":
+		return refuse("would do nothing: "+s.Summary, "")
 	case !ok:
 		return chosen{}, cannotBe(s, value)
 	case w.c.ExportOnly(s):

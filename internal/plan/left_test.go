@@ -196,6 +196,7 @@ func TestWant(t *testing.T) {
 			"is no setting of the catalog with a value",
 		},
 		{"another system", samba, Policy{Want: []string{"SMB1=0"}}, nil, "", "a setting of windows"},
+		{"what does nothing", samba, Policy{Want: []string{"IPC$:guest ok=no"}}, nil, "", "would do nothing"},
 		{"of a share", samba, Policy{Want: []string{"guest ok=no"}}, nil, "", "is a line of a share"},
 		{"a word for a number", windows, Policy{Want: []string{"SMB1=off"}}, nil, "", "of type REG_DWORD"},
 		{"no such value", samba, Policy{Want: []string{"server signing=perhaps"}}, nil, "", "server signing"},

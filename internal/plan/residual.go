@@ -280,7 +280,7 @@ func (w *work) warnRestrict(p *model.Plan) {
 		}
 		if share, ok := w.c.Setting(ch.Setting).LineOfShare(ch.Where); ok && w.wishedLine(w.c.Setting(ch.Setting), share) {
 			w.warn("connections that are open to the share %s keep it as it was until they end: smbcontrol smbd "+
-				"close-share '%s' ends them", share, share)
+				"close-share with its name ends them", share)
 		}
 		w.warnRules(ch)
 		w.warnPolicy(ch)
