@@ -359,7 +359,7 @@ var generated = Catalog{
 			{Value: "never", Compare: "equal", Why: "A mistyped name should not be a way in."},
 		}, TakesEffect: []Effect{
 			{When: "service-restart", How: "ksmbd.control --shutdown, then ksmbd.mountd; a reload reads the shares again and not [global]", Sources: []string{"M ksmbd-6.12", "M ksmbd-7.2"}},
-		}, Governs: Governs{Session: true}, Reach: "anonymous", Otherwise: "never", Related: []string{"map to guest"}, Sources: []string{"S ksmbd-tools"}},
+		}, Governs: Governs{Session: true}, Reach: "anonymous", Otherwise: "never", Related: []string{"map to guest"}, Sources: []string{"S ksmbd-tools", "M ksmbd-6.12"}},
 		{ID: "ksmbd:guest account", Title: "The account of strangers (ksmbd)", System: "ksmbd", Where: "ksmbd.conf [global] guest account", Type: "string", Applies: Scope{Products: []string{"ksmbd"}}, Summary: "Strangers work under this account.", Defaults: []Default{
 			{Value: "nobody", Sources: []string{"S ksmbd-tools"}},
 		}, TakesEffect: []Effect{
