@@ -46,7 +46,7 @@ func (p *Policy) Replay(uses []model.Use, to string) []Replayed {
 	}
 	for i := range out {
 		if out[i].Use.Untold() {
-			out[i].Why += "; whether it was let in before is not told"
+			out[i].Why += "; whether it was let in before is not known"
 		}
 	}
 	return out

@@ -100,7 +100,7 @@ func (c *Coverage) Notice(n Notice) {
 // Complete notes which uses were dropped, and sorts the notes so that the order of reading does not matter.
 func (c *Coverage) Complete(a *Aggregator) {
 	for id, n := range a.GivenUp() {
-		c.Note(fmt.Sprintf("%d uses by %s identities found no room in the memory for rows and are not told", n, id))
+		c.Note(fmt.Sprintf("%d uses by %s identities found no room in the memory for rows and are not listed", n, id))
 	}
 	c.sortNotes()
 }

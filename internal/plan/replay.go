@@ -96,7 +96,7 @@ func replay(c *catalog.Catalog, before, after catalog.Config, uses []model.Use, 
 }
 
 // untold is what a log leaves open about a logon that it has.
-const untold = "whether it was let in before is not told"
+const untold = "whether it was let in before is not known"
 
 // signIn sets the answer if a changed setting ends the way in which the client signed in, and says why. The client did
 // come in, so unknown effects of the present settings did not stop it, and no answer of the model that is the same

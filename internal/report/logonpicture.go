@@ -65,7 +65,7 @@ func newLogonPicture(logons []model.Logon) *logonPicture {
 				continue
 			}
 			p.Lanes = append(p.Lanes, logonLane{
-				Label: shorten(cmp.Or(Clean(l.Client), "(not told)"), 22),
+				Label: shorten(cmp.Or(Clean(l.Client), "(not known)"), 22),
 				Name:  Clean(l.Client), Y: laneTop + (at+1)*laneHigh,
 			})
 		}

@@ -89,8 +89,8 @@ func writeLogonText(w io.Writer, logons []model.Logon, coverage *model.Coverage,
 		if l.Account != "" {
 			who += " " + Clean(l.Account)
 		}
-		fmt.Fprintf(&b, "  %s to %s as %s: %s\n", cmp.Or(Clean(l.Client), "(client not told)"),
-			cmp.Or(Clean(l.Server), "(server not told)"), who, Clean(LogonWay(l)))
+		fmt.Fprintf(&b, "  %s to %s as %s: %s\n", cmp.Or(Clean(l.Client), "(client not known)"),
+			cmp.Or(Clean(l.Server), "(server not known)"), who, Clean(LogonWay(l)))
 		fmt.Fprintf(&b, "      %s\n", p.dim(logonCount(l)))
 		if l.Kind != "" {
 			fmt.Fprintf(&b, "      %s\n", p.dim("likely "+Clean(l.Kind)))
@@ -127,7 +127,7 @@ func logonAnswer(logons []model.Logon) string {
 var packageTexts = map[string]string{
 	model.PackageAnonymous: "no credentials", model.PackageLM: "LM", model.PackageNTLMv1: "NTLMv1",
 	model.PackageNTLMv1ESS: "NTLMv1 with extended session security",
-	model.PackageNTLM:      "NTLM of a version that was not told", model.PackageNTLMv2: "NTLMv2",
+	model.PackageNTLM:      "NTLM of an unknown version", model.PackageNTLMv2: "NTLMv2",
 	model.PackageKerberos: "Kerberos", model.PackagePlaintext: "plaintext",
 	model.PackageUnknown: "a logon of a kind that nothing told",
 }
@@ -177,7 +177,7 @@ func LogonWay(l *model.Logon) string {
 func logonCount(l *model.Logon) string {
 	open := "without an answer"
 	if l.Untold() {
-		open = "whose result is not told"
+		open = "whose result is not known"
 	}
 	var parts []string
 	for _, x := range []struct {

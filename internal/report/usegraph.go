@@ -137,7 +137,7 @@ func serverNames(all []string) string {
 	const most = 4
 	shown := make([]string, 0, most)
 	for _, s := range all[:min(len(all), most)] {
-		shown = append(shown, cmp.Or(Clean(s), "(server not told)"))
+		shown = append(shown, cmp.Or(Clean(s), "(server not known)"))
 	}
 	text := strings.Join(shown, ", ")
 	if n := len(all) - most; n > 0 {
@@ -234,7 +234,7 @@ func joinLinks(uses []model.Use) []*graphLink {
 		}
 		l := byKey[key{w, pipe}]
 		if l == nil {
-			l = &graphLink{Client: cmp.Or(Clean(u.Client), "(client not told)"), Pipe: pipe, Identity: u.Identity}
+			l = &graphLink{Client: cmp.Or(Clean(u.Client), "(client not known)"), Pipe: pipe, Identity: u.Identity}
 			byKey[key{w, pipe}] = l
 		}
 		switch u.Outcome {

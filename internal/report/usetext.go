@@ -33,7 +33,7 @@ func writeUseText(w io.Writer, o *model.Observation, style Style) error {
 		byServer[u.Server] = append(byServer[u.Server], u)
 	}
 	for _, server := range slices.Sorted(maps.Keys(byServer)) {
-		fmt.Fprintf(&b, "%s\n", p.bold(cmp.Or(Clean(server), "(server not told)")))
+		fmt.Fprintf(&b, "%s\n", p.bold(cmp.Or(Clean(server), "(server not known)")))
 		useTable(&b, p, byServer[server], style)
 		b.WriteByte('\n')
 	}

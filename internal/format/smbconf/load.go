@@ -160,7 +160,7 @@ func (c *Config) countUntold() {
 		last := c.Problems[len(c.Problems)-1]
 		c.Problems = append(c.Problems, Problem{
 			last.File, last.Line,
-			fmt.Sprintf("%d more problems behind this line are not told", c.untold),
+			fmt.Sprintf("%d more problems after this line are not listed", c.untold),
 		})
 	}
 }
