@@ -106,7 +106,8 @@ func taken(err error, text string) error {
 }
 
 // lock serializes changes of accounts on all servers of the database, by a row that each change writes first. Thus two
-// administrators cannot remove each other at the same time, and a set-up link creates one account only.
+// administrators cannot remove each other at the same time, a set-up link creates one account only, and a login does
+// not write back what an account was before a change. Whoever saves an account takes the lock before reading it.
 func (a *Access) lock(ctx context.Context, tx *store.Tx) error {
 	return tx.SetMeta(ctx, "accounts.changed", a.now().Format("2006-01-02T15:04:05.000000Z"))
 }

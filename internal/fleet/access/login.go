@@ -53,7 +53,7 @@ func (a *Access) Login(ctx context.Context, t Try) (Entry, error) {
 	if stale(u.Password) {
 		a.renew(ctx, &u, t.Password)
 	}
-	second, err := a.hasSecond(ctx, &u)
+	second, err := hasSecond(ctx, a.st, &u)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -66,12 +66,16 @@ func (a *Access) Login(ctx context.Context, t Try) (Entry, error) {
 // enter completes a login. how names the method if it was more than a password.
 func (a *Access) enter(ctx context.Context, u store.User, from, device, how string, counts []count) (Entry, error) {
 	err := a.st.InTx(ctx, func(tx *store.Tx) error {
-		fresh, err := tx.User(ctx, u.ID)
+		fresh, err := a.unchanged(ctx, tx, &u)
 		if err != nil {
 			return err
 		}
-		if fresh.Disabled || Stamp(&fresh) != Stamp(&u) {
-			return ErrCredentials // changed meanwhile
+		if how == "" { // the password alone
+			if second, err := hasSecond(ctx, tx, &fresh); err != nil {
+				return err
+			} else if second {
+				return ErrCredentials // it is required since the password was checked
+			}
 		}
 		fresh.LastLogin = a.now()
 		if err := tx.SaveUser(ctx, &fresh); err != nil {
@@ -88,6 +92,20 @@ func (a *Access) enter(ctx context.Context, u store.User, from, device, how stri
 	}
 	cookie, err := a.newDevice(ctx, u.Name, device)
 	return Entry{User: u, Device: cookie}, err
+}
+
+// unchanged returns an account in its current state, under the lock of accounts: what the transaction writes is not
+// overwritten by another change, nor does it overwrite one. If the account has been disabled, or its password or its
+// sessions were ended, since u was read, it returns ErrCredentials.
+func (a *Access) unchanged(ctx context.Context, tx *store.Tx, u *store.User) (store.User, error) {
+	if err := a.lock(ctx, tx); err != nil {
+		return store.User{}, err
+	}
+	fresh, err := tx.User(ctx, u.ID)
+	if err == nil && (fresh.Disabled || Stamp(&fresh) != Stamp(u)) {
+		err = ErrCredentials
+	}
+	return fresh, err
 }
 
 // prove checks an account's password, in a slot of the gate. Those who wait in one line share its length.
@@ -140,8 +158,8 @@ func (a *Access) renew(ctx context.Context, u *store.User, password string) {
 	kept, err := a.gate.hash(ctx, password)
 	if err == nil {
 		err = a.st.InTx(ctx, func(tx *store.Tx) error {
-			fresh, err := tx.User(ctx, u.ID)
-			if err != nil || fresh.Password != u.Password {
+			fresh, err := a.unchanged(ctx, tx, u)
+			if err != nil {
 				return err
 			}
 			fresh.Password = kept

@@ -30,11 +30,14 @@ const recoveryCodes = 10
 
 // hasSecond reports whether an account needs more than its password. A passkey is a login of its own and also counts as
 // a second factor: a stolen password does not open an account that has one.
-func (a *Access) hasSecond(ctx context.Context, u *store.User) (bool, error) {
+func hasSecond(ctx context.Context, q interface {
+	Passkeys(ctx context.Context, user int64) ([]store.Passkey, error)
+}, u *store.User,
+) (bool, error) {
 	if len(u.TOTP) > 0 {
 		return true, nil
 	}
-	keys, err := a.st.Passkeys(ctx, u.ID)
+	keys, err := q.Passkeys(ctx, u.ID)
 	return len(keys) > 0, err
 }
 
@@ -210,7 +213,7 @@ func (a *Access) NewRecoveryCodes(ctx context.Context, who Who, password string)
 	if err != nil {
 		return nil, err
 	}
-	if second, err := a.hasSecond(ctx, &u); err != nil {
+	if second, err := hasSecond(ctx, a.st, &u); err != nil {
 		return nil, err
 	} else if !second {
 		return nil, &RuleError{"code", "there is no second factor that they could stand in for"}

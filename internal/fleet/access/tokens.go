@@ -99,6 +99,10 @@ func (a *Access) NewToken(
 	case !who.Until.IsZero() && until.After(who.Until):
 		return wrong("until", "a token that is made with a token cannot last longer than that one")
 	}
+	u, err := a.st.User(ctx, who.User.ID)
+	if err != nil {
+		return "", store.Token{}, err
+	}
 	if err := a.Confirm(ctx, who, password); err != nil {
 		return "", store.Token{}, err
 	}
@@ -109,6 +113,10 @@ func (a *Access) NewToken(
 	secret = tokenPrefix + base64.RawURLEncoding.EncodeToString(raw)
 	hash, _ := hashToken(secret)
 	err = a.st.InTx(ctx, func(tx *store.Tx) error {
+		// A reset ends all tokens: none may be added afterwards with what was valid before.
+		if _, err := a.unchanged(ctx, tx, &u); err != nil {
+			return err
+		}
 		mine, err := tx.Tokens(ctx, who.User.ID)
 		if err != nil {
 			return err
