@@ -136,7 +136,11 @@ func (rec *recorder) record(ctx context.Context, r *Result) error {
 	if r.RunID == 0 && !isNew && rec.results[timeOf(r, old.ID)] {
 		return nil
 	}
-	host := old.with(r)
+	back, err := rec.returns(ctx, &old, r)
+	if err != nil {
+		return err
+	}
+	host := old.with(r, back)
 	host.SiteID = target.site
 	if isNew {
 		if err := rec.insertHost(ctx, &host, target, r); err != nil {

@@ -12,8 +12,9 @@ import (
 	"ipcguard/internal/model"
 )
 
-// with returns the host after a result. What the store maintains itself stays unchanged.
-func (h Host) with(r *Result) Host {
+// with returns the host after a result. back says that the result ends a retirement. What the store maintains itself
+// stays unchanged.
+func (h Host) with(r *Result, back bool) Host {
 	n := r.Host
 	set := func(p *string, v string, overwrite bool) {
 		if v != "" && (overwrite || *p == "") {
@@ -31,7 +32,7 @@ func (h Host) with(r *Result) Host {
 	if r.Kind != RunAudit {
 		h.Verdict = r.Verdict
 	}
-	if h.back(r) {
+	if back {
 		h.Retired = time.Time{}
 	}
 	if scan {

@@ -66,10 +66,18 @@ func (q *Queries) SilentHosts(ctx context.Context, silent time.Duration) ([]Host
 	return list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
 }
 
-// back reports whether a result brings a retired host back into the fleet. A scan that was under way when the host was
-// retired does not: somebody retired it, knowing that it answers.
-func (h *Host) back(r *Result) bool {
-	return !h.Retired.IsZero() && r.Kind != RunAudit && r.Verdict != model.Unreachable && !r.began().Before(h.Retired)
+// returns reports whether a result brings a retired host back into the fleet. A run that was under way when the host was
+// retired does not, even if it came to the host later: somebody retired it, knowing that it answers.
+func (rec *recorder) returns(ctx context.Context, h *Host, r *Result) (bool, error) {
+	if h.Retired.IsZero() || r.Kind == RunAudit || r.Verdict == model.Unreachable || r.began().Before(h.Retired) {
+		return false, nil
+	}
+	if r.RunID == 0 {
+		return true, nil
+	}
+	var created time.Time
+	err := rec.one(ctx, []any{&created}, `SELECT created FROM runs WHERE id = $1`, r.RunID)
+	return !created.Before(h.Retired), err
 }
 
 // aside returns when the findings of a retired host's last audit ended: they did with the retirement, or with an audit

@@ -54,6 +54,8 @@ func TestRetire(t *testing.T) {
 		c := look(run, 2, model.Exposed)
 		agree("three hosts", 3, 0, 3)
 
+		begun := s.run(RunScan)
+		s.advance(time.Second)
 		was, err := s.RetireHost(s.ctx, a.ID, s.clock())
 		s.ok(err)
 		again, err := s.RetireHost(s.ctx, a.ID, s.clock())
@@ -83,6 +85,10 @@ func TestRetire(t *testing.T) {
 			s.Errorf("%d events of it, %v", n, err)
 		}
 		agree("retired during a scan", 2, 0, 1)
+		if h := look(begun, 0, model.Exposed, "f1", "f2"); h.Retired.IsZero() {
+			s.Error("a run that was under way brought a host back when it came to it")
+		}
+		agree("retired during a run", 2, 0, 1)
 		second := s.run(RunScan)
 		if h := look(second, 0, model.Unreachable); h.Retired.IsZero() {
 			s.Error("silence brought a host back")
