@@ -16,6 +16,12 @@ import (
 	"ipcguard/internal/smb"
 )
 
+// The environment's way to give an account.
+const (
+	userVariable     = "IPCGUARD_USER"
+	passwordVariable = "IPCGUARD_PASSWORD"
+)
+
 // account is a name with its secret. It prints only the name.
 type account struct{ user, domain, password string }
 
@@ -56,13 +62,13 @@ func (a *app) logonAndSecret(f *credentialFlags) (logonMaker, *secret, error) {
 	case f.user != "":
 		c, err = a.prompt(f.user)
 	default:
-		name, ok := os.LookupEnv("IPCGUARD_USER")
+		name, ok := os.LookupEnv(userVariable)
 		if !ok || name == "" {
 			return nil, nil, nil
 		}
-		password, ok := os.LookupEnv("IPCGUARD_PASSWORD")
+		password, ok := os.LookupEnv(passwordVariable)
 		if !ok {
-			return nil, nil, hinted{usage("IPCGUARD_USER is set and IPCGUARD_PASSWORD is not"), "set both, or neither"}
+			return nil, nil, hinted{usage("%s is set and %s is not", userVariable, passwordVariable), "set both, or neither"}
 		}
 		c = split(name)
 		c.password = password

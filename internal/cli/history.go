@@ -92,7 +92,7 @@ func (a *app) runHistory(ctx context.Context, e *engine.Engine, ids []string, fo
 			fmt.Fprintf(a.stdout, "%s  %-8s %s  %s  by %s%s\n", j.ID, j.Phase(),
 				j.Started.Local().Format(time.DateTime), j.Target, j.Who, seal)
 			if x.Outlook != nil {
-				fmt.Fprintf(a.stdout, "  %s\n", x.Outlook)
+				fmt.Fprintf(a.stdout, "  %s\n", x.Outlook.Words("ipcguard recover"+inState(e.State)))
 			}
 			if len(ids) == 1 {
 				a.showJournal(j, records)

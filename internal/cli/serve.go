@@ -141,11 +141,27 @@ func (a *app) checkServe(f *serveFlags) error {
 	if _, err := f.provider.open(f.url); err != nil { // it sends nothing
 		return err
 	}
+	if err := f.checkURL(); err != nil {
+		return err
+	}
 	if f.cert == "" {
 		return nil
 	}
 	_, err := tlscert.Open(tlscert.Options{Cert: f.cert, Key: f.certKey})
 	return err
+}
+
+// checkURL refuses an address that no browser opens as the page.
+func (f *serveFlags) checkURL() error {
+	if f.url == "" {
+		return nil
+	}
+	u, err := url.Parse(f.url)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil ||
+		u.RawQuery != "" || u.Fragment != "" {
+		return usage("--url %q: want the page's address, such as https://ipcguard.example:8443", f.url)
+	}
+	return nil
 }
 
 func (f *serveFlags) check() error {

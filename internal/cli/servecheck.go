@@ -60,6 +60,9 @@ func (a *app) checkActs(ctx context.Context, f *fleetFlags, home *homeFlags, wit
 	case c.Lines == 0 && c.Before == 0:
 		say(a.stdout, "audit log: empty")
 		return nil
+	case c.Lines == 0:
+		say(a.stdout, "audit log: %d lines from a version without a chain, and nothing can be said of them", c.Before)
+		return nil
 	default:
 		say(a.stdout, "audit log: %d lines, each chained to the one before; the last is %s", c.Lines,
 			hex.EncodeToString(c.Head[:min(16, len(c.Head))]))

@@ -44,9 +44,26 @@ type settings struct {
 	from  map[string]string // by flag; a flag that is missing has its default
 }
 
-// configurable reports whether a file may set a flag: all but those that are about a single run.
+// configurable reports whether a file may set a flag: all but those that are about a single run. A new key is wanted once:
+// a file that said so would make another one whenever the key is lost.
 func (s *settings) configurable(name string) bool {
-	return name != "config" && name != "help" && s.flags.Lookup(name) != nil
+	return name != "config" && name != "help" && name != "new-key" && s.flags.Lookup(name) != nil
+}
+
+// strange returns the variables of the environment that look like one of serve's flags and are none.
+func (s *settings) strange() []string {
+	var out []string
+	others := []string{variableOf("config"), providerVariable, joinVariable, readyVariable, userVariable, passwordVariable}
+	for _, entry := range os.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		flag, ours := strings.CutPrefix(name, variablePrefix)
+		flag = strings.ToLower(strings.ReplaceAll(flag, "_", "-"))
+		if ours && value != "" && !s.configurable(flag) && !slices.Contains(others, name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // defaultConfig returns the path of the configuration file if none is named.
@@ -84,7 +101,7 @@ func (s *settings) configure(c *cobra.Command) error {
 				return
 			}
 			if err := f.Value.Set(os.Getenv(variableOf(f.Name))); err != nil {
-				mistake = usage("%s: %w", variableOf(f.Name), err)
+				mistake = usage("%s: %w", variableOf(f.Name), wants(f, err))
 			}
 		case inFile:
 			s.from[f.Name] = s.file
@@ -135,6 +152,17 @@ func (s *settings) read() (map[string]any, error) {
 		}
 	}
 	return given, nil
+}
+
+// wants says what a flag wants, where the error of its parser names a function of Go.
+func wants(f *pflag.Flag, err error) error {
+	switch f.Value.Type() {
+	case "bool":
+		return errors.New("want true or false")
+	case "int":
+		return errors.New("want a whole number")
+	}
+	return err
 }
 
 // setFrom sets a flag to a TOML value, whose type must be the flag's.
@@ -194,8 +222,13 @@ func (a *app) serveConfig(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(a.stdout, text)
-			return err
+			if _, err := fmt.Fprint(a.stdout, text); err != nil {
+				return err
+			}
+			for _, name := range s.strange() {
+				say(a.stderr, "%s is ignored: serve has no flag of this name that a variable can set", name)
+			}
+			return nil
 		},
 	}
 	f.register(c.Flags())

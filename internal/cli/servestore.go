@@ -15,6 +15,7 @@ import (
 	"ipcguard/internal/fleet"
 	"ipcguard/internal/fleet/access"
 	sealing "ipcguard/internal/fleet/secret"
+	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
 
@@ -369,7 +370,7 @@ func (a *app) rekey(ctx context.Context, f *fleetFlags, home *homeFlags, forget 
 	if err != nil {
 		return err
 	}
-	say(a.stdout, "%s has a new key; %d secrets were sealed anew", f.key, n)
+	say(a.stdout, "%s has a new key; %s sealed anew", f.key, model.Count(n, "secret was", "secrets were"))
 	if forget {
 		say(a.stdout, "the older keys are gone")
 	}

@@ -72,21 +72,24 @@ type Outlook struct {
 	Guarded bool      `json:"guarded"` // a guard watches it, or a process is working on it
 }
 
-func (o Outlook) String() string {
+func (o Outlook) String() string { return o.Words("ipcguard recover") }
+
+// Words says what is expected. recover is the command that takes the apply back where nobody else does.
+func (o Outlook) Words(recover string) string {
 	switch {
 	case o.Until.IsZero() && o.Guarded:
 		return "it is under way"
 	case o.Until.IsZero():
-		return "it was cut short, and nobody is at work on it: ipcguard recover takes it back"
+		return "it was cut short, and nobody is at work on it: " + recover + " takes it back"
 	case o.Overdue && o.Guarded:
 		return "its time passed at " + shown(o.Until) + "; the guard takes it back"
 	case o.Overdue:
-		return "its time passed at " + shown(o.Until) + ", and nobody watches: ipcguard recover takes it back"
+		return "its time passed at " + shown(o.Until) + ", and nobody watches: " + recover + " takes it back"
 	case o.Guarded:
 		return "it goes back at " + shown(o.Until) + " unless it is confirmed"
 	}
 	return "it is to go back at " + shown(o.Until) +
-		" unless it is confirmed, and nobody watches: then ipcguard recover takes it back"
+		" unless it is confirmed, and nobody watches: then " + recover + " takes it back"
 }
 
 // Outlook returns the expected outcome of an apply, or nil if it is over.
