@@ -40,80 +40,105 @@ const (
 	longestJob   = 30 * 24 * time.Hour
 )
 
-// supervise does what only one server must do; the others stand by and take over when it is silent.
-func (f *Fleet) supervise(ctx context.Context) {
-	var swept, expired, orphans, tidied, watched, followed time.Time
-	pruned := time.Now().Add(firstPrune - pruneEvery)
-	n, running := 0, true
-	f.every(ctx, beat, "supervision", func(ctx context.Context) error {
-		if n++; !running && n%idleBeats != 0 {
-			return nil
-		}
-		mine, err := f.st.Lease(ctx, leaseName, f.o.Name, store.MissedBeats*f.o.Heartbeat)
-		if err != nil || !mine {
-			return err
-		}
-		if err := f.schedules(ctx); err != nil {
-			return err
-		}
-		if time.Since(swept) >= f.o.Heartbeat && f.steady() {
-			if err := f.inherit(ctx, f.gone); err != nil {
-				return err
-			}
-			swept = time.Now()
-		}
-		if err := f.finish(ctx); err != nil {
-			return err
-		}
-		if time.Since(followed) >= followEvery {
-			if _, err := f.st.FollowRollouts(ctx); err != nil {
-				return err
-			}
-			followed = time.Now()
-		}
-		open, err := f.st.OpenRuns(ctx)
-		if err != nil {
-			return err
-		}
-		running = len(open) > 0
-		if err := f.tell(ctx, open); err != nil {
-			return err
-		}
-		if running && time.Since(orphans) >= strayAfter/2 {
-			if err := f.queue.hasten(ctx); err != nil {
-				return err
-			}
-			if err := f.strays(ctx, open); err != nil {
-				return err
-			}
-			orphans = time.Now()
-		}
-		if time.Since(expired) >= time.Minute {
-			if err := f.expire(ctx); err != nil {
-				return err
-			}
-			expired = time.Now()
-		}
-		if time.Since(watched) >= watchEvery {
-			if err := f.watch(ctx); err != nil {
-				return err
-			}
-			watched = time.Now()
-		}
-		if time.Since(tidied) >= tidyEvery {
-			if err := f.tidy(ctx); err != nil {
-				return err
-			}
-			tidied = time.Now()
-		}
-		if f.o.Retention+f.o.ActsRetention > 0 && time.Since(pruned) >= pruneEvery {
-			if err := f.Prune(ctx); err != nil {
-				return err
-			}
-			pruned = time.Now()
-		}
+// chore is a part of the supervision that is done from time to time.
+type chore struct {
+	every time.Duration
+	do    func(context.Context) error
+	done  time.Time // the last time; zero: never
+}
+
+// run does the chore if it is time. One that fails is tried again with the next beat.
+func (c *chore) run(ctx context.Context) error {
+	if time.Since(c.done) < c.every {
 		return nil
-	})
+	}
+	if err := c.do(ctx); err != nil {
+		return err
+	}
+	c.done = time.Now()
+	return nil
+}
+
+// supervision is what only one server must do; the others stand by and take over when it is silent.
+type supervision struct {
+	*Fleet
+	n    int         // beats
+	open []store.Run // not ended at the last beat
+	// idle says that no run is open: fewer beats look then.
+	idle                 bool
+	sweep, follow, stray chore
+	others               []*chore // whether runs are open or not
+}
+
+func (f *Fleet) newSupervision() *supervision {
+	s := &supervision{Fleet: f}
+	s.sweep = chore{every: f.o.Heartbeat, do: func(ctx context.Context) error { return f.inherit(ctx, f.gone) }}
+	s.follow = chore{every: followEvery, do: func(ctx context.Context) error {
+		_, err := f.st.FollowRollouts(ctx)
+		return err
+	}}
+	s.stray = chore{every: strayAfter / 2, do: func(ctx context.Context) error {
+		if err := f.queue.hasten(ctx); err != nil {
+			return err
+		}
+		return f.strays(ctx, s.open)
+	}}
+	s.others = []*chore{
+		{every: time.Minute, do: f.expire}, {every: watchEvery, do: f.watch}, {every: tidyEvery, do: f.tidy},
+	}
+	if f.o.Retention+f.o.ActsRetention > 0 {
+		s.others = append(s.others, &chore{
+			every: pruneEvery, do: f.Prune, done: time.Now().Add(firstPrune - pruneEvery),
+		})
+	}
+	return s
+}
+
+func (s *supervision) beat(ctx context.Context) error {
+	if s.n++; s.idle && s.n%idleBeats != 0 {
+		return nil
+	}
+	mine, err := s.st.Lease(ctx, leaseName, s.o.Name, store.MissedBeats*s.o.Heartbeat)
+	if err != nil || !mine {
+		return err
+	}
+	if err := s.schedules(ctx); err != nil {
+		return err
+	}
+	if s.steady() {
+		if err := s.sweep.run(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.finish(ctx); err != nil {
+		return err
+	}
+	if err := s.follow.run(ctx); err != nil {
+		return err
+	}
+	if s.open, err = s.st.OpenRuns(ctx); err != nil {
+		return err
+	}
+	s.idle = len(s.open) == 0
+	if err := s.tell(ctx, s.open); err != nil {
+		return err
+	}
+	if !s.idle {
+		if err := s.stray.run(ctx); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.others {
+		if err := c.run(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// supervise supervises until ctx ends.
+func (f *Fleet) supervise(ctx context.Context) {
+	f.every(ctx, beat, "supervision", f.newSupervision().beat)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = f.st.ReleaseLease(ctx, leaseName, f.o.Name) // for the next server; otherwise it expires

@@ -75,9 +75,8 @@ type givenCount struct {
 }
 
 func overviewPage(v *visit) error {
-	ctx := v.ctx()
 	d := overview{Site: v.r.URL.Query().Get("site"), Since: v.since()}
-	sites, err := v.store.Sites(ctx)
+	sites, err := v.store.Sites(v.ctx())
 	if err != nil {
 		return err
 	}
@@ -86,28 +85,68 @@ func overviewPage(v *visit) error {
 		names = append(names, s.Name)
 	}
 	d.Sites = options(d.Site, "every site", names)
-	filter := store.HostFilter{Site: d.Site}
-	standings, err := v.store.Standings(ctx, filter) // whoever counts these counts all
+	if d.Problems, err = v.problems(names, d.Site); err != nil {
+		return err
+	}
+	for _, read := range []func(*overview) error{v.readStandings, v.readChanges, v.readGiven, v.readFirst} {
+		if err := read(&d); err != nil {
+			return err
+		}
+	}
+	if len(names) < 2 || d.Site != "" {
+		d.BySite = nil // it would be one row
+	}
+	if d.Old, err = v.oldAudits(store.HostFilter{Site: d.Site}, url.Values{"site": {d.Site}}); err != nil {
+		return err
+	}
+	if d.Hosts, err = v.worstHosts(d.Site); err != nil {
+		return err
+	}
+	d.Unaudited = len(d.Hosts) > 0 && !slices.ContainsFunc(d.Hosts,
+		func(h openHost) bool { return !h.LastAudit.IsZero() })
+	if d.openRuns, err = v.runsUnderWay(); err != nil {
+		return err
+	}
+	if d.Workers, err = v.workerRows(); err != nil {
+		return err
+	}
+	return v.render("overview", "Overview", d)
+}
+
+// readStandings reads how hosts, sites and owners stand, and how that came about.
+func (v *visit) readStandings(d *overview) error {
+	standings, err := v.store.Standings(v.ctx(), store.HostFilter{Site: d.Site}) // whoever counts these counts all
 	if err != nil {
 		return err
 	}
 	d.Counts = store.CountsOf(standings)
 	d.Empty = d.Counts.Hosts == 0
-	if d.Problems, err = v.problems(names, d.Site); err != nil {
-		return err
-	}
-	points, err := v.store.Trend(ctx, trendFrom(v.now()), v.now(), d.Site)
+	points, err := v.store.Trend(v.ctx(), trendFrom(v.now()), v.now(), d.Site)
 	if err != nil {
 		return err
 	}
 	d.Trend, d.Score, d.Tiles = newTrend(weekly(points, weeksBack)), newScore(points), tilesOf(d.Counts, points, d.Site)
-	var events []store.Event
-	if events, d.Changed, err = v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since}, store.Page{Size: mostRead, Sort: "-at"}); err != nil {
+	d.BySite = worst(standings, func(s store.Standing) string { return s.Site },
+		func(n string) string { return listURL("/hosts", "verdict", "exposed", "site", n) })
+	d.ByOwner = worst(standings, func(s store.Standing) string { return s.Owner },
+		func(n string) string { return listURL("/hosts", "verdict", "exposed", "owner", n, "site", d.Site) })
+	// nobody says who owns what
+	d.ByOwner = slices.DeleteFunc(d.ByOwner, func(s standing) bool { return s.Name == "" && len(d.ByOwner) == 1 })
+	return nil
+}
+
+// readChanges reads what changed since the last visit.
+func (v *visit) readChanges(d *overview) error {
+	f := store.EventFilter{Site: d.Site, Since: d.Since}
+	page := store.Page{Size: mostRead, Sort: "-at"}
+	events, changed, err := v.store.Events(v.ctx(), f, page)
+	if err != nil {
 		return err
 	}
-	if d.Changed > len(events) { // an earlier severe one must not be hidden by many small changes
-		grave, _, err := v.store.Events(ctx, store.EventFilter{Site: d.Site, Since: d.Since, Least: model.High},
-			store.Page{Size: mostRead, Sort: "-at"})
+	d.Changed = changed
+	if changed > len(events) { // an earlier severe one must not be hidden by many small changes
+		f.Least = model.High
+		grave, _, err := v.store.Events(v.ctx(), f, page)
 		if err != nil {
 			return err
 		}
@@ -118,26 +157,12 @@ func overviewPage(v *visit) error {
 		}
 	}
 	d.Told = oneEach(events, d.Changed)
-	if err := v.named(d.Told); err != nil {
-		return err
-	}
-	if d.Old, err = v.oldAudits(store.HostFilter{Site: d.Site}, url.Values{"site": {d.Site}}); err != nil {
-		return err
-	}
-	if d.Hosts, err = v.worstHosts(d.Site); err != nil {
-		return err
-	}
-	d.Unaudited = len(d.Hosts) > 0 && !slices.ContainsFunc(d.Hosts,
-		func(h openHost) bool { return !h.LastAudit.IsZero() })
-	if len(names) > 1 && d.Site == "" {
-		d.BySite = worst(standings, func(s store.Standing) string { return s.Site },
-			func(n string) string { return listURL("/hosts", "verdict", "exposed", "site", n) })
-	}
-	d.ByOwner = worst(standings, func(s store.Standing) string { return s.Owner },
-		func(n string) string { return listURL("/hosts", "verdict", "exposed", "owner", n, "site", d.Site) })
-	// nobody says who owns what
-	d.ByOwner = slices.DeleteFunc(d.ByOwner, func(s standing) bool { return s.Name == "" && len(d.ByOwner) == 1 })
-	cells, err := v.store.CellCounts(ctx, filter)
+	return v.named(d.Told)
+}
+
+// readGiven reads what strangers are given, and by how many hosts.
+func (v *visit) readGiven(d *overview) error {
+	cells, err := v.store.CellCounts(v.ctx(), store.HostFilter{Site: d.Site})
 	if err != nil {
 		return err
 	}
@@ -147,7 +172,12 @@ func overviewPage(v *visit) error {
 		}
 	}
 	slices.SortStableFunc(d.Given, func(a, b givenCount) int { return b.Hosts - a.Hosts })
-	counts, err := v.store.SettingCounts(ctx, filter)
+	return nil
+}
+
+// readFirst reads the settings that close most hosts.
+func (v *visit) readFirst(d *overview) error {
+	counts, err := v.store.SettingCounts(v.ctx(), store.HostFilter{Site: d.Site})
 	if err != nil {
 		return err
 	}
@@ -157,13 +187,7 @@ func overviewPage(v *visit) error {
 		n := min(len(who), mostNotice)
 		d.First = append(d.First, firstChange{r, who[:n], len(who) - n})
 	}
-	if d.openRuns, err = v.runsUnderWay(); err != nil {
-		return err
-	}
-	if d.Workers, err = v.workerRows(); err != nil {
-		return err
-	}
-	return v.render("overview", "Overview", d)
+	return nil
 }
 
 // oldAudits are the hosts that changed since their audit: counts of findings still have what it says, and so do plans.
