@@ -186,6 +186,12 @@ func (rec *recorder) record(ctx context.Context, r *Result) error {
 	rec.results[timeOf(r, host.ID)] = true
 	rec.recorded, rec.showed = append(rec.recorded, r), append(rec.showed, snapshot)
 	rec.offer(len(rec.recorded)-1, r)
+	rec.recordEvents(r, &host, target)
+	rec.tally(r, &old, &host, isNew)
+	return nil
+}
+
+func (rec *recorder) recordEvents(r *Result, host *Host, target *origin) {
 	for _, e := range r.Events {
 		if e.Kind == EventReturned && e.Before == "retired" && !host.Retired.IsZero() {
 			continue // it was retired during the scan
@@ -194,8 +200,6 @@ func (rec *recorder) record(ctx context.Context, r *Result) error {
 		e.Host, e.Site = orElse(e.Host, host.Name), orElse(e.Site, target.siteName)
 		rec.events = append(rec.events, e)
 	}
-	rec.tally(r, &old, &host, isNew)
-	return nil
 }
 
 func timeOf(r *Result, host int64) hostKindTime {

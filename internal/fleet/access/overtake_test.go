@@ -121,7 +121,11 @@ func testOvertaken(t *testing.T, c *scene, wait func()) {
 		_, _, err := c.NewToken(t.Context(), who, good, "late", store.ScopeRead, time.UnixMicro(c.now.Load()).Add(time.Hour))
 		return err
 	}
-	if err := during(&reset, func(u *store.User) { u.Epoch++ }, token); !errors.Is(err, ErrCredentials) {
+	kept, err := c.gate.hash(t.Context(), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := during(&reset, func(u *store.User) { u.Password = kept; u.Epoch++ }, token); !errors.Is(err, ErrCredentials) {
 		t.Error(err)
 	}
 	if all, err := c.st.Tokens(t.Context(), reset.ID); err != nil || len(all) > 0 {

@@ -71,33 +71,9 @@ func Scopes(who Who) []store.Scope {
 func (a *Access) NewToken(
 	ctx context.Context, who Who, password, name string, scope store.Scope, until time.Time,
 ) (secret string, t store.Token, err error) {
-	now := a.now()
 	until = until.UTC().Truncate(time.Second)
-	wrong := func(field, text string) (string, store.Token, error) {
-		return "", store.Token{}, &RuleError{field, text}
-	}
-	switch {
-	case !who.Somewhere(store.RoleViewer) || who.User.ID == 0:
-		return "", store.Token{}, ErrForbidden
-	case strings.TrimSpace(name) == "" || len(name) > maxName || !utf8.ValidString(name) ||
-		strings.ContainsFunc(name, unprintable):
-		return wrong("name", fmt.Sprintf("a token needs a name of at most %d printable characters", maxName))
-	case !slices.ContainsFunc(scopes, func(s struct {
-		scope store.Scope
-		needs store.Role
-	},
-	) bool {
-		return s.scope == scope
-	}):
-		return wrong("scope", "the scope is read, upload, operate or administer")
-	case !slices.Contains(Scopes(who), scope):
-		return wrong("scope", "the scope is more than the role allows")
-	case !until.After(now):
-		return wrong("until", "the end of the token is not in the future")
-	case until.After(now.Add(maxTokenLife)):
-		return wrong("until", "a token lasts for a year at most")
-	case !who.Until.IsZero() && until.After(who.Until):
-		return wrong("until", "a token that is made with a token cannot last longer than that one")
+	if err := a.checkToken(who, name, scope, until); err != nil {
+		return "", store.Token{}, err
 	}
 	u, err := a.st.User(ctx, who.User.ID)
 	if err != nil {
@@ -130,7 +106,7 @@ func (a *Access) NewToken(
 			Scope:   scope,
 			Hash:    hash,
 			Until:   until,
-			Created: now,
+			Created: a.now(),
 		}
 		if err := tx.SaveToken(ctx, &t); err != nil {
 			return taken(err, "the account has a token of this name")
@@ -141,6 +117,36 @@ func (a *Access) NewToken(
 		return "", store.Token{}, err
 	}
 	return secret, t, nil
+}
+
+// checkToken refuses a token that the account may not have.
+func (a *Access) checkToken(who Who, name string, scope store.Scope, until time.Time) error {
+	now := a.now()
+	wrong := func(field, text string) error { return &RuleError{field, text} }
+	switch {
+	case !who.Somewhere(store.RoleViewer) || who.User.ID == 0:
+		return ErrForbidden
+	case strings.TrimSpace(name) == "" || len(name) > maxName || !utf8.ValidString(name) ||
+		strings.ContainsFunc(name, unprintable):
+		return wrong("name", fmt.Sprintf("a token needs a name of at most %d printable characters", maxName))
+	case !slices.ContainsFunc(scopes, func(s struct {
+		scope store.Scope
+		needs store.Role
+	},
+	) bool {
+		return s.scope == scope
+	}):
+		return wrong("scope", "the scope is read, upload, operate or administer")
+	case !slices.Contains(Scopes(who), scope):
+		return wrong("scope", "the scope is more than the role allows")
+	case !until.After(now):
+		return wrong("until", "the end of the token is not in the future")
+	case until.After(now.Add(maxTokenLife)):
+		return wrong("until", "a token lasts for a year at most")
+	case !who.Until.IsZero() && until.After(who.Until):
+		return wrong("until", "a token that is made with a token cannot last longer than that one")
+	}
+	return nil
 }
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
