@@ -76,6 +76,7 @@ var writers = []writer{
 	{"fleet/access/device.go", nil, "a hash"},
 	{"fleet/csv/write.go", nil, "targets, whose words are refused where characters are hidden when they are added"},
 	{"fleet/gate/gate.go", nil, "for workers, no people"},
+	{"fleet/gate/incoming.go", nil, "it throws away the rest of a body"},
 	{"fleet/handover/archive.go", []string{"shown", "table"}, ""},
 	{"fleet/handover/table.go", []string{"EscapeCell"}, "its callers show hidden characters"},
 	{"fleet/handover/tickets.go", []string{"shown", "table"}, ""},

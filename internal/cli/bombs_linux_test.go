@@ -345,7 +345,7 @@ func evidenceBombs() []bomb {
 		},
 		{
 			name: "audit/a scan of findings",
-			make: all(conf, file("scan.json", scan1, 400_000, same(`{"id":"aaaaaaaaaaaaaaaaaaaaaaaaa"},`), "{}]}")),
+			make: all(conf, file("scan.json", scan1, 200_000, same(`{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},`), "{}]}")),
 			args: auditing("smb.conf", "--scan", "scan.json"), want: exitExposed,
 		},
 		{name: "observe/zip of many", make: members("a.zip", 60_000, "", 0), args: watching("a.zip"), want: exitPartial},
@@ -497,8 +497,8 @@ func documents() []bomb {
 		},
 		{
 			name: "plan/an audit of many settings",
-			make: file("audit.json", `{"schema":"ipcguard.audit/1","settings":[`, 300_000,
-				same(`{"id":"RestrictAnonymous","where":"x"},`), "{}]}"), args: planOf(), want: success,
+			make: file("audit.json", `{"schema":"ipcguard.audit/1","settings":[`, 200_000,
+				same(`{"id":"RestrictAnonymous","where":"xxxxxxxxxxxxx"},`), "{}]}"), args: planOf(), want: success,
 		},
 		{
 			name: "plan/many audits",

@@ -262,104 +262,232 @@ func (f *Fleet) Drop(ctx context.Context, tx *store.Tx, e store.Enrolled) error 
 	return nil
 }
 
-// Take stores an enrolled worker's results for the targets of a job. A result that does not belong to the job is
-// refused; the others are kept. Errors come from the database: the worker may send the same results again.
-func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wire.Taken, error) {
-	var out wire.Taken
-	refuse := func(target int64, why string) {
-		out.Refused = append(out.Refused, wire.Refused{Target: target, Why: shown(why)})
+// Has reports whether a job is that of an enrolled worker: nothing else of a body of results need be read if not.
+func (f *Fleet) Has(ctx context.Context, e store.Enrolled, id string) (bool, error) {
+	_, err := f.st.Handout(ctx, id, e.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
 	}
-	h, err := f.st.Handout(ctx, in.Job, e.ID)
+	return err == nil, err
+}
+
+// NotTheirs is why results of a job that is not the worker's are refused.
+const NotTheirs = "the job is not this worker's"
+
+// Take stores an enrolled worker's results for the targets of a job. A result that does not belong to the job is
+// refused, and so is one that cannot be stored, whose unit fails with the reason; the others are kept. Errors come from
+// the database: the worker may send the same results again, and those that were stored are told before then.
+func (f *Fleet) Take(ctx context.Context, e store.Enrolled, in wire.Results) (wire.Taken, error) {
+	k := &taking{Fleet: f, worker: e, now: f.now()}
+	var err error
+	k.h, err = f.st.Handout(ctx, in.Job, e.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		for _, r := range in.Results {
-			refuse(r.Target, "the job is not this worker's")
+			k.refuse(r.Target, NotTheirs)
 		}
-		return out, nil
+		return k.out, nil
 	}
 	if err != nil {
-		return out, err
+		return k.out, err
 	}
-	run, err := f.st.Run(ctx, h.RunID)
-	if err != nil {
-		return out, err
+	if k.run, err = f.st.Run(ctx, k.h.RunID); err != nil {
+		return k.out, err
 	}
-	known, err := f.st.TargetsByID(ctx, h.Targets)
-	if err != nil {
-		return out, err
+	if k.known, err = f.st.TargetsByID(ctx, k.h.Targets); err != nil {
+		return k.out, err
 	}
-	known = slices.DeleteFunc(known, func(t store.Target) bool { return t.SiteID != e.SiteID })
-	now := f.now()
-	good := reported{results: map[int64]wire.Result{}, at: map[int64]time.Time{}, scans: map[string]*model.Scan{}}
-	j := &job{
-		Fleet:     f,
-		run:       run,
-		cancel:    func() {},
-		byAddress: map[string]*visit{},
-		seats:     places.New(wire.MaxTargets),
-		by:        e.Name,
+	k.known = slices.DeleteFunc(k.known, func(t store.Target) bool { return t.SiteID != e.SiteID })
+	if k.units, err = k.states(ctx); err != nil {
+		return k.out, err
 	}
-	for _, r := range in.Results {
-		t, why := admits(run, h, known, &r, now)
-		if _, twice := good.results[r.Target]; twice && why == "" && run.Kind != store.RunDiscover {
-			why = "told twice"
-		}
-		if why != "" {
-			refuse(r.Target, why)
-			continue
-		}
-		good.results[r.Target], good.at[r.Target] = r, now.Add(-time.Duration(r.AgeMS)*time.Millisecond)
-		j.targets = append(j.targets, t)
-		out.Taken++
-		if run.Kind == store.RunDiscover { // its parts are stored one after the other
-			if err := j.takeSearch(ctx, t, r); err != nil {
-				return out, err
-			}
-		}
-	}
-	switch run.Kind {
-	case store.RunScan:
-		err = j.takeScans(ctx, &good)
-	case store.RunAudit:
-		err = j.takeAudits(ctx, &good)
+	err = k.take(ctx, in.Results)
+	return k.out, err
+}
+
+// taking is the storing of a worker's results.
+type taking struct {
+	*Fleet
+	worker store.Enrolled
+	run    store.Run
+	h      store.Handout
+	known  []store.Target       // of the job
+	units  map[int64]store.Unit // of the job, as they were
+	now    time.Time
+	out    wire.Taken
+}
+
+func (k *taking) refuse(target int64, why string) {
+	k.out.Refused = append(k.out.Refused, wire.Refused{Target: target, Why: shown(why)})
+}
+
+// states returns the units of the job by target.
+func (k *taking) states(ctx context.Context) (map[int64]store.Unit, error) {
+	all, err := k.st.UnitsOf(ctx, k.run.ID, k.h.Targets)
+	out := map[int64]store.Unit{}
+	for _, u := range all {
+		out[u.TargetID] = u
 	}
 	return out, err
 }
 
-// admits returns the target that a result of a job is of, and why the result is refused, or "".
-func admits(run store.Run, h store.Handout, known []store.Target, r *wire.Result, now time.Time) (store.Target, string) {
-	i := slices.IndexFunc(known, func(t store.Target) bool { return t.ID == r.Target })
-	switch {
-	case i < 0:
-		return store.Target{}, "the target is not one of the job"
-	case !run.Ended.IsZero():
-		return known[i], "the run has ended"
-	// Compare milliseconds: a peer may send any number, and most overflow a Duration.
-	case r.AgeMS < 0 || r.AgeMS > now.Sub(h.At.Add(-clockSlack)).Milliseconds():
-		return known[i], fmt.Sprintf("%d ms old: that is before the job, or in the future", r.AgeMS)
+func (k *taking) take(ctx context.Context, results []wire.Result) error {
+	good := reported{results: map[int64]wire.Result{}, at: map[int64]time.Time{}, scans: map[string]*model.Scan{}}
+	j := &job{
+		Fleet:     k.Fleet,
+		run:       k.run,
+		cancel:    func() {},
+		byAddress: map[string]*visit{},
+		seats:     places.New(wire.MaxTargets),
+		by:        k.worker.Name,
 	}
-	return known[i], check(run.Kind, known[i], r)
+	failed := false
+	for _, r := range results {
+		t, why := k.admits(&r)
+		if _, twice := good.results[r.Target]; twice && why == "" && k.run.Kind != store.RunDiscover {
+			why = "told twice"
+		}
+		if why == "" {
+			if why = unfitResult(&r); why != "" {
+				failed = true
+				if err := k.st.FailUnit(ctx, k.run.ID, t.ID, unfitWords+shown(why)); err != nil {
+					return err
+				}
+			}
+		}
+		if why != "" {
+			k.refuse(r.Target, why)
+			continue
+		}
+		good.results[r.Target], good.at[r.Target] = r, k.now.Add(-time.Duration(r.AgeMS)*time.Millisecond)
+		if k.run.Kind == store.RunDiscover { // its parts are stored one after the other
+			if err := k.takePart(ctx, j, t, r); err != nil {
+				return err
+			}
+			continue
+		}
+		j.targets = append(j.targets, t)
+	}
+	var err error
+	switch {
+	case k.run.Kind == store.RunScan && len(j.targets) > 0:
+		err = j.takeScans(ctx, &good)
+	case k.run.Kind == store.RunAudit && len(j.targets) > 0:
+		err = j.takeAudits(ctx, &good)
+	case failed:
+		err = j.maybeLast(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return k.count(ctx, j.targets, &good)
 }
 
-// check returns what is wrong with a result, or an empty string.
-func check(kind store.RunKind, t store.Target, r *wire.Result) string {
+// unfitWords is what the reason of a unit begins with whose result was refused for what it holds.
+const unfitWords = "the worker's result cannot be stored: "
+
+// Refuse fails the unit of a result that was not decoded, and answers it: it is of a target of the worker's job, and
+// why says what is wrong with it.
+func (f *Fleet) Refuse(ctx context.Context, e store.Enrolled, id string, target int64, why string) error {
+	h, err := f.st.Handout(ctx, id, e.ID)
+	if err != nil || !slices.Contains(h.Targets, target) {
+		return ignoreNotFound(err)
+	}
+	run, err := f.st.Run(ctx, h.RunID)
+	if err != nil || !run.Ended.IsZero() {
+		return err
+	}
+	if err := f.st.FailUnit(ctx, run.ID, target, unfitWords+shown(why)); err != nil {
+		return err
+	}
+	return (&job{Fleet: f, run: run, cancel: func() {}}).maybeLast(ctx)
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// takePart stores a part of a discovery, and counts it.
+func (k *taking) takePart(ctx context.Context, j *job, t store.Target, r wire.Result) error {
+	taken, err := j.takeSearch(ctx, t, r)
+	switch {
+	case err != nil:
+		return err
+	case !taken:
+		k.refuse(t.ID, wire.ToldBefore)
+	default:
+		k.out.Taken++
+		if u := k.units[t.ID]; r.Next == "" {
+			u.State = store.UnitDone
+			k.units[t.ID] = u
+		}
+	}
+	return nil
+}
+
+// count counts what was stored: another worker may have told a result first, and the database may refuse one.
+func (k *taking) count(ctx context.Context, all []store.Target, told *reported) error {
+	if len(all) == 0 {
+		return nil
+	}
+	units, err := k.states(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		u, ok := units[t.ID]
+		switch {
+		case !ok: // its run was deleted meanwhile
+			k.refuse(t.ID, wire.ToldBefore)
+		case u.State == store.UnitDone && u.Worker != k.worker.Name:
+			k.refuse(t.ID, wire.ToldBefore)
+		case u.State == store.UnitFailed && told.results[t.ID].Error == "":
+			k.refuse(t.ID, u.Reason)
+		default:
+			k.out.Taken++
+		}
+	}
+	return nil
+}
+
+// admits returns the target that a result of a job is of, and why the result is not one of it, or "".
+func (k *taking) admits(r *wire.Result) (store.Target, string) {
+	i := slices.IndexFunc(k.known, func(t store.Target) bool { return t.ID == r.Target })
+	if i < 0 {
+		return store.Target{}, "the target is not one of the job"
+	}
+	t := k.known[i]
+	switch u, ok := k.units[t.ID]; {
+	case ok && u.State != store.UnitWaiting && u.State != store.UnitRunning:
+		return t, wire.ToldBefore
+	case !k.run.Ended.IsZero():
+		return t, "the run has ended"
+	// Compare milliseconds: a peer may send any number, and most overflow a Duration.
+	case r.AgeMS < 0 || r.AgeMS > k.now.Sub(k.h.At.Add(-clockSlack)).Milliseconds():
+		return t, fmt.Sprintf("%d ms old: that is before the job, or in the future", r.AgeMS)
+	}
+	return t, belongs(k.run.Kind, t, r, k.knockPorts())
+}
+
+// mostAddresses bounds the addresses of a name: a lookup takes no more.
+const mostAddresses = 64
+
+// belongs returns why a result is not one of its target and kind of run, or an empty string. ports are those that a
+// discovery asks.
+func belongs(kind store.RunKind, t store.Target, r *wire.Result, ports []uint16) string {
 	if r.Error != "" {
 		return ""
 	}
-	a, literally := literal(t.Spec)
-	for _, text := range r.Found {
-		found, err := netip.ParseAddrPort(text)
-		switch {
-		case err != nil || found.Port() == 0 || found.String() != text || found.Addr().Is4In6() ||
-			!literally && found.Addr().Zone() != "":
-			return "an address that is none"
-		case kind != store.RunDiscover && literally && found != a:
-			return "not the address of the target"
-		case kind == store.RunDiscover && !within(t.Spec, found.Addr()):
-			return "not an address of the range"
-		}
+	if why := belongsAt(kind, t, r.Found, ports); why != "" {
+		return why
 	}
 	switch kind {
 	case store.RunDiscover:
+		if r.Asked > sweepGroup {
+			return "more addresses than a part of a search has"
+		}
 		if next, err := netip.ParseAddr(r.Next); r.Next != "" && (err != nil || !within(t.Spec, next)) {
 			return "a search that goes on outside its range"
 		}
@@ -371,15 +499,53 @@ func check(kind store.RunKind, t store.Target, r *wire.Result) string {
 			if s == nil || s.Schema != model.SchemaScan || s.Target != t.Spec || s.Address != r.Found[i] {
 				return "a scan of something else"
 			}
-			if why := unfit(s); why != "" {
-				return why
-			}
 		}
 	case store.RunAudit:
 		if r.Audit == nil || r.Audit.Schema != model.SchemaAudit {
 			return "want an audit"
 		}
-		return unfitFindings(r.Audit.Findings)
+	}
+	return ""
+}
+
+// belongsAt returns why addresses are not those of a target, or an empty string.
+func belongsAt(kind store.RunKind, t store.Target, all []string, ports []uint16) string {
+	if most := mostAddresses; len(all) > most && kind != store.RunDiscover || len(all) > sweepGroup {
+		return "more addresses than a name or a part of a search has"
+	}
+	a, literally := literal(t.Spec)
+	for _, text := range all {
+		found, err := netip.ParseAddrPort(text)
+		switch {
+		case err != nil || found.Port() == 0 || found.String() != text || found.Addr().Is4In6() ||
+			!literally && found.Addr().Zone() != "":
+			return "an address that is none"
+		case kind != store.RunDiscover && literally && found != a:
+			return "not the address of the target"
+		case kind == store.RunDiscover && !within(t.Spec, found.Addr()):
+			return "not an address of the range"
+		case kind == store.RunDiscover && !slices.Contains(ports, found.Port()):
+			return "not a port that a discovery asks"
+		}
+	}
+	return ""
+}
+
+// unfitResult returns why a result that belongs to its target cannot be stored, or an empty string.
+func unfitResult(r *wire.Result) string {
+	if r.Error != "" {
+		return ""
+	}
+	for _, s := range r.Scans {
+		if s == nil { // of another kind of run, which does not use them
+			continue
+		}
+		if why := unfit(s); why != "" {
+			return why
+		}
+	}
+	if r.Audit != nil {
+		return unfitAudit(r.Audit)
 	}
 	return ""
 }
@@ -439,9 +605,6 @@ func (p *reported) ask(_ context.Context, v *visit) (*model.Scan, error) {
 
 // takeScans judges and stores scans as if this process had scanned the hosts.
 func (j *job) takeScans(ctx context.Context, p *reported) error {
-	if len(j.targets) == 0 {
-		return nil
-	}
 	p.job, j.probe = j, p
 	if err := j.scan(ctx); err != nil {
 		return err
@@ -490,30 +653,30 @@ func (j *job) takeAudits(ctx context.Context, p *reported) error {
 	return j.maybeLast(ctx)
 }
 
-// takeSearch stores one part of a search. It ignores a part that was stored before.
-func (j *job) takeSearch(ctx context.Context, t store.Target, r wire.Result) error {
+// takeSearch stores one part of a search, and reports whether it did: none is stored twice.
+func (j *job) takeSearch(ctx context.Context, t store.Target, r wire.Result) (bool, error) {
 	if r.Error != "" {
-		return j.st.FailUnit(ctx, j.run.ID, t.ID, shown(r.Error))
+		return true, j.st.FailUnit(ctx, j.run.ID, t.ID, shown(r.Error))
 	}
 	key := sweepKey(j.run.ID, t.ID)
 	s, err := j.sweepSoFar(ctx, key)
 	if err != nil || s.Next != r.From {
-		return err
+		return false, err
 	}
 	var found []netip.AddrPort
 	for _, text := range r.Found {
 		found = append(found, netip.MustParseAddrPort(text)) // checked on arrival
 	}
 	if err := j.note(ctx, t, key, &s, found, max(r.Asked, 0), r.Next); err != nil {
-		return err
+		return false, err
 	}
 	if r.Next != "" {
-		return nil
+		return true, nil
 	}
 	if err := j.searched(ctx, t, key, s); err != nil {
-		return err
+		return false, err
 	}
-	return j.maybeLast(ctx)
+	return true, j.maybeLast(ctx)
 }
 
 // maybeLast ends the run if these were its last results.

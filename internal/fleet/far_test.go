@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/netip"
 	"testing"
@@ -8,6 +9,11 @@ import (
 	"ipcguard/internal/fleet/wire"
 	"ipcguard/internal/store"
 )
+
+// check returns what is wrong with a result of a target.
+func check(kind store.RunKind, t store.Target, r *wire.Result) string {
+	return cmp.Or(belongs(kind, t, r, discoverPorts), unfitResult(r))
+}
 
 func TestWithin(t *testing.T) {
 	for _, test := range []struct {

@@ -144,6 +144,7 @@ type Fleet struct {
 	done    atomic.Int64
 	records *recorder
 
+	imports    chan struct{} // see decoding
 	exceptions exceptions
 	unopened   atomic.Pointer[[]string] // see WrongKey
 	full       atomic.Bool              // the last sign of life found no space
@@ -173,7 +174,7 @@ func New(st *store.Store, o Options) (*Fleet, error) {
 	f := &Fleet{
 		st: st, o: o, reach: drift.ReachOf(o.Catalog), places: places.New(o.Scan.Concurrency),
 		pace: scan.NewPace(0), started: o.Clock(),
-		ahead: map[string]sighting{}, began: make(chan struct{}),
+		ahead: map[string]sighting{}, began: make(chan struct{}), imports: make(chan struct{}, importsAtOnce),
 		scanners: map[scannerKey]*scan.Scanner{}, windows: map[windowKey]windowEntry{},
 	}
 	f.queue = newQueue(st, o.Name, timing{job: o.JobTimeout, rescue: o.RescueAfter, poll: f.pollInterval()}, o.Log)

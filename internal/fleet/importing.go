@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"ipcguard/internal/fleet/wire"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
@@ -65,9 +66,13 @@ func (f *Fleet) Import(
 		return out, fmt.Errorf("fleet: %q is no kind of result: scan, audit or observe", kind)
 	}
 	var ours error // not the file's fault
-	err = model.ReadDocuments(r, model.DocumentLimits{}, func(b []byte) error {
+	limits := model.DocumentLimits{Document: wire.MaxResult}
+	if kind == "observe" {
+		limits.Document = model.MaxResult // of many hosts
+	}
+	err = model.ReadDocuments(r, limits, func(b []byte) error {
 		out.Results++
-		err := take(b)
+		err := f.decoding(ctx, func() error { return take(b) })
 		var no refusal
 		switch {
 		case err == nil, errors.Is(err, ErrLooked):
@@ -89,6 +94,21 @@ func (f *Fleet) Import(
 		}
 	}
 	return out, err
+}
+
+// importsAtOnce bounds the documents of uploads that are decoded and stored at a time, over all uploads: decoded, each
+// may have some ten times its size, see model.CheckDocument.
+const importsAtOnce = 4
+
+// decoding waits for one of these places.
+func (f *Fleet) decoding(ctx context.Context, do func() error) error {
+	select {
+	case f.imports <- struct{}{}:
+		defer func() { <-f.imports }()
+		return do()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // ErrLooked is returned by note for a dry run: the import continues as if the result had been stored, and rolls it
@@ -163,7 +183,7 @@ func (f importing) decodeScan(b []byte) (*model.Scan, error) {
 		return nil, refuse("want %s", model.SchemaScan)
 	}
 	a, err := netip.ParseAddrPort(s.Address)
-	if err != nil || s.Started.IsZero() {
+	if err != nil || s.Started.IsZero() || len(s.Address) > longestName { // a zone has any length
 		return nil, refuse("%s has no address or no time", s.Target)
 	}
 	if why := unfit(s); why != "" {
@@ -275,7 +295,7 @@ func (f importing) audit(ctx context.Context, b []byte) error {
 	if err := json.Unmarshal(b, a); err != nil || a.Schema != model.SchemaAudit {
 		return refuse("want %s", model.SchemaAudit)
 	}
-	if why := unfitFindings(a.Findings); why != "" {
+	if why := unfitAudit(a); why != "" {
 		return refuse("%s: %s", a.Source.Name, why)
 	}
 	host, err := f.hostOfAudit(ctx, a)

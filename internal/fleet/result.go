@@ -4,65 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"ipcguard/internal/fleet/drift"
 	"ipcguard/internal/model"
 	"ipcguard/internal/store"
 )
-
-// unfit returns why a scan from elsewhere cannot be stored, or an empty string: it has words or numbers that no scan of
-// this program has.
-func unfit(s *model.Scan) string {
-	// The number of days, and more requests than pipes times identities: the bound of the store's columns.
-	const most = math.MaxInt32
-	switch s.Verdict {
-	case model.Exposed, model.Limited, model.Closed, model.VerdictInconclusive, model.Unreachable:
-	default:
-		return fmt.Sprintf("%q is no verdict of a scan", s.Verdict)
-	}
-	if s.DurationMS < 0 || s.DurationMS > most || s.Stats.Requests < 0 || s.Stats.Requests > most {
-		return fmt.Sprintf("no scan takes %d ms and %d requests", s.DurationMS, s.Stats.Requests)
-	}
-	if odd(s.Server.System) || odd(s.Server.Signing) || len(s.Reason) > longestReason {
-		return "no scan has such a system, signing mode or reason"
-	}
-	return unfitFindings(s.Findings)
-}
-
-// Bounds of texts that lists and pages of the whole fleet contain, in bytes: longer than the longest name of a finding,
-// a setting or a share's setting in a catalog, and than a reason that a person reads.
-const (
-	longestName   = 256
-	longestReason = 4096
-)
-
-// odd reports whether a text is no name that the program gives.
-func odd(name string) bool {
-	return len(name) > longestName || !utf8.ValidString(name) || strings.ContainsFunc(name, model.Hidden)
-}
-
-// unfitFindings returns why findings from elsewhere cannot be stored, or an empty string.
-func unfitFindings(list []model.Finding) string {
-	for _, x := range list {
-		switch x.Severity {
-		case model.Info, model.Low, model.Medium, model.High, model.Critical:
-		default:
-			return fmt.Sprintf("%q is no severity", x.Severity)
-		}
-		if x.ID == "" || odd(x.ID) || odd(string(x.Identity)) || odd(x.Pipe) || slices.ContainsFunc(x.Settings, odd) {
-			return "a finding with a name that none has"
-		}
-	}
-	return ""
-}
 
 // past is what is known of a host before a result.
 type past struct {
@@ -251,6 +203,10 @@ func unclear(s *model.Scan, now *store.Snapshot) bool {
 		(!drift.Settled(now) || strings.ContainsRune(string(now.Cells), '?') || s.Partial)
 }
 
+// mostTargetNames bounds the names of targets that a result adds to a host: the store keeps a hundred names of a host,
+// and those that it says itself have room among them.
+const mostTargetNames = 90
+
 // namesOf returns the names of a host after a scan.
 func namesOf(s *model.Scan, targets []string) []store.HostName {
 	var out []store.HostName
@@ -260,7 +216,7 @@ func namesOf(s *model.Scan, targets []string) []store.HostName {
 			out = append(out, store.HostName{Kind: kind, Name: name})
 		}
 	}
-	for _, t := range targets {
+	for _, t := range targets[:min(len(targets), mostTargetNames)] {
 		add("target", t)
 	}
 	add("dns", s.Server.DNSName)
@@ -295,7 +251,7 @@ func (f *Fleet) ofAudit(
 	if a.Partial && p.last != nil { // what could not be read ends no finding
 		now.Findings = union(now.Findings, p.last.Findings)
 	}
-	for _, t := range names {
+	for _, t := range names[:min(len(names), mostTargetNames)] {
 		r.Names = append(r.Names, store.HostName{Kind: "target", Name: shown(t)})
 	}
 	r.Snapshot = now

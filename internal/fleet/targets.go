@@ -39,6 +39,9 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Text }
 // are named as in its JSON.
 func CheckTarget(t *store.Target) error {
 	t.Spec = strings.ToLower(strings.TrimSpace(t.Spec))
+	if len(t.Spec) > longestName { // a zone has any length
+		return &FieldError{"spec", fmt.Sprintf("want at most %d bytes", longestName)}
+	}
 	ranged, err := targets.Check(t.Spec)
 	if err != nil {
 		return &FieldError{"spec", err.Error()}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +28,13 @@ func TestReadDocuments(t *testing.T) {
 		{"depth", strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), nil, "more than 64 levels"},
 		{"empty objects", `{"findings":[` + strings.Repeat("{},", 30_000) + `{}]}`, nil, "objects in a document of"},
 		{"nulls", `{"findings":[` + strings.Repeat("null,", 30_000) + `{}]}`, nil, "objects in a document of"},
+		{
+			"empty texts", `{"settings":[` + strings.Repeat(`"",`, 300_000) + `""]}`, nil,
+			"texts and numbers in a document of",
+		},
+		{"numbers", `{"a":[` + strings.Repeat("1,", 300_000) + `1]}`, nil, "texts and numbers in a document of"},
+		{"names", `{"a":{` + strings.Repeat(`"":{},`, 150_000) + `"":1}}`, nil, "objects in a document of"},
+		{"empty lists", `{"a":[` + strings.Repeat(`[],`, 300_000) + `[]]}`, nil, "objects in a document of"},
 		{
 			"one that is too large", `{"a":"` + strings.Repeat("x", 2<<20) + `"}`, nil,
 			"one document has more than 1 MiB",
@@ -61,6 +69,58 @@ func TestReadDocuments(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader("{}\n"), errReader{enough})
 	if err := ReadDocuments(broken, small, func([]byte) error { return nil }); !errors.Is(err, enough) {
 		t.Errorf("a stream that breaks off: %v", err)
+	}
+}
+
+// TestDecodedSize: a document within the bounds takes a small multiple of its size when it is decoded, whatever its
+// shape, and counting what it holds takes nothing.
+func TestDecodedSize(t *testing.T) {
+	const size = 4 << 20
+	for _, c := range []struct {
+		begin, each, end string
+		into             func() any
+	}{
+		{`{"findings":[{"settings":[`, `"x"`, `]}]}`, func() any { return new(Scan) }},
+		{`{"findings":[`, `{}`, `]}`, func() any { return new(Scan) }},
+		{`{"identities":[`, `null`, `]}`, func() any { return new(Scan) }},
+		{`{"identities":[{"pipes":[`, `{"interfaces":[]}`, `]}]}`, func() any { return new(Scan) }},
+		{`{"shares":[`, `{"name":"x"}`, `]}`, func() any { return new(Audit) }},
+		{`{"settings":[`, `{"id":"x"}`, `]}`, func() any { return new(Audit) }},
+		{`{"settings":[{"effective":[`, `"x"`, `]}]}`, func() any { return new(Audit) }},
+		{`{"settings":[{"type":"REG_DWORD","effective":[`, `[1]`, `]}]}`, func() any { return new(Audit) }},
+		{`{"account_lines":[{"value":{"data":[`, `1`, `]}}]}`, func() any { return new(Audit) }},
+		{`{"uses":[`, `{"client":"x"}`, `]}`, func() any { return new(Observation) }},
+	} {
+		list := func(pad int) []byte { // its elements with some blanks after each
+			each := c.each + strings.Repeat(" ", pad) + ","
+			n := (size - len(c.begin) - len(c.end)) / len(each)
+			return []byte(c.begin + strings.Repeat(each, n) + c.each + c.end)
+		}
+		if CheckDocument(list(0)) == nil {
+			t.Errorf("%s%s…: %d bytes of them are within the bounds", c.begin, c.each, size)
+		}
+		b := list(0)
+		for pad := 1; CheckDocument(b) != nil; pad++ {
+			b = list(pad)
+		}
+		if n := testing.AllocsPerRun(1, func() { _ = CheckDocument(b) }); n > 0 {
+			t.Errorf("counting allocates %v times", n)
+		}
+		into := c.into()
+		var before, after, kept runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		_ = json.Unmarshal(b, into) // it may say that a list of numbers is no value
+		runtime.ReadMemStats(&after)
+		runtime.GC()
+		runtime.ReadMemStats(&kept)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 80*size {
+			t.Errorf("%s%s…: decoding %d bytes allocates %d in all", c.begin, c.each, len(b), n)
+		}
+		if n := int64(kept.HeapAlloc - before.HeapAlloc); n > 16*size {
+			t.Errorf("%s%s…: %d bytes are %d when decoded", c.begin, c.each, len(b), n)
+		}
+		runtime.KeepAlive(into)
 	}
 }
 

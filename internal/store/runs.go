@@ -266,6 +266,15 @@ func (q *Queries) Units(ctx context.Context, runID int64, state UnitState, p Pag
 	return all, total, err
 }
 
+// UnitsOf returns the units of a run for at most [MaxPage] targets; those that do not exist are left out.
+func (q *Queries) UnitsOf(ctx context.Context, runID int64, targetIDs []int64) ([]Unit, error) {
+	if len(targetIDs) > MaxPage {
+		return nil, fmt.Errorf("store: %d units at once, at most %d may be read", len(targetIDs), MaxPage)
+	}
+	return list(ctx, q, scanUnit, unitColumns+` WHERE u.run_id = $1 AND u.target_id `+q.in("$2"), runID,
+		q.ids(targetIDs))
+}
+
 // EachBatch calls f with the targets of a run's waiting units, at most size of one site at a time. f may use the store,
 // and the transaction of q.
 func (q *Queries) EachBatch(

@@ -269,6 +269,8 @@ func explain(err error) problem {
 		return problem{http.StatusRequestEntityTooLarge, "This is more than the server takes at once."}
 	case errors.Is(err, limit.ErrSlow):
 		return problem{http.StatusRequestTimeout, "What was sent came too slowly, and was not taken."}
+	case errors.Is(err, acts.ErrUploads):
+		return problem{http.StatusServiceUnavailable, "Too many large files are being taken. Send this one again in a minute."}
 	case errors.Is(err, store.ErrAsked):
 		return problem{http.StatusUnprocessableEntity, "This cannot be answered: " + acts.Words(err) + "."}
 	case errors.Is(err, access.ErrForbidden):

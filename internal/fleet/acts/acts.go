@@ -41,6 +41,8 @@ type Acts struct {
 	st     *store.Store
 	fleet  *fleet.Fleet
 	access *access.Access
+
+	uploads *uploads
 }
 
 // New returns the acts on a fleet.
@@ -55,7 +57,7 @@ func New(f *fleet.Fleet, st *store.Store, a *access.Access, o Options) (*Acts, e
 		}
 		o.Catalog = c
 	}
-	return &Acts{o, st, f, a}, nil
+	return &Acts{o, st, f, a, newUploads()}, nil
 }
 
 func (a *Acts) now() time.Time { return a.o.Clock().UTC() }

@@ -43,6 +43,10 @@ func (a *Acts) importResults(
 		return none, k.err()
 	}
 	source := a.reading(ctx, who, r)
+	source.left, source.enter = smallUpload, func() (func(), error) {
+		return a.uploads.enter(ctx, who.Name(), kind == "observe")
+	}
+	defer source.close()
 	var hosts []string
 	report, err := a.fleet.Import(ctx, kind, source, who.Uploads, func(tx *store.Tx, host string) error {
 		if len(hosts) < maxNamed && !slices.Contains(hosts, host) {

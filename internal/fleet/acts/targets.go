@@ -297,6 +297,10 @@ type reading struct {
 	still func() error
 	last  time.Time // when still was asked
 	err   error
+
+	left  int                    // bytes until enter is called
+	enter func() (func(), error) // nil: never
+	leave func()
 }
 
 // askEvery is how often a file that still arrives is checked: a revocation takes effect within that time.
@@ -308,7 +312,14 @@ func (a *Acts) reading(ctx context.Context, who access.Who, r io.Reader) *readin
 
 // Read implements io.Reader.
 func (f *reading) Read(b []byte) (int, error) {
+	if f.enter != nil && f.left <= 0 {
+		if f.leave, f.err = f.enter(); f.err != nil {
+			return 0, f.err
+		}
+		f.enter = nil
+	}
 	n, err := f.r.Read(b)
+	f.left -= n
 	if time.Since(f.last) >= askEvery {
 		if no := f.still(); no != nil {
 			n, err = 0, no
@@ -319,6 +330,13 @@ func (f *reading) Read(b []byte) (int, error) {
 		f.err = err
 	}
 	return n, err
+}
+
+// close gives a place back.
+func (f *reading) close() {
+	if f.leave != nil {
+		f.leave()
+	}
 }
 
 // unreadable returns a [Refusal] for an invalid file, and other errors unchanged.

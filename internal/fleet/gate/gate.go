@@ -20,7 +20,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -498,8 +497,8 @@ func (g *Gate) job(r *http.Request, e store.Enrolled) (any, error) {
 	}
 }
 
-// atOnce bounds the bodies of results that are decoded at a time: each has 64 MiB at most, and as much again when
-// decoded.
+// atOnce bounds the groups of results that are decoded and stored at a time, over all workers: each has groupBytes and
+// one result more at most, and some ten times that when decoded, see model.CheckDocument.
 const atOnce = 4
 
 // turnWait is how long a body of results waits for the one before of the same worker. It is shorter than a body may be
@@ -529,32 +528,83 @@ func (g *Gate) results(r *http.Request, e store.Enrolled) (any, error) {
 		return nil, err
 	}
 	defer done()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case g.bodies <- struct{}{}:
-		defer func() { <-g.bodies }()
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	}
-	if err := model.CheckDocument(b); err != nil { // many small objects would take many times the memory
-		return nil, failure{http.StatusRequestEntityTooLarge, "this has more objects than results have"}
-	}
-	var in wire.Results
-	if json.Unmarshal(b, &in) != nil {
-		return nil, errBody
-	}
-	if len(in.Results) > 2*wire.MaxTargets {
-		return nil, failure{http.StatusRequestEntityTooLarge, "these are more results than a job has"}
-	}
-	out, err := g.fleet.Take(r.Context(), e, in)
+	in := newIncoming(r.Body)
+	out, err := g.takeAll(r.Context(), e, in)
 	if len(out.Refused) > 0 {
 		g.o.Log.Warn("results of a worker were refused", "worker", e.Name, "refused", len(out.Refused),
 			"first", out.Refused[0].Why)
 	}
 	return out, err
+}
+
+// takeAll reads results as they come, and stores a group at a time. Of a job that is not the worker's it keeps nothing.
+func (g *Gate) takeAll(ctx context.Context, e store.Enrolled, in *incoming) (out wire.Taken, err error) {
+	job, err := in.begin()
+	if err != nil {
+		return out, err
+	}
+	has, err := g.fleet.Has(ctx, e, job)
+	if err != nil {
+		return out, err
+	}
+	if !has {
+		out.Refused = []wire.Refused{{Why: fleet.NotTheirs}}
+		return out, in.drain()
+	}
+	for {
+		group, err := in.group()
+		if err != nil {
+			return out, err
+		}
+		if len(group) == 0 {
+			return out, in.end()
+		}
+		part, err := g.takeGroup(ctx, e, job, group)
+		if err != nil {
+			return out, err
+		}
+		out.Taken, out.Refused = out.Taken+part.Taken, append(out.Refused, part.Refused...)
+	}
+}
+
+// takeGroup decodes and stores some results.
+func (g *Gate) takeGroup(
+	ctx context.Context, e store.Enrolled, job string, group []json.RawMessage,
+) (out wire.Taken, err error) {
+	select {
+	case g.bodies <- struct{}{}:
+		defer func() { <-g.bodies }()
+	case <-ctx.Done():
+		return out, ctx.Err()
+	}
+	in := wire.Results{Job: job}
+	for _, b := range group {
+		var which struct {
+			Target int64 `json:"target"`
+		}
+		if json.Unmarshal(b, &which) != nil {
+			return out, errBody
+		}
+		if err := model.CheckDocument(b); err != nil { // decoded, it would take many times its size
+			why := err.Error()
+			if err := g.fleet.Refuse(ctx, e, job, which.Target, why); err != nil {
+				return out, err
+			}
+			out.Refused = append(out.Refused, wire.Refused{Target: which.Target, Why: why})
+			continue
+		}
+		var r wire.Result
+		if json.Unmarshal(b, &r) != nil {
+			return out, errBody
+		}
+		in.Results = append(in.Results, r)
+	}
+	if len(in.Results) == 0 {
+		return out, nil
+	}
+	taken, err := g.fleet.Take(ctx, e, in)
+	taken.Refused = append(out.Refused, taken.Refused...)
+	return taken, err
 }
 
 func (g *Gate) back(r *http.Request, e store.Enrolled) (any, error) {

@@ -102,12 +102,31 @@ func newScene(t *testing.T, dsn string) *scene {
 	s.ok(err)
 	t.Cleanup(func() { s.st.Close() })
 	s.ok(s.st.Migrate(t.Context()))
+	var hosts sync.Map
+	practice, err := smbtest.StartMany("0.0.0.0:0", func(a netip.Addr) *smbtest.Host {
+		if a.As4()[2] > 1 {
+			return nil
+		}
+		h, ok := hosts.Load(a)
+		if !ok {
+			made, err := smbtest.NewHost("samba-2", fmt.Sprintf("P%x", a.As4()))
+			if err != nil {
+				return nil
+			}
+			h, _ = hosts.LoadOrStore(a, made)
+		}
+		return h.(*smbtest.Host)
+	})
+	s.ok(err)
+	t.Cleanup(func() { practice.Close() })
+	s.port = uint16(practice.Port())
 	key, _, err := secret.Create(filepath.Join(t.TempDir(), "key"))
 	s.ok(err)
 	logger := slog.New(slog.NewTextHandler(s.log, nil))
 	s.fleet, err = fleet.New(s.st, fleet.Options{
 		Site: "headquarters", Key: key, Log: logger, Poll: 50 * time.Millisecond, Heartbeat: 300 * time.Millisecond,
-		Clock: func() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) },
+		DiscoverPorts: []uint16{s.port, 445, 139},
+		Clock:         func() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) },
 	})
 	s.ok(err)
 	s.branch, s.main = store.Site{Name: "branch"}, store.Site{Name: "headquarters"}
@@ -130,24 +149,6 @@ func newScene(t *testing.T, dsn string) *scene {
 	s.gate.Config.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelInfo)
 	s.gate.StartTLS()
 	t.Cleanup(s.gate.Close)
-	var hosts sync.Map
-	practice, err := smbtest.StartMany("0.0.0.0:0", func(a netip.Addr) *smbtest.Host {
-		if a.As4()[2] > 1 {
-			return nil
-		}
-		h, ok := hosts.Load(a)
-		if !ok {
-			made, err := smbtest.NewHost("samba-2", fmt.Sprintf("P%x", a.As4()))
-			if err != nil {
-				return nil
-			}
-			h, _ = hosts.LoadOrStore(a, made)
-		}
-		return h.(*smbtest.Host)
-	})
-	s.ok(err)
-	t.Cleanup(func() { practice.Close() })
-	s.port = uint16(practice.Port())
 	s.serve()
 	return s
 }

@@ -147,15 +147,20 @@ func (s *spool) room() error {
 	return err
 }
 
-// put stores a result. It is on disk when put returns.
+// put stores a result. It is on disk when put returns. The server takes none that is larger than wire.MaxResult: its
+// target ends with that as the reason.
 func (s *spool) put(job string, at time.Time, r wire.Result) error {
 	text, err := json.Marshal(kept{at.UTC(), job, r})
+	if err == nil && len(text) > wire.MaxResult {
+		text, err = json.Marshal(kept{at.UTC(), job, wire.Result{Target: r.Target, From: r.From, Error: fmt.Sprintf(
+			"the result has %d MiB, and a server takes at most %d", len(text)>>20, wire.MaxResult>>20)}})
+	}
 	if err != nil {
 		return err
 	}
 	s.lock.Lock()
 	b := s.gathers[job]
-	first := b == nil || b.results == maxGroup
+	first := b == nil || b.results == maxGroup || len(b.text) > maxGroupBytes
 	if first {
 		b = &batch{done: make(chan struct{})}
 		s.gathers[job] = b
@@ -210,7 +215,8 @@ type group struct {
 	at    []time.Time
 }
 
-// Bounds of a group: a request stays well below the server's limit.
+// Bounds of a group, and of a file: a request stays below the server's limit with one result more in a file, and with
+// one file more than maxGroupBytes.
 const (
 	maxGroup      = wire.MaxTargets
 	maxGroupBytes = wire.MaxResults / 4

@@ -56,7 +56,8 @@ type theft struct {
 	scan          store.Run      // of both
 	dir           string         // of the worker
 	id            *Identity
-	second        *Identity // of the second site
+	unfit         map[int64]string // targets of which it sent what cannot be stored, with what it was told
+	second        *Identity        // of the second site
 	client        *http.Client
 	job, otherJob wire.Job // of the worker, and of another at the second site
 }
@@ -78,7 +79,7 @@ func newTheft(s *scene) *theft {
 	for _, c := range all {
 		cred[c.Name] = c.ID
 	}
-	f.ours = s.targets(s.branch, 0, 4, func(x *store.Target) { x.Credential = cred["ours"] })
+	f.ours = s.targets(s.branch, 0, 16, func(x *store.Target) { x.Credential = cred["ours"] })
 	f.theirs = s.targets(f.other, 1, 4, func(x *store.Target) { x.Credential = cred["theirs"] })
 	_, f.dir = s.join("branch", "branch-1")
 	f.id, err = Load(f.dir)
@@ -144,15 +145,18 @@ func resultOf(target store.Target, address string, age int64) wire.Result {
 }
 
 // forgesResults: results of other targets, jobs, addresses and times, and results that no scanner writes, are refused
-// one by one, and nothing of them is recorded.
+// one by one with the reason, and nothing of them is recorded. The units of the latter fail with it.
 func (f *theft) forgesResults() {
 	f.t.Helper()
 	one := func(job string, r wire.Result) wire.Results {
 		return wire.Results{Job: job, Results: []wire.Result{r}}
 	}
 	mine := f.ours[0]
+	f.unfit = map[int64]string{}
 	odd := func(change func(*model.Scan)) wire.Results {
-		r := resultOf(mine, mine.Spec, 0)
+		t := f.ours[1+len(f.unfit)]
+		f.unfit[t.ID] = ""
+		r := resultOf(t, t.Spec, 0)
 		change(r.Scans[0])
 		return one(f.job.ID, r)
 	}
@@ -174,6 +178,15 @@ func (f *theft) forgesResults() {
 		"a finding whose name fills everybody's page": odd(func(s *model.Scan) {
 			s.Findings = []model.Finding{{ID: strings.Repeat("x", 1000), Severity: model.Critical}}
 		}),
+		"more settings in one finding than PostgreSQL has room for in an index": odd(func(s *model.Scan) {
+			s.Findings = []model.Finding{{ID: "x", Severity: model.Critical}}
+			for i := range 20 {
+				s.Findings[0].Settings = append(s.Findings[0].Settings, fmt.Sprintf("%0200d", i))
+			}
+		}),
+		"a list of pipes without end": odd(func(s *model.Scan) {
+			s.Identities[0].Pipes = make([]model.PipeResult, 20_000)
+		}),
 		"a setting that is a line of its own": odd(func(s *model.Scan) {
 			s.Findings = []model.Finding{{ID: "x", Severity: model.Critical, Settings: []string{"a\nb"}}}
 		}),
@@ -192,6 +205,22 @@ func (f *theft) forgesResults() {
 		if status := f.call(f.client, wire.PathResults, in, &taken); status != http.StatusOK || taken.Taken != 0 ||
 			len(taken.Refused) != 1 {
 			f.t.Errorf("%s: %d %+v", name, status, taken)
+			continue
+		}
+		if target := in.Results[0].Target; taken.Refused[0].Why == wire.ToldBefore {
+			f.t.Errorf("%s: %+v", name, taken)
+		} else if _, ok := f.unfit[target]; ok {
+			f.unfit[target] = taken.Refused[0].Why
+		}
+	}
+	units, _, err := f.st.Units(f.t.Context(), f.scan.ID, store.UnitFailed, store.Page{Size: 100})
+	f.ok(err)
+	if len(units) != len(f.unfit) {
+		f.t.Errorf("%d units failed of %d", len(units), len(f.unfit))
+	}
+	for _, u := range units {
+		if why := f.unfit[u.TargetID]; why == "" || u.Reason != "the worker's result cannot be stored: "+why {
+			f.t.Errorf("a unit failed with %q, and the worker was told %q", u.Reason, why)
 		}
 	}
 }
@@ -203,7 +232,7 @@ func (f *theft) touchesOtherJob() {
 		map[string]string{"job": f.otherJob.ID})
 	units, _, err := f.st.Units(f.t.Context(), f.scan.ID, store.UnitRunning, store.Page{Size: 100})
 	f.ok(err)
-	if len(units) != len(f.ours)+2 {
+	if len(units) != len(f.ours)-len(f.unfit)+2 {
 		f.t.Errorf("another worker's job was given back: %+v", units)
 	}
 	if hosts, n, err := f.st.Hosts(f.t.Context(), store.HostFilter{}, store.Page{Size: 10}); err != nil || n != 0 {
@@ -225,7 +254,7 @@ func (f *theft) reportsOddNumbers() {
 	}
 }
 
-// sendsItsOwnResults: the worker's own results are accepted, and recorded once.
+// sendsItsOwnResults: the worker's own results are accepted, and recorded once. It is told that the second are not.
 func (f *theft) sendsItsOwnResults() {
 	f.t.Helper()
 	mine := f.ours[0]
@@ -233,7 +262,7 @@ func (f *theft) sendsItsOwnResults() {
 	for i := range 2 {
 		var taken wire.Taken
 		f.call(f.client, wire.PathResults, in, &taken)
-		if taken.Taken != 1 || len(taken.Refused) != 0 {
+		if taken.Taken != 1-i || len(taken.Refused) != i || i > 0 && taken.Refused[0].Why != wire.ToldBefore {
 			f.t.Errorf("%d: %+v", i, taken)
 		}
 	}

@@ -317,6 +317,10 @@ func (w *Worker) sendSome(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, r := range taken.Refused {
+		if r.Why == wire.ToldBefore { // the answer was lost, or another worker was faster
+			w.o.Log.Debug("a result was told before", "target", r.Target)
+			continue
+		}
 		w.o.Log.Warn("a result was refused", "target", r.Target, "why", r.Why)
 	}
 	return true, w.spool.drop(&g)

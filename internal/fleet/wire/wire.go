@@ -39,6 +39,7 @@ const (
 // Bounds. The document gives their reasons.
 const (
 	MaxResults = 64 << 20 // bytes of a body of results
+	MaxResult  = 16 << 20 // bytes of one of them
 	MaxOther   = 64 << 10 // bytes of another request's body
 	MaxAnswer  = 128 << 20
 	MaxJobs    = 16 // of a worker at a time
@@ -146,6 +147,10 @@ type Taken struct {
 	Taken   int       `json:"taken"`
 	Refused []Refused `json:"refused,omitempty"`
 }
+
+// ToldBefore is why a result is refused that the server has already, from this worker or from another. The worker takes
+// it as handed in.
+const ToldBefore = "told before"
 
 // Refused is a result that was refused.
 type Refused struct {

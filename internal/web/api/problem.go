@@ -110,6 +110,8 @@ func (a *API) explain(req *http.Request, err error) *problem {
 		return &problem{Status: http.StatusConflict, Detail: acts.Words(err)}
 	case errors.Is(err, access.ErrBusy):
 		return &problem{Status: http.StatusServiceUnavailable, Detail: acts.Words(err), wait: 5 * time.Second}
+	case errors.Is(err, acts.ErrUploads):
+		return &problem{Status: http.StatusServiceUnavailable, Detail: acts.Words(err), wait: time.Minute}
 	case errors.Is(err, store.ErrAsked):
 		return &problem{Status: http.StatusUnprocessableEntity, Detail: acts.Words(err)}
 	case errors.Is(err, context.Canceled), errors.Is(err, io.ErrUnexpectedEOF):
