@@ -117,8 +117,8 @@ func (f *Fleet) hostsNamed(ctx context.Context, name string) ([]store.Host, erro
 		return found, nil
 	}
 	for _, retired := range []bool{false, true} {
-		list, _, err := f.st.Hosts(ctx, store.HostFilter{Text: name, Retired: retired},
-			store.Page{Size: store.MaxPage, Uncounted: true})
+		list, _, err := f.st.Hosts(ctx, store.HostFilter{Called: name, Retired: retired},
+			store.Page{Size: store.MaxPage, Uncounted: true}) // two are as good as a thousand: the name is not one host's
 		if err != nil {
 			return nil, err
 		}

@@ -138,6 +138,9 @@ func (f HostFilter) append(w *where) *where {
 	if f.Text != "" {
 		w.like("h.search", f.Text)
 	}
+	if f.Called != "" {
+		w.called(f.Called)
+	}
 	if f.SMB1 {
 		w.and(`h.smb1 = 1`)
 	}

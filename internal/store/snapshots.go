@@ -146,13 +146,13 @@ func (q *Queries) Spans(ctx context.Context, hostID int64, kind RunKind) ([]Span
 	out, err := list(ctx, q, func(r row, s *Span) error {
 		var id int64
 		var body []byte
-		if err := r.Scan(&s.HostID, &s.Kind, &s.From, &s.Until, &s.Results, &id, &body); err != nil {
+		if err := r.Scan(&s.HostID, &s.Kind, &s.From, &s.Until, &s.Last, &s.Results, &id, &body); err != nil {
 			return err
 		}
 		var err error
 		s.Snapshot, err = shared.read(id, body)
 		return err
-	}, `SELECT s.host_id, s.kind, s.since, s.until, s.results, p.id, p.body FROM spans s
+	}, `SELECT s.host_id, s.kind, s.since, s.until, s.last_at, s.results, p.id, p.body FROM spans s
 		JOIN snapshots p ON p.id = s.snapshot_id
 		WHERE s.host_id = $1 AND s.kind = $2 ORDER BY s.since DESC LIMIT $3`, hostID, kind, maxSpans)
 	slices.Reverse(out)

@@ -222,6 +222,7 @@ type Span struct {
 	Kind     RunKind   `json:"kind"`
 	From     time.Time `json:"from"`
 	Until    time.Time `json:"until,omitzero"`
+	Last     time.Time `json:"last"` // the last result that showed it
 	Results  int       `json:"results"`
 	Snapshot Snapshot  `json:"snapshot"`
 }
@@ -557,6 +558,7 @@ type HostFilter struct {
 	Unchanged   time.Time      // hosts that have not changed since then
 	Unseen      time.Time      // hosts without a result since then
 	Text        string         // part of a name or address
+	Called      string         // a name, with or without its domain
 	SMB1        bool
 	// The weakest successful logon or, with Client, one of the client's ways.
 	Logon    model.Strength

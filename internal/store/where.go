@@ -51,6 +51,14 @@ func (w *where) like(column, text string) {
 	w.and(column+` LIKE ? ESCAPE '\'`, "%"+escapeLike(strings.ToLower(text))+"%")
 }
 
+// called adds the condition that a host h has a name, with or without its domain: a line of its text to search for.
+func (w *where) called(name string) {
+	name = "%\n" + escapeLike(strings.ToLower(name))
+	const lines = `CAST(? AS TEXT) || h.search || CAST(? AS TEXT) LIKE ? ESCAPE '\'`
+	w.and(`(`+lines+` OR `+lines+` OR `+lines+`)`,
+		"\n", "\n", name+"\n%", "\n", "\n", name+".%", "\n", "\n", name+":%")
+}
+
 // String returns the WHERE clause, or an empty string.
 func (w *where) String() string {
 	if len(w.parts) == 0 {

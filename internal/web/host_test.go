@@ -80,7 +80,7 @@ func TestDays(t *testing.T) {
 	now := time.Date(2026, 11, 30, 13, 0, 0, 0, time.UTC)
 	at := func(back, hour int) time.Time { return time.Date(2026, 11, 30-back, hour, 0, 0, 0, time.UTC) }
 	span := func(from, until time.Time, v model.Verdict) store.Span {
-		return store.Span{From: from, Until: until, Snapshot: store.Snapshot{Verdict: v}}
+		return store.Span{From: from, Until: until, Last: now, Snapshot: store.Snapshot{Verdict: v}}
 	}
 	d := newDays([]store.Span{
 		span(at(4, 10), at(3, 0), model.Exposed), // until midnight: the next day has no part in it
@@ -101,6 +101,12 @@ func TestDays(t *testing.T) {
 	}
 	if want := "exposed on 1 day, limited on 1 day, closed on 2 days, not known on 1 day, not scanned yet on 86 days"; d.Says != want {
 		t.Errorf("it says %q", d.Says)
+	}
+	old := span(at(10, 10), time.Time{}, model.Closed)
+	old.Last = at(8, 10)
+	if d := newDays([]store.Span{old}, now); len(d.Cells) != 3 ||
+		d.Says != "closed on 3 days, not scanned yet on 80 days, not scanned since on 8 days" {
+		t.Errorf("after the last scan it says %q", d.Says)
 	}
 	if newDays(nil, now) != nil ||
 		newDays([]store.Span{span(now.AddDate(-1, 0, 0), now.AddDate(0, -6, 0), model.Closed)}, now) != nil {

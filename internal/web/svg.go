@@ -152,11 +152,14 @@ type days struct {
 func newDays(spans []store.Span, now time.Time) *days {
 	today := now.UTC().Truncate(24 * time.Hour)
 	d := &days{Width: daysBack * dayWidth, Height: dayHeight, From: today.AddDate(0, 0, 1-daysBack)}
-	counts := map[string]int{}
+	counts, since := map[string]int{}, 0
 	for i := range daysBack {
 		at := d.From.AddDate(0, 0, i)
 		class := worstOn(spans, at)
 		if class == "" {
+			if len(spans) > 0 && spans[0].From.Before(at) {
+				since++
+			}
 			continue
 		}
 		counts[class]++
@@ -176,8 +179,11 @@ func newDays(spans []store.Span, now time.Time) *days {
 			said = append(said, dayWords(class)+" on "+plural(n, "day", "days"))
 		}
 	}
-	if n := daysBack - len(d.Cells); n > 0 {
+	if n := daysBack - len(d.Cells) - since; n > 0 {
 		said = append(said, "not scanned yet on "+plural(n, "day", "days"))
+	}
+	if since > 0 {
+		said = append(said, "not scanned since on "+plural(since, "day", "days"))
 	}
 	d.Says = strings.Join(said, ", ")
 	return d
@@ -190,12 +196,14 @@ func dayWords(class string) string {
 	return class
 }
 
-// worstOn returns the class of a day's worst verdict; empty if there was none.
+// worstOn returns the class of a day's worst verdict; empty if there was none. Between two scans with the same result it
+// is that one; nothing is known of the days after the last scan.
 func worstOn(spans []store.Span, day time.Time) string {
 	order := []string{"", "unknown", "closed", "limited", "exposed"}
 	worst := 0
 	for _, s := range spans {
-		if !s.From.Before(day.AddDate(0, 0, 1)) || !s.Until.IsZero() && !s.Until.After(day) {
+		if !s.From.Before(day.AddDate(0, 0, 1)) || !s.Until.IsZero() && !s.Until.After(day) ||
+			s.Until.IsZero() && s.Last.Before(day) {
 			continue
 		}
 		class := "unknown"
