@@ -44,8 +44,8 @@ type settings struct {
 	from  map[string]string // by flag; a flag that is missing has its default
 }
 
-// configurable reports whether a file may set a flag: all but those that are about a single run. A new key is wanted once:
-// a file that said so would make another one whenever the key is lost.
+// configurable reports whether a file may set a flag: all but those that are about a single run. A new key is wanted
+// once: a file that said so would make another one whenever the key is lost.
 func (s *settings) configurable(name string) bool {
 	return name != "config" && name != "help" && name != "new-key" && s.flags.Lookup(name) != nil
 }

@@ -66,8 +66,8 @@ func (q *Queries) SilentHosts(ctx context.Context, silent time.Duration) ([]Host
 	return list(ctx, q, scanHost, hostColumns+w.String()+` ORDER BY h.id`+Page{}.limits(w), w.args...)
 }
 
-// returns reports whether a result brings a retired host back into the fleet. A run that was under way when the host was
-// retired does not, even if it came to the host later: somebody retired it, knowing that it answers.
+// returns reports whether a result brings a retired host back into the fleet. A run that was under way when the host
+// was retired does not, even if it came to the host later: somebody retired it, knowing that it answers.
 func (rec *recorder) returns(ctx context.Context, h *Host, r *Result) (bool, error) {
 	if h.Retired.IsZero() || r.Kind == RunAudit || r.Verdict == model.Unreachable || r.began().Before(h.Retired) {
 		return false, nil

@@ -196,8 +196,8 @@ func dayWords(class string) string {
 	return class
 }
 
-// worstOn returns the class of a day's worst verdict; empty if there was none. Between two scans with the same result it
-// is that one; nothing is known of the days after the last scan.
+// worstOn returns the class of a day's worst verdict; empty if there was none. Between two scans with the same result
+// it is that one; nothing is known of the days after the last scan.
 func worstOn(spans []store.Span, day time.Time) string {
 	order := []string{"", "unknown", "closed", "limited", "exposed"}
 	worst := 0

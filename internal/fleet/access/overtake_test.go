@@ -12,8 +12,8 @@ import (
 	"ipcguard/internal/store"
 )
 
-// A login that runs beside a change of its account writes nothing back that the change has replaced, and does not get in
-// with what no longer holds.
+// A login that runs beside a change of its account writes nothing back that the change has replaced, and does not get
+// in with what no longer holds.
 func TestOvertaken(t *testing.T) {
 	for kind, dsn := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) {
@@ -23,8 +23,8 @@ func TestOvertaken(t *testing.T) {
 	}
 }
 
-// waiting returns a function that waits until another transaction waits for one that is open. SQLite has one writer at a
-// time and says nothing about those that wait.
+// waiting returns a function that waits until another transaction waits for one that is open. SQLite has one writer at
+// a time and says nothing about those that wait.
 func waiting(t *testing.T, kind, dsn string) func() {
 	if kind != store.KindPostgres {
 		return func() {}
