@@ -94,12 +94,11 @@ type Scanner struct {
 	pipes   []pipe
 	matters map[string]bool // the pipes with questions
 	tarpits tarpits
-	weak    *oneTurn
 }
 
 // New returns a scanner.
 func New(o Options) (*Scanner, error) {
-	s := &Scanner{o: o, catalog: o.Catalog, weak: newTurn()}
+	s := &Scanner{o: o, catalog: o.Catalog}
 	if s.catalog == nil {
 		c, err := catalog.Load()
 		if err != nil {

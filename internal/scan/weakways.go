@@ -24,32 +24,45 @@ import (
 //
 // A refused NTLMv1 logon counts as a wrong password, and the strong logon after it resets the count.
 
-// WeakLogons enables the probes for weak ways to log on as Options.User.
+// WeakLogons enables the probes for weak ways to log on as Options.User. All scanners of one run share it: it knows
+// which servers were asked.
 type WeakLogons struct {
 	// NTLMv1 makes the account's logon with an NTLMv1 response; nil if there is no password, as with tickets.
 	NTLMv1 func() smb.Authenticator
 	Domain string // of the account; empty is the server's own
 	// Threshold is the number of wrong passwords that lock the account, 0 for never; nil asks the server.
 	Threshold *int
+
+	turn oneTurn
 }
 
 // minThreshold is the lowest threshold at which the one refused logon is risked: it leaves room for one more mistake by
 // somebody else.
 const minThreshold = 3
 
-// oneTurn serializes the logons that may be refused, over all hosts: the count of wrong passwords belongs to the
-// account, and often to its domain.
+// oneTurn serializes the logons that may be refused, over all hosts of a run: the count of wrong passwords belongs to
+// the account, and often to its domain.
 type oneTurn struct {
-	taken chan struct{} // holds one
 	lock  sync.Mutex
-	spent string            // why no further one may be sent in this run
-	asked map[string]string // servers by their own names, with the address that was asked
+	taken chan struct{}      // holds one
+	spent string             // why no further one may be sent in this run
+	asked map[string]trialAt // servers by their own names
 }
 
-func newTurn() *oneTurn { return &oneTurn{taken: make(chan struct{}, 1), asked: map[string]string{}} }
+// trialAt is where a server was asked, and whether it accepted the logon: only then it is asked there again, as a
+// verification does until a change is in effect.
+type trialAt struct {
+	address  string
+	accepted bool
+}
 
 // take waits for the turn; give returns it.
 func (t *oneTurn) take(ctx context.Context) error {
+	t.lock.Lock()
+	if t.taken == nil {
+		t.taken = make(chan struct{}, 1)
+	}
+	t.lock.Unlock()
 	select {
 	case t.taken <- struct{}{}:
 		return nil
@@ -64,14 +77,26 @@ func (t *oneTurn) give() { <-t.taken }
 func (t *oneTurn) may(server, address string) (why string) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	switch before := t.asked[server]; {
+	before := t.asked[server]
+	again := before == (trialAt{address, true})
+	switch {
 	case t.spent != "":
 		return t.spent
-	case server != "" && before != "":
-		return "the same server was asked at " + before + " in this run"
+	case server != "" && before.address != "" && !again:
+		return "the same server was asked at " + before.address + " in this run"
 	}
-	t.asked[server] = address
+	if t.asked == nil {
+		t.asked = map[string]trialAt{}
+	}
+	t.asked[server] = trialAt{address: address}
 	return ""
+}
+
+// accepted records that a server that may be asked accepted the logon.
+func (t *oneTurn) accepted(server, address string) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.asked[server] = trialAt{address, true}
 }
 
 func (t *oneTurn) end(why string) {
@@ -251,10 +276,10 @@ func (h *host) weakNTLMv1(ctx context.Context, m *meter) model.WeakWay {
 	if h.o.Weak.NTLMv1 == nil {
 		return not("an NTLMv1 answer is made from a password, and a ticket was given")
 	}
-	if err := h.weak.take(ctx); err != nil {
+	if err := h.o.Weak.turn.take(ctx); err != nil {
 		return not("there was no time left for it")
 	}
-	defer h.weak.give()
+	defer h.o.Weak.turn.give()
 	o := h.options(m, h.same(), patient(h.o.Timeouts), h.o.Dial)
 	o.RequireSigning = true
 	t := &trial{host: h, options: o}
@@ -273,10 +298,14 @@ func (h *host) weakNTLMv1(ctx context.Context, m *meter) model.WeakWay {
 		name = h.names[0]
 	}
 	h.lock.Unlock()
-	if why := h.weak.may(name, h.result.Address); why != "" {
+	if why := h.o.Weak.turn.may(name, h.result.Address); why != "" {
 		return not(why)
 	}
-	return t.ntlmv1(ctx)
+	w := t.ntlmv1(ctx)
+	if w.Outcome == model.Allowed {
+		h.o.Weak.turn.accepted(name, h.result.Address)
+	}
+	return w
 }
 
 // trial is the NTLMv1 logon with the account's own before and after it.
@@ -347,7 +376,7 @@ func (t *trial) ntlmv1(ctx context.Context) model.WeakWay {
 	}
 	var nt status.NTStatus
 	if errors.As(err, &nt) && nt == status.AccountLockedOut {
-		t.weak.end(fmt.Sprintf("%s says that the account is locked", t.result.Target))
+		t.o.Weak.turn.end(fmt.Sprintf("%s says that the account is locked", t.result.Target))
 	}
 	if dropped(err) {
 		t.close()
@@ -356,7 +385,7 @@ func (t *trial) ntlmv1(ctx context.Context) model.WeakWay {
 	if again := t.strong(ctx); again.Outcome != model.Allowed {
 		why := fmt.Sprintf("the account's own logon did not succeed behind it: %s",
 			strings.TrimSpace(again.Status+" "+again.Detail))
-		t.weak.end(fmt.Sprintf("no further one is sent in this run: at %s %s", t.result.Target, why))
+		t.o.Weak.turn.end(fmt.Sprintf("no further one is sent in this run: at %s %s", t.result.Target, why))
 		if step.Outcome == model.Denied {
 			step = model.Step{
 				Outcome: model.Inconclusive, Status: step.Status,
