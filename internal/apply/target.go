@@ -69,6 +69,9 @@ func (h Host) String() string {
 // prefix begins the errors of these rooms, once.
 const prefix = "apply: "
 
+// Bare returns the text of an error without the prefix, for one that begins with it.
+func Bare(err error) string { return strings.TrimPrefix(err.Error(), prefix) }
+
 // While adds to an error what it interrupted.
 func While(what string, err error) error { return &whileError{what, err} }
 
@@ -78,7 +81,7 @@ type whileError struct {
 }
 
 func (e *whileError) Error() string {
-	return prefix + e.what + ": " + strings.TrimPrefix(e.err.Error(), prefix)
+	return prefix + e.what + ": " + Bare(e.err)
 }
 
 func (e *whileError) Unwrap() error { return e.err }

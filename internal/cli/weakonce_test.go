@@ -9,8 +9,8 @@ import (
 	"ipcguard/internal/peer"
 )
 
-// TestVerifyWeakLogonOnce verifies several addresses of one real server, which must refuse one NTLMv1 logon in all: each
-// counts as a wrong password.
+// TestVerifyWeakLogonOnce verifies several addresses of one real server, which must refuse one NTLMv1 logon in all:
+// each counts as a wrong password.
 func TestVerifyWeakLogonOnce(t *testing.T) {
 	t.Parallel()
 	peer.Need(t, "smbd")

@@ -116,10 +116,10 @@ type RolledBackError struct {
 func (e *RolledBackError) Error() string {
 	var stale *apply.StaleError
 	if errors.As(e.Cause, &stale) {
-		return fmt.Sprintf("apply: %v; everything was rolled back, and what somebody else wrote stays (%s)", e.Cause,
-			e.ID)
+		return fmt.Sprintf("apply: %s; everything was rolled back, and what somebody else wrote stays (%s)",
+			apply.Bare(e.Cause), e.ID)
 	}
-	return fmt.Sprintf("apply: %v; everything was rolled back, the host is as before (%s)", e.Cause, e.ID)
+	return fmt.Sprintf("apply: %s; everything was rolled back, the host is as before (%s)", apply.Bare(e.Cause), e.ID)
 }
 
 func (e *RolledBackError) Unwrap() error { return e.Cause }

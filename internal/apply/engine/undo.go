@@ -128,7 +128,7 @@ func mayRestore(j *Journal, t apply.Target) error {
 	}
 	for _, w := range j.Writes {
 		if err := t.Owns(w.Place); err != nil {
-			return fmt.Errorf("apply: %s: nothing was touched: %w", j.ID, err)
+			return apply.While(j.ID+": nothing was touched", err)
 		}
 	}
 	return nil
