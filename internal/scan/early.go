@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"ipcguard/internal/model"
@@ -27,6 +28,13 @@ func (h *host) sendAhead(ctx context.Context) {
 		h.dialect == smb.SMB1 && h.hearing.offered.Capabilities&smb1.CapExtendedSecurity == 0 {
 		return
 	}
+	if slices.ContainsFunc(h.before, func(s *model.Scan) bool { return s.Address != h.result.Address }) {
+		return // who comes depends on what anonymous learns
+	}
+	known := map[model.Identity]bool{}
+	for _, id := range []model.Identity{model.Guest, model.UnknownUser} {
+		known[id] = h.known(id) != nil
+	}
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	if h.crowded.Load() {
@@ -37,7 +45,7 @@ func (h *host) sendAhead(ctx context.Context) {
 		id    model.Identity
 		comes bool
 	}{{model.Guest, !h.o.NoGuest}, {model.User, h.o.User != nil}, {model.UnknownUser, !h.o.NoUnknownUser}} {
-		if !one.comes || h.known(one.id) != nil {
+		if !one.comes || known[one.id] {
 			continue
 		}
 		m := &meter{}

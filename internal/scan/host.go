@@ -127,34 +127,6 @@ func (h *host) climb(ctx context.Context, conn *link, list ...*ladder) {
 	})
 }
 
-// known returns the answer of an earlier try or scan that need not be repeated, or nil: a refused logon; and of an
-// earlier try whatever the made-up user was told, because it logs on only once.
-func (h *host) known(id model.Identity) *model.IdentityResult {
-	find := func(s *model.Scan, o ...model.Outcome) *model.IdentityResult {
-		if s == nil || id != model.Guest && id != model.UnknownUser {
-			return nil
-		}
-		i := slices.IndexFunc(s.Identities, func(r model.IdentityResult) bool {
-			return r.Identity == id && slices.Contains(o, r.Session.Outcome)
-		})
-		if i < 0 {
-			return nil
-		}
-		return &s.Identities[i]
-	}
-	again := []model.Outcome{model.Denied}
-	if id == model.UnknownUser {
-		again = append(again, model.Allowed)
-	}
-	if id == model.UnknownUser && h.usedUp {
-		again = append(again, model.Inconclusive)
-	}
-	if r := find(h.before, again...); r != nil {
-		return r
-	}
-	return find(h.o.Earlier, model.Denied)
-}
-
 // usesUp tells whether the made-up user's logon was sent in this try or before.
 func (h *host) usesUp() bool { return h.usedUp || slices.ContainsFunc(h.ladders, (*ladder).spent) }
 

@@ -19,8 +19,8 @@ const (
 )
 
 // older tries port 139 of a host that refuses 445: servers with disable netbios = no and smb ports = 139, and old ones,
-// listen only there. If the user named a port, only that is tried. What an earlier try learned counts at either port.
-// It returns the target to continue with.
+// listen only there. If the user named a port, only that is tried. Of what an earlier try learned, only refused logons
+// count there, see known. It returns the target to continue with.
 func (s *Scanner) older(ctx context.Context, t targets.Target, first, earlier *host) (*host, targets.Target) {
 	if _, _, err := net.SplitHostPort(t.Name); err == nil || s.o.NetBIOS || t.Addr.Port() != portSMB {
 		return first, t

@@ -148,7 +148,12 @@ func (s *Scanner) Host(ctx context.Context, t targets.Target) *model.Scan {
 		if h.shut {
 			h, t = s.older(ctx, t, h, best)
 		}
-		best = better(best, h)
+		h.beside()
+		last := best
+		if best = better(last, h); best == last { // what the lesser try was told is not forgotten
+			best.before = append([]*model.Scan{h.result}, best.before...)
+			best.usedUp = best.usedUp || h.usesUp()
+		}
 		if try >= s.o.Retries || !h.again || sleep(ctx, time.Second<<min(try, 4)) != nil {
 			break
 		}
@@ -163,10 +168,10 @@ type host struct {
 	*Scanner
 	target  targets.Target
 	result  *model.Scan
-	again   bool        // another try may give a better result
-	shut    bool        // port 445 refused the connection
-	single  bool        // one connection and one question at a time
-	before  *model.Scan // of an earlier try
+	again   bool          // another try may give a better result
+	shut    bool          // port 445 refused the connection
+	single  bool          // one connection and one question at a time
+	before  []*model.Scan // of earlier tries, the last one first
 	ladders []*ladder
 	refused model.Identity // whose logon was refused last
 	logons  int            // that were answered
@@ -211,7 +216,8 @@ func (s *Scanner) once(ctx context.Context, t targets.Target, earlier *host) *ho
 	}
 	h.single = s.o.OneConnection || s.o.Gentle
 	if earlier != nil {
-		h.single, h.before, h.usedUp = true, earlier.result, earlier.usesUp()
+		h.single, h.usedUp = true, earlier.usesUp()
+		h.before = append([]*model.Scan{earlier.result}, earlier.before...)
 	}
 	switch a := t.Addr.Addr(); {
 	case errors.Is(t.Err, targets.ErrUnresolved):

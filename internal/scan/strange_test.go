@@ -25,37 +25,98 @@ import (
 	"ipcguard/internal/smbtest"
 )
 
-// A host whose port 445 is refused when it is asked again, as after a ban, is not asked as the made-up user once more
-// at port 139.
-func TestOnceAtEitherPort(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var logons, trees, older atomic.Int32
-		o := Options{Retries: 2, Dial: func(_ context.Context, _, address string) (net.Conn, error) {
-			switch {
-			case strings.HasSuffix(address, ":139"):
-				older.Add(1)
-			case logons.Load() > 0:
-				return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
-			}
-			return nil, nil
-		}}
-		scanOver(t, "samba", o, time.Millisecond, func(b []byte) {
+// reopened scans a host whose port 445 cuts anonymous off, and is refused from the made-up user's logon on, as after a
+// ban. Port 139 leads to another given host. It returns how often each name was sent to either port.
+func reopened(t *testing.T, host, other *smbtest.Host) (r *model.Scan, madeUp, guest [2]int32) {
+	t.Helper()
+	var users, guests [2]atomic.Int32
+	var trees atomic.Int32
+	s, err := New(Options{Retries: 2, Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+		at, to := 0, host
+		if strings.HasSuffix(address, ":139") {
+			at, to = 1, other
+		} else if users[0].Load() > 0 {
+			return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+		}
+		near, there := net.Pipe()
+		go smbtest.Serve(there, to)
+		c := awayFrom(near, time.Millisecond, func(b []byte) {
 			if bytes.Contains(b, nameOf("ipcguard-")) {
-				logons.Add(1)
-			}
-		}, func() func(int, []byte) ([]byte, error) {
-			return func(_ int, frame []byte) ([]byte, error) {
-				m := frame[4:]
-				if len(m) > 64 && m[0] == 0xFE && binary.LittleEndian.Uint16(m[12:]) == 3 && trees.Add(1) <= 2 {
-					return nil, io.EOF // so that the host is asked again
-				}
-				return frame, nil
+				users[at].Add(1)
+			} else if bytes.Contains(b, nameOf("Guest")) {
+				guests[at].Add(1)
 			}
 		})
-		if logons.Load() != 1 || older.Load() == 0 {
-			t.Errorf("the made-up user logged on %d times; port 139 got %d connections", logons.Load(), older.Load())
+		return &framed{Conn: c, answer: func(_ int, frame []byte) ([]byte, error) {
+			m := frame[4:]
+			if at == 0 && len(m) > 64 && m[0] == 0xFE && binary.LittleEndian.Uint16(m[12:]) == 3 && trees.Add(1) <= 2 {
+				return nil, io.EOF // so that the host is asked again
+			}
+			return frame, nil
+		}}, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = s.Host(t.Context(), targets.Target{Name: "far", Addr: netip.MustParseAddrPort("192.0.2.1:445")})
+	for i := range users {
+		madeUp[i], guest[i] = users[i].Load(), guests[i].Load()
+	}
+	return r, madeUp, guest
+}
+
+// A host whose port 445 is refused when it is asked again, as after a ban, is not asked as the made-up user once more
+// at port 139, if the same machine answers there; what is said of him tells where he was refused. Another machine is
+// asked anew.
+func TestOnceAtEitherPort(t *testing.T) {
+	practice := func(name string, change func(*smbtest.Profile)) *smbtest.Host {
+		h, err := smbtest.NewHost("samba", name)
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		p := *h.Profile
+		change(&p)
+		h.Profile = &p
+		return h
+	}
+	open := func(p *smbtest.Profile) {
+		p.Guest, p.Anonymous, p.GuestForUnknown = p.Anonymous, smbtest.Reach{}, true
+	}
+	shut := func(p *smbtest.Profile) { p.Anonymous = smbtest.Reach{Session: true} }
+	as := func(*smbtest.Profile) {}
+	for _, tc := range []struct {
+		what    string
+		host    *smbtest.Host
+		other   *smbtest.Host // at port 139
+		anew    bool
+		verdict model.Verdict
+	}{
+		{"the same machine", practice("PRACTICE1", as), practice("PRACTICE1", as), false, model.Exposed},
+		{"the same, shut", practice("PRACTICE1", shut), practice("PRACTICE1", shut), false, model.Closed},
+		{"another of that name", practice("PRACTICE1", as), practice("PRACTICE1", open), true, model.Exposed},
+		{"another", practice("PRACTICE1", as), practice("PRACTICE2", open), true, model.Exposed},
+		{"another, shut", practice("PRACTICE1", as), practice("PRACTICE2", shut), true, model.Closed},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, madeUp, guest := reopened(t, tc.host, tc.other)
+				t.Logf("%s %s partial %v: %s; made-up %v, guest %v", r.Address, r.Verdict, r.Partial, r.Reason, madeUp, guest)
+				if madeUp[0] != 1 || (madeUp[1] > 0) != tc.anew || (guest[1] > 0) != tc.anew {
+					t.Errorf("the made-up user was sent %v times, guest %v, to the two ports", madeUp, guest)
+				}
+				if !strings.HasSuffix(r.Address, ":139") || r.Verdict != tc.verdict {
+					t.Errorf("%s %s: %s", r.Address, r.Verdict, r.Reason)
+				}
+				if r.Verdict == model.Closed && r.Partial != tc.anew {
+					t.Errorf("partial %v: %s", r.Partial, r.Reason)
+				}
+				id := identity(r, model.UnknownUser)
+				if !tc.anew && (id.Session.Outcome != model.Denied || id.Session.Detail != "refused at port 445") {
+					t.Errorf("what was refused at port 445 is told as %+v", id.Session)
+				}
+			})
+		})
+	}
 }
 
 // fates are what may happen to one answer of a server.
@@ -293,6 +354,56 @@ func TestTwoWaysInAnyOrder(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// What was refused at another port counts only where the same machine is shown to answer, and nothing else counts.
+func TestWhatIsCarried(t *testing.T) {
+	guid := "11111111-2222-3333-4444-555555555555"
+	none := model.Step{}
+	denied := model.Step{Outcome: model.Denied, Status: "STATUS_LOGON_FAILURE"}
+	for _, tc := range []struct {
+		what    string
+		was, is model.Server
+		session model.Step
+		want    model.Outcome // none: asked anew
+	}{
+		{"one GUID", model.Server{GUID: guid}, model.Server{GUID: guid}, denied, model.Denied},
+		{"two GUIDs", model.Server{GUID: guid}, model.Server{GUID: guid[1:]}, denied, none.Outcome},
+		{
+			"one GUID, two names",
+			model.Server{GUID: guid, Name: "A"},
+			model.Server{GUID: guid, Name: "B"},
+			denied,
+			none.Outcome,
+		},
+		{"one name", model.Server{Name: "A", Domain: "D"}, model.Server{Name: "a", Domain: "d"}, denied, model.Denied},
+		{"two domains", model.Server{Name: "A", Domain: "D"}, model.Server{Name: "A", Domain: "E"}, denied, none.Outcome},
+		{"a name without a domain", model.Server{Name: "A"}, model.Server{Name: "A"}, denied, model.NotTested},
+		{"nothing shown", model.Server{}, model.Server{}, denied, model.NotTested},
+		{"let in", model.Server{GUID: guid}, model.Server{GUID: guid}, model.Step{Outcome: model.Allowed}, none.Outcome},
+		{
+			"no answer",
+			model.Server{GUID: guid},
+			model.Server{GUID: guid},
+			model.Step{Outcome: model.Inconclusive},
+			model.NotTested,
+		},
+	} {
+		before := &model.Scan{Address: "192.0.2.1:445", Server: tc.was, Identities: []model.IdentityResult{
+			{Identity: model.UnknownUser, Session: tc.session},
+		}}
+		h := &host{
+			Scanner: &Scanner{}, result: &model.Scan{Address: "192.0.2.1:139", Server: tc.is}, before: []*model.Scan{before},
+			usedUp: true,
+		}
+		var got model.Step
+		if r := h.known(model.UnknownUser); r != nil {
+			got = r.Session
+		}
+		if got.Outcome != tc.want || got.Outcome != "" && !strings.Contains(got.Detail, "port 445") {
+			t.Errorf("%s: %+v, want %q", tc.what, got, tc.want)
 		}
 	}
 }

@@ -308,7 +308,11 @@ func summary(doubts []string) string {
 func refusal(l *ladder) string {
 	r := l.result
 	at := func(layer string, s model.Step) string {
-		return strings.TrimSpace(fmt.Sprintf("%s is refused at %s %s", l.id, layer, s.Status))
+		said := strings.TrimSpace(fmt.Sprintf("%s is refused at %s %s", l.id, layer, s.Status))
+		if strings.HasPrefix(s.Detail, seenAt) {
+			said += " (" + s.Detail + ")"
+		}
+		return said
 	}
 	switch {
 	case l.result.ClosedBy != "":

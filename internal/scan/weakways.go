@@ -262,16 +262,21 @@ func (h *host) asUser(asked string, times int64, began time.Time, step model.Ste
 // weakNTLMv1 logs on with an NTLMv1 response, once, between two of the account's own logons on the same connection.
 func (h *host) weakNTLMv1(ctx context.Context, m *meter) model.WeakWay {
 	// the earlier answer counts: it may have been a refused logon
-	for _, s := range []*model.Scan{h.before, h.o.Earlier} {
+	not := func(why string) model.WeakWay {
+		return model.WeakWay{Step: model.Step{Outcome: model.NotTested, Detail: why}}
+	}
+	for _, s := range append(slices.Clone(h.before), h.o.Earlier) {
 		if s == nil {
 			continue
 		}
-		if w := s.Way(model.WayNTLMv1); w.Looks != nil && (s == h.before || w.Outcome != model.Allowed) {
+		w := s.Way(model.WayNTLMv1)
+		switch {
+		case w.Looks == nil, s == h.o.Earlier && w.Outcome == model.Allowed:
+		case h.kin(s) != sameMachine:
+			return not("it was tried at " + portOf(s) + ", where another server may be")
+		default:
 			return w
 		}
-	}
-	not := func(why string) model.WeakWay {
-		return model.WeakWay{Step: model.Step{Outcome: model.NotTested, Detail: why}}
 	}
 	if h.o.Weak.NTLMv1 == nil {
 		return not("an NTLMv1 answer is made from a password, and a ticket was given")
