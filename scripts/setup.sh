@@ -53,6 +53,7 @@ prometheus          prometheus  every expression of the dashboard evaluated by a
 '
   if [ -n "${IPCGUARD_LONG:-}" ]; then # make test-long
     peers+='ansible             ansible-playbook  exported tasks read and run by Ansible
+iptables            iptables    the rules of a firewall that exported tasks put
 debootstrap         debootstrap  the packages installed, upgraded and removed in a Debian root
 rpm                 rpm         the packages installed, upgraded and removed in a Debian root
 skopeo              skopeo      the container image read by other tools

@@ -56,25 +56,40 @@ func applyPolicy(t testing.TB, r *registry.Tree, files map[string][]byte, word s
 	return gpo.Join(list...)
 }
 
-// task is one task of Ansible: a module and its arguments.
+// task is one task of Ansible: a module and its arguments, the name of its result, and when it has failed.
 type task struct {
-	module string
-	args   map[string]any
+	module               string
+	args                 map[string]any
+	register, failedWhen string
 }
 
 func (k task) text(name string) string { s, _ := k.args[name].(string); return s }
 
+// readTasks returns the tasks of a file in their order, and those of its blocks in their place.
 func readTasks(t testing.TB, b []byte) []task {
 	t.Helper()
-	var list []map[string]any
+	var list []any
 	if err := yaml.Unmarshal(b, &list); err != nil {
 		t.Fatalf("%v in\n%s", err, b)
 	}
+	return flatTasks(list)
+}
+
+func flatTasks(list []any) []task {
 	var out []task
-	for _, entry := range list {
+	for _, x := range list {
+		entry, _ := x.(map[string]any)
 		for name, args := range entry {
+			if block, ok := args.([]any); ok && name == "block" {
+				out = append(out, flatTasks(block)...)
+			}
 			if m, ok := args.(map[string]any); ok && strings.Count(name, ".") == 2 {
-				out = append(out, task{name, m})
+				k := task{module: name, args: m}
+				k.register, _ = entry["register"].(string)
+				if when, ok := entry["failed_when"]; ok {
+					k.failedWhen = fmt.Sprint(when)
+				}
+				out = append(out, k)
 			}
 		}
 	}

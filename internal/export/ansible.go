@@ -12,7 +12,7 @@ import (
 )
 
 // ansible writes two task files to include in a play: registry values with win_regedit, policies and groups with their
-// own modules, smb.conf with ini_file and testparm before the reload.
+// own modules, smb.conf with ini_file in a copy that testparm has to approve.
 func ansible(r *Result, p *model.Plan, list []*item) error {
 	apply, undo := &tasks{}, &tasks{}
 	for _, i := range list {
@@ -29,16 +29,21 @@ func ansible(r *Result, p *model.Plan, list []*item) error {
 	if apply.n == 0 {
 		return nil
 	}
-	apply.reload()
-	undo.reload()
+	apply.finish()
+	undo.finish()
 	head := "---\n# Tasks that %s an ipcguard plan, " + comment(p.Hash) + "\n# for " + comment(p.Target) +
 		". Include them in a play; --check shows what they would do.\n"
 	r.Files = append(r.Files, File{"apply.yml", []byte(fmt.Sprintf(head, "make the changes of") + apply.String())},
 		File{"undo.yml", []byte(fmt.Sprintf(head, "take back the changes of") + undo.String())})
-	if apply.samba {
+	if apply.samba != nil {
 		r.Notes = append(r.Notes,
-			"ini_file knows parameters by one spelling: where smb.conf has another (public for guest ok) or an "+
-				"include decides, use --as smbconf")
+			"ini_file knows less of smb.conf than Samba does: where testparm does not find every value in force "+
+				"afterwards (an indented header, a section that stands twice, an include), the tasks fail and "+
+				"smb.conf stays as it was; use --as smbconf or apply there")
+	}
+	if apply.iptables {
+		r.Notes = append(r.Notes,
+			"the rules of iptables last until the next boot, unless the host saves them (iptables-persistent)")
 	}
 	return nil
 }
@@ -59,9 +64,9 @@ func (i *item) doable(r *Result) bool {
 
 type tasks struct {
 	strings.Builder
-	n       int
-	samba   bool
-	changed []string // the registered results that say whether smb.conf changed
+	n        int
+	iptables bool
+	samba    *smbTasks // nil: smb.conf is not edited
 }
 
 // task starts a task of a module.
@@ -90,7 +95,11 @@ func (t *tasks) item(i *item, forward bool) {
 	case change.Firewall:
 		t.firewall(i, forward)
 	case change.Parameter:
-		t.parameter(i, state)
+		if t.samba == nil {
+			t.samba = &smbTasks{}
+		}
+		t.n++
+		t.samba.parameter(i, state)
 	}
 }
 
@@ -116,59 +125,66 @@ func (t *tasks) group(i *item, forward bool) {
 
 // firewall adds or removes the rule that blocks SMB.
 func (t *tasks) firewall(i *item, forward bool) {
+	if i.linux {
+		t.iptables = true
+		for _, family := range []struct{ version, program string }{{"ipv4", "iptables"}, {"ipv6", "ip6tables"}} {
+			if forward {
+				t.unblockUnlessFirst(i, family.version, family.program)
+			}
+			t.block(i, family.version, forward)
+		}
+		return
+	}
 	state := "present"
 	if !forward {
 		state = "absent"
 	}
-	if i.linux {
-		t.task("Block SMB from outside", "ansible.builtin.iptables")
-		t.arg("chain", "INPUT")
-		t.arg("in_interface", YAMLText("!lo"))
-		t.arg("protocol", "tcp")
-		t.arg("destination_ports", quotedList([]string{"139", "445"}))
-		t.arg("jump", "DROP")
-		t.arg("comment", YAMLText("ipcguard-block-smb"))
-		t.arg("state", state)
-		return
-	}
 	t.task("Block SMB from outside", "community.windows.win_firewall_rule")
-	t.arg("name", "ipcguard-block-smb")
-	t.arg("localport", YAMLText("139,445"))
+	t.arg("name", firewallRule)
+	t.arg("localport", YAMLText(i.ports()))
 	t.arg("protocol", "tcp")
 	t.arg("direction", "in")
 	t.arg("action", "block")
 	t.arg("state", state)
 }
 
-// parameter sets or removes a line of smb.conf.
-func (t *tasks) parameter(i *item, state change.State) {
-	t.samba = true
-	if i.OfShare() {
-		t.share(i.Place.Key)
-	}
-	t.task("Set "+i.Place.Name+" of ["+i.Place.Key+"]", "community.general.ini_file")
-	t.arg("path", sambaConfig)
-	t.arg("section", YAMLText(i.Place.Key))
-	t.arg("option", YAMLText(i.Place.Name))
-	if state.Present {
-		t.arg("value", YAMLText(state.Text))
-	} else {
-		t.arg("state", "absent")
-	}
-	register := fmt.Sprintf("ipcguard_%d", t.n)
-	t.WriteString("  register: " + register + "\n")
-	t.changed = append(t.changed, register+" is changed")
+// firewallRule is the name of the rule, and its comment in iptables.
+const firewallRule = "ipcguard-block-smb"
+
+// unblockUnlessFirst takes the rule away where another rule stands before it: the module looks for the rule anywhere in
+// the chain, and what follows a rule that accepts SMB blocks nothing.
+func (t *tasks) unblockUnlessFirst(i *item, version, program string) {
+	first := "ipcguard_first_" + version
+	t.task("Find the first rule for "+version, "ansible.builtin.command")
+	t.arg("argv", "["+program+", -w, -S, INPUT, \"1\"]")
+	t.WriteString("  register: " + first + "\n  changed_when: false\n  check_mode: false\n")
+	t.block(i, version, false)
+	t.WriteString("  when: \"'" + firewallRule + "' not in " + first + ".stdout\"\n")
 }
 
-// sambaConfig is the path of smb.conf, which the user of the tasks can set.
-const sambaConfig = `"{{ ipcguard_smb_conf | default('/etc/samba/smb.conf') }}"`
-
-// share fails on a share that the server does not have: ini_file would create it.
-func (t *tasks) share(name string) {
-	t.task("Find the share ["+name+"]", "ansible.builtin.command")
-	t.arg("argv", "[testparm, -s, "+YAMLText("--section-name="+name)+", --parameter-name=path, "+sambaConfig+"]")
-	t.WriteString("  changed_when: false\n  check_mode: false\n")
+// block puts the rule before all others of the chain, or removes it.
+func (t *tasks) block(i *item, version string, present bool) {
+	name, state := "Block SMB from outside over "+version, "present"
+	if !present {
+		name, state = "Remove the rule that blocks SMB over "+version, "absent"
+	}
+	t.task(name, "ansible.builtin.iptables")
+	t.arg("ip_version", version)
+	t.arg("chain", "INPUT")
+	if present {
+		t.arg("action", "insert")
+		t.arg("rule_num", YAMLText("1"))
+	}
+	t.arg("in_interface", YAMLText("!lo"))
+	t.arg("protocol", "tcp")
+	t.arg("destination_ports", quotedList(i.After.Names))
+	t.arg("jump", "DROP")
+	t.arg("comment", YAMLText(firewallRule))
+	t.arg("state", state)
 }
+
+// ports are those of a rule of the firewall, as Windows writes them.
+func (i *item) ports() string { return strings.Join(i.After.Names, ",") }
 
 func (t *tasks) registry(i *item, forward bool) {
 	s := i.After
@@ -208,32 +224,6 @@ func (t *tasks) registry(i *item, forward bool) {
 		t.arg("data", fmt.Sprintf("%q", fmt.Sprintf("hex:% x", v.Data)))
 		t.arg("type", "binary")
 	}
-}
-
-// reload reloads Samba's configuration after testparm, and closes open connections.
-func (t *tasks) reload() {
-	if !t.samba {
-		return
-	}
-	when := "  changed_when: true\n  when: " + strings.Join(t.changed, " or ") + "\n"
-	t.WriteString(`
-- name: "Check the configuration"
-  ansible.builtin.command:
-    argv: [testparm, -s, ` + sambaConfig + `]
-  changed_when: false
-
-- name: "Make Samba read it"
-  ansible.builtin.command:
-    argv: [smbcontrol, smbd, reload-config]
-` + when + `
-- name: "Make the RPC workers read it, which a reload does not reach"
-  ansible.builtin.shell:
-    cmd: pkill -HUP -f '^(/[^ ]*/)?rpcd_[a-z]+( |$)' || true
-` + when + `
-- name: "Cut connections to IPC$ that are open"
-  ansible.builtin.command:
-    argv: [smbcontrol, smbd, close-share, "IPC$"]
-` + when)
 }
 
 // YAMLText returns a text as a YAML scalar in double quotes, in which JSON's escapes are valid. Text that Ansible would

@@ -368,17 +368,27 @@ func TestAnsible(t *testing.T) {
 			if err := yaml.Unmarshal(file(t, files, name), &tasks); err != nil {
 				t.Fatalf("%s: %v\n%s", name, err, file(t, files, name))
 			}
-			if len(tasks) < len(p.Changes) {
-				t.Errorf("%s has %d tasks for %d changes", name, len(tasks), len(p.Changes))
+			all := tasks
+			for _, x := range tasks {
+				block, _ := x["block"].([]any)
+				all = append(all, make([]map[string]any, len(block))...)
+			}
+			if len(all) < len(p.Changes) {
+				t.Errorf("%s has %d tasks for %d changes", name, len(all), len(p.Changes))
 			}
 		}
 	}
 	for _, name := range []string{"apply.yml", "undo.yml"} { // ini_file creates a missing section
 		text := string(file(t, export(t, samba(), "ansible", Options{}), name))
 		found, set := strings.Index(text,
-			`[testparm, -s, "--section-name=public"`), strings.Index(text, `"Set guest ok of [public]"`)
-		if found < 0 || set < found || strings.Count(text, "--section-name") != 1 {
+			`[testparm, -s, "--section-name=public", "--parameter-name=path"`),
+			strings.Index(text, `"Set guest ok of [public] in a copy"`)
+		if found < 0 || set < found || strings.Count(text, "--parameter-name=path") != 1 {
 			t.Errorf("%s does not look for the share first:\n%s", name, text)
+		}
+		seen, replaced := strings.LastIndex(text, "is in force in the copy"), strings.Index(text, `"Put the copy in`)
+		if seen < set || replaced < seen || strings.Count(text, "is in force in the copy") != len(samba().Changes) {
+			t.Errorf("%s does not ask Samba for every value first:\n%s", name, text)
 		}
 	}
 	text := string(file(t, export(t, windows(), "ansible", Options{}), "undo.yml"))
@@ -502,7 +512,8 @@ func TestFirewall(t *testing.T) {
 			!strings.Contains(b, "state: present") {
 			t.Errorf("%s: %s", system, b)
 		}
-		if b := string(file(t, files, "undo.yml")); !strings.Contains(b, "state: absent") {
+		if b := string(file(t, files, "undo.yml")); !strings.Contains(b, "state: absent") ||
+			strings.Contains(b, "state: present") {
 			t.Errorf("%s: %s", system, b)
 		}
 		_, err := Export(p, "powershell", Options{})

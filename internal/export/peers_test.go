@@ -150,7 +150,7 @@ func TestAnsibleTakesTasks(t *testing.T) {
 		for _, word := range []string{"apply", "undo"} {
 			text := string(file(t, files, word+".yml"))
 			if kind == "samba" { // no Samba runs here: skip the task that reloads it, and keep those before
-				text, _, _ = strings.Cut(text, "\n- name: \"Check the configuration\"")
+				text, _, _ = strings.Cut(text, "\n- name: \"Make Samba read it\"")
 			}
 			put(kind+"-"+word+".yml", text+"\n")
 		}
@@ -184,11 +184,11 @@ func TestAnsibleTakesTasks(t *testing.T) {
 		return string(b)
 	}
 	before := now()
-	run(4, "apply.yml", "--check")
+	run(5, "apply.yml", "--check") // four in the copy, and the file
 	if now() != before {
 		t.Fatalf("--check has written\n%s", now())
 	}
-	run(4, "twice.yml")
+	run(5, "twice.yml")
 	after := now()
 	if !strings.Contains(after, "restrict anonymous = 2") || !strings.Contains(after, "hosts deny = ALL") {
 		t.Errorf("after the tasks:\n%s", after)
@@ -196,8 +196,111 @@ func TestAnsibleTakesTasks(t *testing.T) {
 	if st, err := os.Stat(filepath.Join(dir, "conf")); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", st, err)
 	}
-	run(4, "undo.yml")
+	run(5, "undo.yml")
 	if strings.Contains(now(), "restrict anonymous") || strings.Contains(now(), "hosts deny") {
 		t.Errorf("after the undo:\n%s", now())
+	}
+}
+
+// refusedFiles are configurations in which ini_file changes what is not in force: [public] has an indented header, or
+// stands twice.
+var refusedFiles = map[string]string{
+	"indented": "[global]\n\tmap to guest = Bad User\n\n  [public]\n\tpath = /srv\n\tguest ok = yes\n\n" +
+		"  [team]\n\tpath = /srv/t\n",
+	"twice": "[global]\n\tworkgroup = X\n[public]\n\tpath = /srv\n[global]\n\tmap to guest = Bad User\n" +
+		"[public]\n\tguest ok = yes\n",
+}
+
+// TestAnsibleRefusesFiles: where ini_file cannot bring a value in force, Ansible's tasks fail, with --check too, and
+// leave smb.conf as it was and no copy behind.
+func TestAnsibleRefusesFiles(t *testing.T) {
+	peer.Long(t, "Ansible is large, and slow to start")
+	peer.Need(t, "ansible-playbook", "testparm")
+	for name, text := range refusedFiles {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			conf := filepath.Join(dir, "smb.conf")
+			for file, text := range map[string]string{
+				"ansible.cfg": "", "smb.conf": text,
+				"tasks.yml": string(file(t, export(t, samba(), "ansible", Options{}), "apply.yml")),
+				"play.yml": "- hosts: all\n  gather_facts: false\n  vars: {ansible_python_interpreter: /usr/bin/python3}\n" +
+					"  tasks:\n    - ansible.builtin.import_tasks: tasks.yml\n",
+			} {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			t.Setenv("TMPDIR", dir)
+			for _, args := range [][]string{{"--check"}, nil} {
+				out, err := playbook(t, dir, append(args, "play.yml", "-e", "ipcguard_smb_conf="+conf)...)
+				if err == nil || !strings.Contains(out, "failed=1 ") || !strings.Contains(out, "Use ipcguard export --as smbconf") {
+					t.Errorf("%q: %v\n%s", args, err, out)
+				}
+				if now, err := os.ReadFile(conf); err != nil || string(now) != text {
+					t.Errorf("smb.conf is %q, %v", now, err)
+				}
+				if left, _ := filepath.Glob(filepath.Join(dir, "ipcguard-smb-conf-*")); len(left) > 0 {
+					t.Errorf("%q is left", left)
+				}
+			}
+		})
+	}
+}
+
+// blockedTwice runs the tasks of a firewall in a network of its own, where a rule accepts SMB and another blocks it too
+// late, and prints the first rules after each play.
+const blockedTwice = `
+for x in iptables ip6tables; do
+	$x -A INPUT -p tcp --dport 445 -j ACCEPT
+	$x -A INPUT ! -i lo -p tcp -m multiport --dports 139,445 -m comment --comment ipcguard-block-smb -j DROP
+done
+for play in apply apply undo; do
+	ansible-playbook -i localhost, -c local $play-play.yml || exit 1
+	for x in iptables ip6tables; do echo "$play: $x: $($x -S INPUT | tail -n +2 | tr '\n' ';')"; done
+done
+`
+
+// TestAnsibleBlocksFirst: the rules of iptables for both families of addresses stand before all others, once, and the
+// undo removes them.
+func TestAnsibleBlocksFirst(t *testing.T) {
+	peer.Long(t, "Ansible is large, and slow to start")
+	peer.Need(t, "ansible-playbook", "namespaces", "iptables", "ip6tables")
+	p := &model.Plan{Platform: model.Platform{System: "samba"}, Changes: []model.Change{{
+		ID: "1", Setting: "host-firewall", Where: "inbound TCP 139, 445", ExportOnly: true,
+		To: model.Value{Present: true, Type: "firewall-rule", Data: []string{"139", "445"}},
+	}}}
+	dir := t.TempDir()
+	files := map[string]string{"ansible.cfg": ""}
+	for name, b := range export(t, p, "ansible", Options{}) {
+		files[name] = string(b)
+		files[strings.TrimSuffix(name, ".yml")+"-play.yml"] = "- hosts: all\n  gather_facts: false\n  vars: " +
+			"{ansible_python_interpreter: /usr/bin/python3}\n  tasks:\n    - ansible.builtin.import_tasks: " + name + "\n"
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "unshare", "-n", "sh", "-c", blockedTwice)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "ANSIBLE_NOCOLOR=1", "HOME="+dir, "LC_ALL=C.UTF-8",
+		"ANSIBLE_CONFIG="+filepath.Join(dir, "ansible.cfg"))
+	b, err := cmd.CombinedOutput()
+	out := string(b)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const accept = "-A INPUT -p tcp -m tcp --dport 445 -j ACCEPT;"
+	const drop = "-A INPUT ! -i lo -p tcp -m multiport --dports 139,445 -m comment --comment ipcguard-block-smb -j DROP;"
+	for _, program := range []string{"iptables", "ip6tables"} {
+		if strings.Count(out, "apply: "+program+": "+drop+accept+"\n") != 2 ||
+			!strings.Contains(out, "undo: "+program+": "+accept+"\n") {
+			t.Errorf("%s:\n%s", program, out)
+		}
+	}
+	for _, changed := range []string{"changed=4 ", "changed=0 ", "changed=2 "} {
+		if !strings.Contains(out, changed) {
+			t.Errorf("no %s in\n%s", changed, out)
+		}
 	}
 }

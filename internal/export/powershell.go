@@ -50,8 +50,8 @@ func powershell(r *Result, p *model.Plan, list []*item, until func(product strin
 				r.leave(i, "the firewall of this release lets in what it is told to and has no rules that block")
 				continue
 			}
-			apply = append(apply, "Set-IpcguardFirewall -Present $true")
-			undo = append(undo, "Set-IpcguardFirewall -Present $false")
+			rule := "Set-IpcguardFirewall -Ports " + psQuote(i.ports()) + " -Present "
+			apply, undo = append(apply, rule+"$true"), append(undo, rule+"$false")
 		default:
 			r.leave(i, "it is no setting of Windows")
 		}
@@ -195,17 +195,17 @@ function Set-IpcguardMember {
 `
 
 const psFirewall = `
-# Blocks TCP 139 and 445 from outside, or takes the rule away. Windows has cmdlets for it since 2012 alone, netsh since Vista.
+# Blocks TCP ports from outside, or takes the rule away. Windows has cmdlets for it since 2012 alone, netsh since Vista.
 function Set-IpcguardFirewall {
     [CmdletBinding(SupportsShouldProcess = $true)]
-    param([bool]$Present)
+    param([string]$Ports, [bool]$Present)
     $name = 'ipcguard-block-smb'
     [void](& netsh.exe advfirewall firewall show rule "name=$name")
     $there = $LASTEXITCODE -eq 0
     if ($there -eq $Present) { Write-Verbose "$name is as wanted"; return }
     if (-not $PSCmdlet.ShouldProcess($name, 'change')) { return }
     if ($Present) {
-        & netsh.exe advfirewall firewall add rule "name=$name" dir=in action=block protocol=TCP 'localport=139,445'
+        & netsh.exe advfirewall firewall add rule "name=$name" dir=in action=block protocol=TCP "localport=$Ports"
     } else {
         & netsh.exe advfirewall firewall delete rule "name=$name"
     }
