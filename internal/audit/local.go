@@ -98,6 +98,9 @@ func (o *Options) liveSamba(ctx context.Context, path string) (*facts, error) {
 			return nil, errors.New(strings.Join(f.problems, "; "))
 		}
 		f.config(o, file)
+		if on, _ := f.values["registry shares"].Truth(); on && !file.Registry { // what stops testparm may be there
+			f.registryShares(ctx, o, path, file)
+		}
 		return f, nil
 	}
 	asSambaSays, err := smbconf.Load("testparm",

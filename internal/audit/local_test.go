@@ -189,3 +189,84 @@ func fileMode(n os.FileMode) os.FileMode {
 	}
 	return m
 }
+
+// TestRegistryCopies holds shares of the registry that copy others against a real server: what strangers list there is
+// never called closed, and what they are refused is not called open.
+func TestRegistryCopies(t *testing.T) {
+	peer.Need(t, "smbd", "smbclient", "testparm", "net")
+	s := peer.StartSamba(t, peer.Config{
+		Address: "127.41.1.8", Global: []string{"registry shares = yes", "map to guest = Bad User"},
+		Shares: []peer.Share{
+			{Name: "template", Lines: []string{"guest ok = yes", "available = no"}},
+			{Name: "both", Lines: []string{"guest ok = yes"}},
+			{Name: "closed"},
+		},
+	})
+	conf := func(args ...string) {
+		t.Helper()
+		cmd := s.Command(t.Context(), "net", append([]string{"--configfile=" + s.ConfigFile, "conf"}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("net conf %q: %v: %s", args, err, out)
+		}
+	}
+	for _, line := range [][]string{
+		{"secret", "copy", "template"},
+		{"secret", "path", s.Dir},
+		{"secret", "available", "yes"},
+		{"second", "copy", "both"},
+		{"off", "copy", "template"},
+		{"shut", "copy", "closed"},
+	} {
+		conf(append([]string{"setparm"}, line...)...)
+	}
+	s.Restart(t)
+	look := func() *model.Audit {
+		t.Helper()
+		o := &Options{}
+		if err := o.prepare(); err != nil {
+			t.Fatal(err)
+		}
+		f, err := o.liveSamba(t.Context(), s.ConfigFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return judge(o, f)
+	}
+	strangers := func(a *model.Audit, name string) model.Outcome {
+		for _, s := range a.Shares {
+			if s.Name == name {
+				return s.Strangers
+			}
+		}
+		return ""
+	}
+	a := look()
+	for name, want := range map[string]model.Outcome{
+		"secret": model.Allowed, "second": model.Allowed, "off": model.Absent, "shut": model.Denied,
+	} {
+		said := strangers(a, name)
+		if really := (peer.Client{From: s.Machine}).Share(t, s.Addr(), name, "ls"); said != want ||
+			really.OK() != (want == model.Allowed) {
+			t.Errorf("%s: strangers are %q, want %q; really %+v", name, said, want, really)
+		}
+	}
+	if files := a.Access[model.Anonymous].Discloses[model.DisclosesFiles]; files != model.Allowed || !a.EveryShare {
+		t.Errorf("files are %s, every share %v: %q", files, a.EveryShare, a.Problems)
+	}
+
+	// smbd that runs serves what precedes a copy of nothing, which testparm refuses
+	for _, line := range [][]string{{"lost", "path", s.Dir}, {"lost", "guest ok", "yes"}, {"lost", "copy", "nowhere"}, {"gone", "copy", "nowhere"}} {
+		conf(append([]string{"setparm"}, line...)...)
+	}
+	a = look()
+	if really := (peer.Client{From: s.Machine}).Share(t, s.Addr(), "lost", "ls"); !really.OK() ||
+		strangers(a, "lost") != model.Allowed || strangers(a, "secret") != model.Allowed {
+		t.Errorf("lost: strangers are %q, really %+v, and secret is %q", strangers(a, "lost"), really,
+			strangers(a, "secret"))
+	}
+	if strangers(a, "gone") != model.OutcomeUnknown || !slices.ContainsFunc(a.Problems, func(p string) bool {
+		return strings.Contains(p, "share gone") && strings.Contains(p, `there is no share "nowhere"`)
+	}) {
+		t.Errorf("gone: strangers are %q: %q", strangers(a, "gone"), a.Problems)
+	}
+}

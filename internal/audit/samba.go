@@ -384,7 +384,7 @@ func (s *sambaReader) share(section *smbconf.Section) model.Share {
 		Guest: on("guest ok"), GuestOnly: on("guest only"), Printer: on("printable"), Off: off(section),
 		ValidUsers: list("valid users"), InvalidUsers: list("invalid users"),
 		HostsAllow: list("hosts allow"), HostsDeny: list("hosts deny"),
-		Encrypt: s.encrypted(section), ForceUser: text("force user"),
+		Encrypt: s.encrypted(section), ForceUser: text("force user"), Unread: section.Unread,
 	}
 	sh.Unsure = s.unsure(&sh, text("force group"))
 	for _, first := range []string{"", "root "} {

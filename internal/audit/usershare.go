@@ -59,19 +59,22 @@ func (f *facts) registryShares(ctx context.Context, o *Options, config string, c
 		f.complete = false
 		return
 	}
-	stored, err := smbconf.Load(smbconf.RegistryFile,
-		smbconf.Options{ReadFile: func(string) ([]byte, error) { return []byte(text), nil }})
+	stored, err := c.AddRegistry([]byte(text), smbconf.Options{})
 	if err != nil {
 		f.problem("%v", err)
 		f.complete = false
 		return
 	}
-	c.AddShares(stored)
-	f.shares = slices.DeleteFunc(f.shares, func(s model.Share) bool { return stored.Share(s.Name) != nil })
+	f.shares = slices.DeleteFunc(f.shares, func(s model.Share) bool {
+		return slices.ContainsFunc(stored, func(have *smbconf.Section) bool { return strings.EqualFold(have.Name, s.Name) })
+	})
 	r := &sambaReader{f, c, o}
-	for _, section := range stored.Shares {
-		if !strings.EqualFold(section.Name, smbconf.IPC) {
-			f.shares = append(f.shares, r.share(c.Share(section.Name)))
+	for _, section := range stored {
+		if strings.EqualFold(section.Name, smbconf.IPC) {
+			continue
+		}
+		if f.shares = append(f.shares, r.share(section)); section.Unread != "" {
+			f.problem("what share %s is for strangers is not known: %s", section.Name, section.Unread)
 		}
 	}
 }

@@ -518,6 +518,15 @@ func (s *samba) files(id model.Identity) cell {
 // share reports whether an identity with a session can connect to a disk share. The folder's permissions decide about
 // its contents. A share with guest ok or guest only admits strangers at every value of restrict anonymous. [M]
 func (s *samba) share(id model.Identity, sh *model.Share) cell {
+	c := s.asRead(id, sh)
+	if sh.Unread != "" && c.outcome != model.Allowed {
+		return unknown("share " + sh.Name + ": " + sh.Unread)
+	}
+	return c
+}
+
+// asRead is share by the lines that are known.
+func (s *samba) asRead(id model.Identity, sh *model.Share) cell {
 	if sh.Off != "" {
 		return absent("share " + sh.Name + ": " + sh.Off)
 	}

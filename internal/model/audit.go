@@ -233,6 +233,7 @@ type Share struct {
 	ForceUser    string   `json:"force_user,omitempty"`
 	// Why smbd may refuse it to everyone, which only its host can settle.
 	Unsure  string `json:"unsure,omitempty"`
+	Unread  string `json:"unread,omitempty"`  // why the lines in force are not all known
 	Program string `json:"program,omitempty"` // the command line of a program whose failure refuses the caller
 
 	// UserShare says that a user created it with net usershare: smb.conf has no section for it.

@@ -101,11 +101,7 @@ func (s *Samba) load(ctx context.Context) (*smbconf.Config, error) {
 		return nil, fmt.Errorf("apply: %w", err)
 	}
 	if !c.Registry {
-		shares, err := s.storedShares(ctx, c)
-		if err == nil && shares != nil {
-			c.AddShares(shares)
-		}
-		return c, err
+		return c, s.addStored(ctx, c)
 	}
 	stored, err := s.list(ctx)
 	if err != nil {
@@ -156,6 +152,8 @@ func (s *Samba) parameterPlace(c *smbconf.Config, ch *change.Change) (section, n
 		return "", "", &apply.RefusedError{Where: ch.Where, Why: "this is no parameter of smb.conf"}
 	case ch.OfShare() && c.Section(ch.Place.Key) == nil:
 		return "", "", &apply.RefusedError{Where: ch.Where, Why: "the server has no share of this name"}
+	case ch.OfShare() && c.Section(ch.Place.Key).Unread != "":
+		return "", "", &apply.RefusedError{Where: ch.Where, Why: c.Section(ch.Place.Key).Unread}
 	}
 	return ch.Place.Key, ch.Place.Name, nil
 }
@@ -177,10 +175,7 @@ func (s *Samba) Resolve(ctx context.Context, changes []*change.Change) ([]apply.
 	if c.Registry {
 		return s.resolveParameters(ctx, c, changes)
 	}
-	inRegistry, inFile, err := s.apart(ctx, changes)
-	if err != nil {
-		return nil, err
-	}
+	inRegistry, inFile := apart(c, changes)
 	if len(inRegistry) == 0 {
 		return s.resolveFile(ctx, c, inFile)
 	}

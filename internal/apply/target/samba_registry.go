@@ -13,17 +13,19 @@ import (
 	"ipcguard/internal/model"
 )
 
-// stored reads Samba's registry as net conf shows it.
+// stored reads what Samba's registry says, as net conf shows it.
 func (s *Samba) stored(ctx context.Context) (*smbconf.Config, error) {
 	out, err := s.list(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, err := smbconf.Load(smbconf.RegistryFile, smbconf.Options{ReadFile: func(n string) ([]byte, error) {
+	c, err := smbconf.Load(smbconf.RegistryFile, smbconf.Options{AsWritten: true, ReadFile: func(n string) ([]byte,
+		error,
+	) {
 		if n == smbconf.RegistryFile {
 			return out, nil
 		}
-		return nil, os.ErrNotExist // net conf stores no includes
+		return nil, os.ErrNotExist // what includes say is not stored here
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("apply: net conf list: %w", err)
@@ -34,30 +36,29 @@ func (s *Samba) stored(ctx context.Context) (*smbconf.Config, error) {
 	return c, nil
 }
 
-// storedShares reads the shares of Samba's registry that smbd serves beside those of smb.conf; nil if it serves none.
-func (s *Samba) storedShares(ctx context.Context, c *smbconf.Config) (*smbconf.Config, error) {
+// addStored reads the shares of Samba's registry that smbd serves beside those of smb.conf.
+func (s *Samba) addStored(ctx context.Context, c *smbconf.Config) error {
 	p, _ := c.Global.Get("registry shares")
-	if on, ok := p.Bool(); !ok || !on || c.Registry || s.kind != change.Parameter {
-		return nil, nil
+	if on, ok := p.Bool(); !ok || !on || s.kind != change.Parameter {
+		return nil
 	}
-	return s.stored(ctx)
+	list, err := s.list(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := c.AddRegistry(list, smbconf.Options{}); err != nil {
+		return fmt.Errorf("apply: net conf list: %w", err)
+	}
+	return nil
 }
 
 // apart separates the changes of shares that are made in the registry: what it says of a share overrides smb.conf.
-func (s *Samba) apart(ctx context.Context, changes []*change.Change) (inRegistry, inFile []*change.Change, err error) {
-	file, err := smbconf.Load(s.config, smbconf.Options{Ksmbd: s.kind == change.KsmbdParameter})
-	if err != nil {
-		return nil, nil, fmt.Errorf("apply: %w", err)
-	}
-	stored, err := s.storedShares(ctx, file)
-	if err != nil {
-		return nil, nil, err
-	}
+func apart(c *smbconf.Config, changes []*change.Change) (inRegistry, inFile []*change.Change) {
 	for _, ch := range changes {
 		held := false
-		if section := storedShare(stored, ch.Place.Key); section != nil {
-			_, own := section.Own(ch.Place.Name)
-			held = own || file.Share(ch.Place.Key) == nil
+		if section := c.Share(ch.Place.Key); section != nil && change.IsShare(ch.Place.Key) {
+			p, own := section.Own(ch.Place.Name)
+			held = section.File == smbconf.RegistryFile || own && p.File == smbconf.RegistryFile
 		}
 		if held {
 			inRegistry = append(inRegistry, ch)
@@ -65,15 +66,7 @@ func (s *Samba) apart(ctx context.Context, changes []*change.Change) (inRegistry
 			inFile = append(inFile, ch)
 		}
 	}
-	return inRegistry, inFile, nil
-}
-
-// storedShare returns a disk share of the registry, or nil.
-func storedShare(stored *smbconf.Config, name string) *smbconf.Section {
-	if stored == nil || !change.IsShare(name) {
-		return nil
-	}
-	return stored.Share(name)
+	return inRegistry, inFile
 }
 
 // list returns Samba's registry in the form of smb.conf.

@@ -450,7 +450,10 @@ func TestInterruptedIsNotRefused(t *testing.T) {
 func TestRegistryShares(t *testing.T) {
 	s := peer.StartSamba(t, peer.Config{
 		Address: "127.41.1.6", Global: []string{"registry shares = yes"},
-		Shares: []peer.Share{{Name: "inboth", Lines: welcomeAll}},
+		Shares: []peer.Share{
+			{Name: "inboth", Lines: welcomeAll},
+			{Name: "template", Lines: append([]string{"available = no"}, welcomeAll...)},
+		},
 	})
 	net := func(args ...string) string {
 		out, err := s.Command(t.Context(), "net", append([]string{"--configfile=" + s.ConfigFile, "conf"},
@@ -463,6 +466,8 @@ func TestRegistryShares(t *testing.T) {
 	for _, name := range []string{"inboth", "stored share"} {
 		net("addshare", name, s.Dir, "writeable=n", "guest_ok=y", "from the registry")
 	}
+	net("setparm", "a copy", "copy", "template") // of a share that only smb.conf has
+	net("setparm", "a copy", "available", "yes")
 	target := sambaTarget(t, s)
 	e := engineFor(t, target)
 	before, file := net("list"), applytest.Read(t, s.ConfigFile)
@@ -471,6 +476,7 @@ func TestRegistryShares(t *testing.T) {
 		applytest.Parameter("stored share", "server smb encrypt", applytest.Absent, applytest.Value("required")),
 		applytest.Parameter("inboth", "guest ok", applytest.Value(true), applytest.Value(false)),
 		applytest.Parameter("inboth", "server smb encrypt", applytest.Absent, applytest.Value("desired")),
+		applytest.Parameter("a copy", "guest ok", applytest.Value(true), applytest.Value(false)),
 	}
 	for i := range list {
 		list[i].ID = fmt.Sprint(i + 1)
@@ -487,11 +493,11 @@ func TestRegistryShares(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := net("list")
-	if strings.Count(got, "guest ok = no") != 2 || !strings.Contains(got, "server smb encrypt = required") ||
+	if strings.Count(got, "guest ok = no") != 3 || !strings.Contains(got, "server smb encrypt = required") ||
 		!strings.Contains(applytest.Read(t, s.ConfigFile), "server smb encrypt = desired") {
 		t.Errorf("stored:\n%s\nand the file:\n%s", got, applytest.Read(t, s.ConfigFile))
 	}
-	for _, share := range []string{"inboth", "stored share"} {
+	for _, share := range []string{"inboth", "stored share", "a copy"} {
 		if a := (peer.Client{From: s.Machine}).Share(t, s.Addr(), share, "ls"); a.OK() {
 			t.Errorf("strangers still come into %s", share)
 		}
@@ -507,7 +513,7 @@ func TestRegistryShares(t *testing.T) {
 	if now := net("list"); lines(now) != lines(before) || applytest.Read(t, s.ConfigFile) != file {
 		t.Errorf("rolled back to\n%s\nfrom\n%s", now, before)
 	}
-	for _, share := range []string{"inboth", "stored share"} {
+	for _, share := range []string{"inboth", "stored share", "a copy"} {
 		if a := (peer.Client{From: s.Machine}).Share(t, s.Addr(), share, "ls"); !a.OK() {
 			t.Errorf("after the rollback strangers do not come into %s: %v", share, a)
 		}

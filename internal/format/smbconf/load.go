@@ -26,6 +26,8 @@ type Options struct {
 	// Registry is the output of "net conf list" on the configuration's host; nil is unknown. It is read where Samba
 	// reads its registry.
 	Registry []byte
+	// AsWritten reads what is stored alone: a copy, whose share may be elsewhere, gives nothing, and no line is made.
+	AsWritten bool
 	// Ksmbd says that the configuration is that of the Linux kernel's server, which has parameters of its own.
 	Ksmbd bool
 
@@ -300,7 +302,7 @@ func (r *reader) header(file string, l logical) string {
 // [printers] printable. See service_ok in source3/param/loadparm.c.
 func (r *reader) endSection() {
 	s := r.section
-	if s == r.c.Global {
+	if s == r.c.Global || r.o.AsWritten {
 		return
 	}
 	empty := func(name string) bool { p, ok := s.Get(name); return !ok || p.Value == "" }
@@ -445,6 +447,9 @@ func (r *reader) assign(p Param, depth int) string {
 // copy copies the values of another share: parameters only if they are not set here, options in any case. It returns
 // why Samba stops here, if it does.
 func (r *reader) copy(p Param) string {
+	if r.o.AsWritten {
+		return ""
+	}
 	from := r.c.Share(p.Value)
 	if from != nil {
 		if p, ok := from.Get("-valid"); ok {

@@ -166,31 +166,13 @@ func (c *Config) RegistryKnown() {
 	c.Registry, c.Partial = false, len(c.gaps) > 0
 }
 
-// AddShares adds the shares of Samba's registry, as smbd does with "registry shares": a share that the configuration
-// has too takes their lines over its own, and any other begins with the defaults of [global]. [M] samba-4.17.12
-func (c *Config) AddShares(registry *Config) {
-	for _, from := range registry.Shares {
-		to := c.Share(from.Name)
-		if to == nil {
-			to = c.Fresh("")
-			to.Name, to.File, to.Line = from.Name, from.File, from.Line
-			c.Shares = append(c.Shares, to)
-			c.byName[foldName(from.Name)] = to
-		}
-		maps.Copy(to.set, from.set)
-		if p, ok := to.Get("path"); ok && p.Value != "" { // then nothing was made of its absence
-			maps.DeleteFunc(to.set, func(k string, p Param) bool { return k == key("available") && p.Made })
-		}
-		to.Params = append(slices.Clip(to.Params), from.Params...)
-	}
-}
-
 // Section is [global] or a share.
 type Section struct {
 	Name   string
 	File   string // where it starts
 	Line   int
 	Params []Param // every assignment in order, also those that a later one replaces
+	Unread string  // why its lines are not all known; empty if they are. See AddRegistry
 
 	set map[string]Param // the assignment in force, by folded name
 	// Its initial values: [global]'s defaults, or another share's values; shared between shares, so never changed.

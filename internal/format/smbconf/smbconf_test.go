@@ -403,27 +403,49 @@ func TestSecondReading(t *testing.T) {
 	}
 }
 
-// TestAddShares adds the registry's shares: its lines count before those of the file, and a new share begins with the
-// defaults of [global].
-func TestAddShares(t *testing.T) {
-	c := mustLoad(t, files{"smb.conf": "[global]\nguest ok = yes\n[both]\npath = /a\nguest ok = no\ncomment = file\n[late]\ncomment = no path yet\n"}, Options{})
-	c.AddShares(mustLoad(t, files{
-		"smb.conf": "[BOTH]\ncomment = registry\n[new]\npath = /b\n[late]\npath = /c\n[bare]\ncomment = no path\n",
-	}, Options{}))
-	if len(c.Shares) != 4 {
-		t.Fatalf("%d shares", len(c.Shares))
+// TestAddRegistry adds the registry's shares: its lines count before those of the files, a new share begins with the
+// defaults of [global], and a copy finds the shares of both, in any order. [M] samba-4.17.12
+func TestAddRegistry(t *testing.T) {
+	c := mustLoad(t, files{"smb.conf": "[global]\nguest ok = no\n[both]\npath = /a\nguest ok = yes\ncomment = file\n" +
+		"[late]\ncomment = no path yet\n[template]\npath = /t\nguest ok = yes\navailable = no\n"}, Options{})
+	stored, err := c.AddRegistry([]byte("[global]\nguest ok = yes\n[third]\ncopy = second\n[BOTH]\ncomment = registry\n"+
+		"[new]\npath = /b\n[late]\npath = /c\n[bare]\ncomment = no path\n[second]\ncopy = both\n"+
+		"[secret]\ncopy = template\navailable = yes\n[lost]\npath = /l\nguest ok = yes\ncopy = nowhere\nguest ok = no\n"+
+		"[after]\ncopy = lost\n[open]\npath = /o\nguest ok = yes\ncopy = new\n[one]\ncopy = two\n[two]\ncopy = one\n"),
+		Options{})
+	if err != nil || len(c.Shares) != 13 || len(stored) != 12 {
+		t.Fatalf("%v, %d shares, of the registry %d", err, len(c.Shares), len(stored))
 	}
 	for _, x := range []struct{ share, name, want string }{
 		{"both", "comment", "registry"},
-		{"both", "guest ok", "no"},
-		{"both", "available", ""},
-		{"late", "available", ""},
-		{"new", "guest ok", "yes"},
+		{"both", "guest ok", "yes"},
+		{"late", "available", "no"}, // smbd took it away when it read the file
+		{"new", "guest ok", "no"},
 		{"new", "path", "/b"},
 		{"bare", "available", "no"},
+		{"second", "guest ok", "yes"},
+		{"third", "path", "/a"},
+		{"third", "comment", "registry"},
+		{"secret", "guest ok", "yes"},
+		{"secret", "path", "/t"},
+		{"secret", "available", "yes"},
+		{"lost", "guest ok", "yes"},
 	} {
 		if p, _ := c.Share(x.share).Get(x.name); p.Value != x.want {
 			t.Errorf("[%s] %s is %q, want %q", x.share, x.name, p.Value, x.want)
 		}
+	}
+	for _, s := range stored {
+		want := map[string]string{
+			"lost": `there is no share "nowhere"`, "after": `"lost" are not all known`, "open": "asked for it before",
+			"one": `"two" are not all known`, "two": `there is no share "one"`,
+		}[s.Name]
+		if (want == "") != (s.Unread == "") || !strings.Contains(s.Unread, want) {
+			t.Errorf("[%s] %q, want %q", s.Name, s.Unread, want)
+		}
+	}
+	many := "[s]\n" + strings.Repeat("comment = x\n", maxParams+1)
+	if _, err := c.AddRegistry([]byte(many), Options{}); !errors.Is(err, ErrLimit) {
+		t.Errorf("%v", err)
 	}
 }
