@@ -30,7 +30,7 @@ Targets:
 Verdicts:
   exposed       a stranger got data: accounts, shares, policy, services, the registry …
   limited       a stranger gets a session, but only what every client gets
-  closed        strangers are refused at the logon, at IPC$ or at every pipe
+  closed        strangers are refused at the logon, at IPC$ or at every pipe tried
   inconclusive  an answer is missing that could change the verdict
   unreachable   nothing at the address speaks SMB
   not-tested    no verdict: the address of a range was skipped, because its whole network accepts connections and never

@@ -32,7 +32,7 @@ func (f *scanFlags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.quick, "quick", false, "ask only the null-session question: session, IPC$, who am I?")
 	s.BoolVar(&f.showNames, "show-names", false, "keep the names that could be read, instead of only counting them")
 	f.shareFlags.register(s)
-	s.BoolVar(&f.allPipes, "all-pipes", false, "also ask for pipes that a server of this kind does not have")
+	s.BoolVar(&f.allPipes, "all-pipes", false, "also ask for pipes that a server of this kind is not known to have")
 	f.targetFlags.register(s)
 	s.BoolVar(&f.netbios, "netbios", false, "open a NetBIOS session first on any port")
 	s.StringSliceVar(&f.dialect, "dialect", nil, "speak only these dialects: smb1, 2.0.2, 2.1, 3.0, 3.0.2, 3.1.1")

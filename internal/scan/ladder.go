@@ -257,34 +257,64 @@ func (l *ladder) pipesAtOnce() int {
 // one.
 func (h *host) small() bool { return h.system() != "windows" }
 
-// everything tries every pipe.
+// everything tries every pipe. Those on which nothing is asked, and which no server like this was seen to have, are
+// left out where that cannot change what is said: where the server is known for certain, and something else was opened.
 func (l *ladder) everything(ctx context.Context) {
 	jobs := make([]*job, len(l.pipes))
 	var wanted []*job
+	var spare []int
 	system, elsewhere := l.system(), 0
+	atOnce := l.far() && !l.sure() // later they would cost round trips
 	for i, p := range l.pipes {
 		jobs[i] = newJob(l, p)
-		if l.elsewhere(&p, system) {
-			jobs[i].open.Detail = "a server of this kind (" + system + ") has no such pipe; --all-pipes asks all the same"
-			elsewhere++
+		switch {
+		case !l.elsewhere(&p, system):
+			wanted = append(wanted, jobs[i])
 			continue
+		case len(p.systems) == 0 && atOnce:
+			wanted = append(wanted, jobs[i])
+			continue
+		case len(p.systems) == 0:
+			spare = append(spare, i)
 		}
-		wanted = append(wanted, jobs[i])
+		jobs[i].open.Detail = "a server of this kind (" + system + ") is not known to have it: not tried; --all-pipes does"
+		elsewhere++
+	}
+	l.askWith(ctx, wanted, jobs)
+	if len(spare) > 0 && !(l.sure() && slices.ContainsFunc(jobs, (*job).opens)) {
+		elsewhere -= l.askSpare(ctx, jobs, spare)
 	}
 	if elsewhere > 0 {
 		l.limit(model.Limit{
-			Limit: model.LimitPipes, Identity: l.id, Tried: len(wanted), Left: elsewhere,
-			Why: fmt.Sprintf("%d pipes that a server of this kind (%s) does not have were not opened; --all-pipes does",
-				elsewhere, system),
+			Limit: model.LimitPipes, Identity: l.id, Tried: len(jobs) - elsewhere, Left: elsewhere,
+			Why: fmt.Sprintf("%d pipes that a server of this kind (%s) is not known to have were not tried; --all-pipes "+
+				"does", elsewhere, system),
 		})
 	}
+	for _, j := range jobs {
+		l.result.Pipes = append(l.result.Pipes, j.result())
+	}
+}
+
+// askWith asks pipes, and repeats those of a list whose answers were lost.
+func (l *ladder) askWith(ctx context.Context, wanted, jobs []*job) {
 	l.askAll(ctx, wanted)
 	l.bareAgain(ctx, jobs)
 	l.again(ctx, jobs)
 	l.extra.Wait()
-	for _, j := range jobs {
-		l.result.Pipes = append(l.result.Pipes, j.result())
+}
+
+// askSpare asks the pipes that were left out at first, by their index. It returns their number.
+func (l *ladder) askSpare(ctx context.Context, jobs []*job, spare []int) int {
+	again := make([]*job, len(spare))
+	for n, i := range spare {
+		again[n] = newJob(l, jobs[i].pipe)
 	}
+	l.askWith(ctx, slices.Clone(again), again)
+	for n, i := range spare {
+		jobs[i] = again[n]
+	}
+	return len(spare)
 }
 
 // askAll runs pipes in parallel on one connection. They are opened and bound together, but the first call of all asks

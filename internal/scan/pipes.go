@@ -403,6 +403,9 @@ func (j *job) lose(err error) {
 // something got no answer.
 func (j *job) lost() bool { return j.dropped.Load() || j.pipe.calls && j.late.Load() }
 
+// opens reports whether the pipe was opened.
+func (j *job) opens() bool { return j.open.Outcome == model.Allowed }
+
 // doubts counts the questions without an answer.
 func (j *job) doubts() (n int) {
 	r := j.result()

@@ -333,6 +333,14 @@ func (h *host) system() string {
 	return systemOf(h.identify())
 }
 
+// sure reports whether the server itself said what it is, and nothing speaks against it.
+func (h *host) sure() bool {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	who := h.identify()
+	return who.Sure && !who.Against
+}
+
 // guid formats the first three fields little-endian, as Windows does.
 func guid(b [16]byte) string {
 	return fmt.Sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%x-%x", b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6],

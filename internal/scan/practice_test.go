@@ -315,16 +315,20 @@ func TestPipesOfControllers(t *testing.T) {
 		{"named", false, Options{Pipes: []string{"Browser", "efsrpc"}}, []string{"browser", "efsrpc"}},
 		{"all pipes", false, Options{AllPipes: true}, bound},
 		{"not identified", false, Options{Catalog: unidentified(t)}, bound},
+		{"looks like one", false, Options{}, bound},
 	} {
 		host, err := smbtest.NewHost("samba", "PRACTICE1")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if tc.domain {
-			w := *host.World
-			w.InDomain, w.Domain = true, "PRACTICE"
-			host.World = &w
+		w := *host.World
+		if w.InDomain = tc.domain; tc.domain {
+			w.Domain = "PRACTICE"
 		}
+		if tc.what != "looks like one" {
+			w.Comment = "Samba 4.17.12-Debian"
+		}
+		host.World = &w
 		s, err := smbtest.Start("127.47.2.1:0", host)
 		if err != nil {
 			t.Fatal(err)
@@ -349,6 +353,45 @@ func TestPipesOfControllers(t *testing.T) {
 		}
 		if r.Verdict != model.Exposed || r.Partial {
 			t.Errorf("%s: %s, partial %v: %s", tc.what, r.Verdict, r.Partial, r.Reason)
+		}
+	}
+}
+
+// Where every other pipe is denied, the verdict hangs on those that a Samba server is not known to have: they are opened.
+func TestPipesTheVerdictHangsOn(t *testing.T) {
+	for _, tc := range []struct {
+		open, reason string
+		verdict      model.Verdict
+	}{
+		{"efsrpc", "anonymous may come in", model.Limited},
+		{"", "anonymous is refused at every pipe that was tried (22)", model.Closed},
+	} {
+		host, err := smbtest.NewHost("samba", "PRACTICE1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := *host.Profile
+		p.Pipes = append(slices.Clone(p.Pipes), "efsrpc")
+		p.Anonymous = smbtest.Reach{Session: true, Tree: true, Pipes: []string{tc.open}}
+		host.Profile = &p
+		s, err := smbtest.Start("127.47.2.1:0", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		r := scanPractice(t, s, Options{NoGuest: true, NoUnknownUser: true})
+		if r.Verdict != tc.verdict || !strings.HasPrefix(r.Reason, tc.reason) || r.Partial {
+			t.Errorf("%q open: %s: %s", tc.open, r.Verdict, r.Reason)
+		}
+		t.Logf("%q open: %d requests; %s", tc.open, r.Stats.Requests, r.Reason)
+		for _, p := range r.Identities[0].Pipes {
+			if p.Open.Outcome == model.NotTested && !strings.Contains(p.Open.Detail, "not known to have it: not tried") {
+				t.Errorf("%s: %+v", p.Pipe, p.Open)
+			}
+		}
+		if len(r.Limits) == 0 || !strings.HasPrefix(r.Limits[0].Why,
+			"29 pipes that a server of this kind (samba) is not known to have were not tried") {
+			t.Errorf("%+v", r.Limits)
 		}
 	}
 }

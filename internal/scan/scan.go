@@ -40,7 +40,7 @@ type Options struct {
 	NoGuest       bool
 	NoUnknownUser bool
 	ShowNames     bool
-	AllPipes      bool // also try pipes that a server of this kind does not have
+	AllPipes      bool // also try pipes that a server of this kind is not known to have
 	// Shares are disk shares to try in addition to those that the server lists: it need not list all, and a stranger
 	// who may not list any may still open them.
 	Shares []string

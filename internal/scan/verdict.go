@@ -325,7 +325,13 @@ func refusal(l *ladder) string {
 	if n := absent(r.Pipes); n > 0 {
 		return fmt.Sprintf("%s found no pipe: none of the %d that were tried exists", l.id, n)
 	}
-	return fmt.Sprintf("%s is refused at every pipe", l.id)
+	tried := 0
+	for _, p := range r.Pipes {
+		if p.Open.Outcome != model.NotTested {
+			tried++
+		}
+	}
+	return fmt.Sprintf("%s is refused at every pipe that was tried (%d)", l.id, tried)
 }
 
 // absent returns the number of pipes that were tried if the server has none of them, as one has whose services of RPC

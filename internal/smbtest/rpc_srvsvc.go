@@ -1,6 +1,7 @@
 package smbtest
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -41,7 +42,7 @@ var srvsvcOps = map[uint16]op{
 		v := c.host.Profile.Version
 		return &dcerpc.NetrServerGetInfoResponse{Level: q.Level, Info: &dcerpc.ServerInfo{
 			Platform: 500, Name: &c.host.World.Name, Major: uint32(v[0]), Minor: uint32(v[1]), Type: 0x9003,
-			Comment: dcerpc.Ptr("practice"),
+			Comment: dcerpc.Ptr(cmp.Or(c.host.World.Comment, "practice")),
 		}}
 	}),
 	dcerpc.OpNetrRemoteTOD: on(func(c *caller, _ *dcerpc.ServerNameRequest) dcerpc.Message {

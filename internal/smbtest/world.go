@@ -12,6 +12,7 @@ type World struct {
 	Name, Domain       string // NetBIOS names; Domain is the workgroup of a standalone server
 	DNSName, DNSDomain string
 	InDomain           bool
+	Comment            string // of the server; practice if empty
 	Accounts           []Account
 	Groups, Aliases    []RIDName
 	Shares             []Share
