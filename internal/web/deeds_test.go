@@ -270,6 +270,11 @@ func exceptionDeeds() []deed {
 			"owner": "y", "until": until(next),
 		}, "finding", "anonymous-lists-groups", "host", "9999", "reason", "x",
 			"owner", "y", "until", next)),
+		atHead(exception("no number of a host", obj{
+			"finding": "anonymous-lists-groups", "host_ids": []int64{1, 0}, "reason": "x",
+			"owner": "y", "until": until(next),
+		}, "finding", "anonymous-lists-groups", "host", "1", "host", "-4", "reason", "x",
+			"owner", "y", "until", next)),
 		{name: "exception: withdraw", role: operator, page: "/exceptions/1/withdraw", method: "DELETE", path: "/exceptions/1"},
 		{
 			name: "exception: withdraw again", role: operator, page: "/exceptions/1/withdraw", method: "DELETE",
@@ -432,6 +437,7 @@ func planDeeds() []deed {
 		rollout("no such filter", obj{"name": "x", "query": "colour=red"}, "name", "x", "query", "colour=red"),
 		rollout("no such word", obj{"name": "x", "query": "verdict=worst"}, "name", "x", "query", "verdict=worst"),
 		atHead(rollout("no host", obj{"name": "x", "query": "owner=nobody"}, "name", "x", "query", "owner=nobody")),
+		atHead(rollout("no number of a host", obj{"name": "x", "hosts": []int64{0}}, "name", "x", "host", "-1")),
 		rollout("no such setting", obj{"name": "x", "setting": "magic"}, "name", "x", "setting", "magic"),
 		rollout("one setting blocks", obj{"name": "x", "setting": "RestrictAnonymous", "strategy": "block"}, "name", "x",
 			"setting", "RestrictAnonymous", "strategy", "block"),

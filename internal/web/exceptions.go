@@ -72,6 +72,7 @@ func exceptionsPage(v *visit) error {
 type exception struct {
 	Form   *form
 	Hosts  []store.Host
+	Gone   []int64 // chosen hosts that do not exist: they stay chosen, so that the rest is not taken for every host
 	Fields map[string]field
 }
 
@@ -89,12 +90,17 @@ func (v *visit) showException(f *form, status int) error {
 		}
 		h, err := v.store.Host(v.ctx(), id)
 		if errors.Is(err, store.ErrNotFound) {
-			continue // it no longer exists, and the form says so
+			d.Gone = append(d.Gone, id)
+			continue
 		}
 		if err != nil {
 			return err
 		}
 		d.Hosts = append(d.Hosts, h)
+	}
+	if n := len(d.Gone); n > 0 {
+		f.Problem = plural(n, "host that was chosen does not exist", "hosts that were chosen do not exist") +
+			" any more. Choose the hosts again."
 	}
 	tags, err := v.store.Tags(v.ctx(), nil)
 	if err != nil {

@@ -137,13 +137,16 @@ func (f *form) tags(name string) []string {
 	return strings.FieldsFunc(f.Get(name), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
-// ids parses every checked box with a name.
+// ids parses every checked box with a name. What is no number of a thing is 0, which is refused: left out, it would
+// leave a choice of some as one of all.
 func (f *form) ids(name string) []int64 {
 	var out []int64
 	for _, s := range f.Values[name] {
-		if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 {
-			out = append(out, n)
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || n < 0 {
+			n = 0
 		}
+		out = append(out, n)
 	}
 	return out
 }

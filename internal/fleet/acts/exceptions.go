@@ -3,6 +3,7 @@ package acts
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 // NewException accepts one finding for a while: of some hosts, of the hosts with a tag, or of all if neither is given.
 type NewException struct {
 	Finding string    `json:"finding"`
-	HostID  int64     `json:"host_id,omitempty"`  // one host
+	HostID  *int64    `json:"host_id,omitempty"`  // one host
 	HostIDs []int64   `json:"host_ids,omitempty"` // several, each with an exception of its own
 	Tag     string    `json:"tag,omitempty"`
 	Reason  string    `json:"reason"`
@@ -41,6 +42,9 @@ func (a *Acts) checkException(in *NewException) error {
 	if len(in.HostIDs) > 0 && in.Tag != "" {
 		k.wrong("tag", "name hosts or a tag, not both")
 	}
+	if in.HostIDs != nil && len(in.HostIDs) == 0 { // a script with an empty list does not mean every host
+		k.wrong("host_ids", "no host is named; leave this out to except every host")
+	}
 	if len(in.HostIDs) > MaxExcepted {
 		k.wrong("host_ids", "at most %d hosts at once: give them a tag and except the tag", MaxExcepted)
 	}
@@ -61,9 +65,11 @@ func (a *Acts) checkException(in *NewException) error {
 
 // Except accepts a finding, and returns the new exceptions: one, or one for each host.
 func (a *Acts) Except(ctx context.Context, who access.Who, in NewException) (made []store.Exception, err error) {
-	if in.HostID != 0 {
-		in.HostIDs = append([]int64{in.HostID}, in.HostIDs...)
+	if in.HostID != nil {
+		in.HostIDs = append([]int64{*in.HostID}, in.HostIDs...)
 	}
+	slices.Sort(in.HostIDs)
+	in.HostIDs = slices.Compact(in.HostIDs)
 	err = a.doAt(ctx, who, store.RoleOperator, func(tx *store.Tx) (line, error) {
 		made = nil
 		if err := a.checkException(&in); err != nil {

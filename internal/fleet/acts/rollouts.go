@@ -106,6 +106,9 @@ func (a *Acts) checkRollout(in *NewRollout) (f store.HostFilter, err error) {
 	if len(in.Hosts) > 0 && in.Query != "" {
 		k.wrong("hosts", "name hosts or a query, not both")
 	}
+	if in.Hosts != nil && len(in.Hosts) == 0 { // a script with an empty list does not mean every host
+		k.wrong("hosts", "no host is named; leave this out to plan for all that the query selects")
+	}
 	if len(in.Hosts) > MaxChosen {
 		k.wrong("hosts", "want at most %d hosts by number", MaxChosen)
 	}

@@ -33,6 +33,10 @@ func (k *checks) selector(s *store.Selector) {
 	k.line("selector.tag", &s.Tag)
 	k.line("selector.owner", &s.Owner)
 	s.Tag = strings.ToLower(s.Tag)
+	if s.Targets != nil && len(s.Targets) == 0 || s.Hosts != nil && len(s.Hosts) == 0 {
+		// a script with an empty list does not mean everything
+		k.wrong("selector", "no target or host is named; leave the list out to select by the rest alone")
+	}
 	if len(s.Targets) > MaxChosen || len(s.Hosts) > MaxChosen {
 		k.wrong("selector", "want at most %d targets or hosts by number", MaxChosen)
 	}

@@ -190,7 +190,7 @@ func (c *scene) changeSchedules() {
 	}
 	exception := c.act(operator, http.MethodPost, "/exceptions",
 		acts.NewException{
-			Finding: finding, HostID: 1, Reason: "being replaced", Owner: "ops",
+			Finding: finding, HostIDs: []int64{1}, Reason: "being replaced", Owner: "ops",
 			Until: time.Now().Add(time.Hour),
 		}, 201).id()
 	c.act(operator, http.MethodDelete, fmt.Sprintf("/exceptions/%d", exception), nil, 204)
