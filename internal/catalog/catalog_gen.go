@@ -2556,7 +2556,7 @@ var generated = Catalog{
 		{ID: "encryption", System: "samba", Sets: []WaySet{
 			{Setting: "server smb encrypt", Value: "required"},
 		}, Takes: "every session without a key: strangers, and clients without SMB3 encryption", Leaves: "those who sign in with SMB3", Spares: "encrypted", Sources: []string{"M samba-4.17.12"}},
-		{ID: "host-firewall", System: "samba", Ports: []string{"139", "445"}, Takes: "IPC$ and every share, from wherever the rule holds", Leaves: "the host's own programs", Shares: true, OnlyExport: true, Note: "a rule of the host's own firewall: make an exception for the addresses that manage the host before it is enabled", Sources: []string{"I ours"}},
+		{ID: "host-firewall", System: "samba", Ports: []string{"139", "445"}, Takes: "IPC$ and every share, from wherever the rule holds", Leaves: "the host's own programs", Shares: true, OnlyExport: true, Note: "a rule of the host's own firewall: it is put before all others, so that an exception for the addresses that manage the host has to be put before it afterwards", Sources: []string{"I ours"}},
 		{ID: "restrict-anonymous", System: "ksmbd", Sets: []WaySet{
 			{Setting: "ksmbd:restrict anonymous", Value: 1},
 		}, Takes: "IPC$ from strangers", Leaves: "IPC$ for those who sign in", Spares: "users", Sources: []string{"S ksmbd-tools"}},

@@ -43,7 +43,8 @@ func ansible(r *Result, p *model.Plan, list []*item) error {
 	}
 	if apply.iptables {
 		r.Notes = append(r.Notes,
-			"the rules of iptables last until the next boot, unless the host saves them (iptables-persistent)")
+			"the rules of iptables are put before all others at each run, exceptions too, and last until the next "+
+				"boot unless the host saves them (iptables-persistent)")
 	}
 	return nil
 }

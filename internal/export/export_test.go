@@ -516,6 +516,14 @@ func TestFirewall(t *testing.T) {
 			strings.Contains(b, "state: present") {
 			t.Errorf("%s: %s", system, b)
 		}
+		for _, family := range []string{"ipv4", "ipv6"} { // after a rule that accepts SMB it would block nothing
+			rule := "ip_version: " + family + "\n    chain: INPUT\n    "
+			first := rule + "action: insert\n    rule_num: \"1\"\n"
+			if linux := system != "windows"; linux != strings.Contains(string(file(t, files, "apply.yml")), first) ||
+				linux != strings.Contains(string(file(t, files, "undo.yml")), rule+"in_interface") {
+				t.Errorf("%s: the rules for %s are not first, or stay after the undo", system, family)
+			}
+		}
 		_, err := Export(p, "powershell", Options{})
 		if windows := err == nil; windows != (system == "windows") {
 			t.Errorf("%s as PowerShell: %v", system, err)
