@@ -37,11 +37,13 @@ func (c *Config) AddRegistry(list []byte, o Options) ([]*Section, error) {
 	}
 	r := &storedReader{newReader(RegistryFile, o), map[string]*storedShare{}}
 	r.c, r.section = c, c.Global
-	order := r.split(list)
-	for _, s := range order {
-		if r.add(s); r.limit != nil {
-			return nil, r.limit
+	for _, s := range r.split(list) {
+		if r.limit == nil {
+			r.add(s)
 		}
+	}
+	if r.limit != nil {
+		return nil, r.limit
 	}
 	var out []*Section
 	for name := range r.shares {
@@ -56,7 +58,12 @@ func (c *Config) AddRegistry(list []byte, o Options) ([]*Section, error) {
 // split takes the list apart into its shares.
 func (r *storedReader) split(list []byte) (order []*storedShare) {
 	var now *storedShare
+	lines := 0
 	for l := range r.o.lines(list) {
+		if lines++; lines > maxParams+maxSections { // they are all kept until their shares are read
+			r.limit = limit(RegistryFile, l.number, "%d lines", maxParams+maxSections)
+			return order
+		}
 		if len(l.text) > maxLine {
 			r.limit = limit(RegistryFile, l.number, "%d KiB in one line", maxLine>>10)
 			return order

@@ -444,8 +444,9 @@ func TestAddRegistry(t *testing.T) {
 			t.Errorf("[%s] %q, want %q", s.Name, s.Unread, want)
 		}
 	}
-	many := "[s]\n" + strings.Repeat("comment = x\n", maxParams+1)
-	if _, err := c.AddRegistry([]byte(many), Options{}); !errors.Is(err, ErrLimit) {
-		t.Errorf("%v", err)
+	for _, many := range []string{strings.Repeat("comment = x\n", maxParams+1), strings.Repeat("a\n", 2*maxParams)} {
+		if _, err := c.AddRegistry([]byte("[s]\n"+many), Options{}); !errors.Is(err, ErrLimit) {
+			t.Errorf("%v", err)
+		}
 	}
 }
