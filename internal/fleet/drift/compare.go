@@ -75,6 +75,10 @@ func (c *comparing) reach() {
 	case now == model.Exposed && before != model.Exposed:
 		c.say(store.EventBecameExposed, max2(model.High, c.worst()), "", string(before), string(now),
 			"became exposed: %s", c.given())
+	case now == model.Closed && (before == model.Exposed || before == model.Limited) && c.unasked() != "":
+		c.say(store.EventInconclusive, model.Low, "", string(before), string(now),
+			"refuses strangers where they were tried; it was %s, and %s, which was open, was not tried again", before,
+			c.unasked())
 	case now == model.Closed && (before == model.Exposed || before == model.Limited):
 		c.say(store.EventBecameClosed, model.Info, "", string(before), string(now),
 			"is closed now: strangers are refused; it was %s", before)
@@ -87,6 +91,23 @@ func (c *comparing) reach() {
 		c.say(store.EventSMB1Returned, model.Medium, "SMB1", "no", "yes", "speaks SMB1 again")
 	}
 	c.findings()
+}
+
+// unasked returns a pipe that was open to a stranger and has no answer in this look although the way to it was not seen
+// refused: its answer may be unchanged. It is empty if there is none.
+func (c *comparing) unasked() string {
+	const allowed = string(model.Allowed)
+	for _, name := range slices.Sorted(maps.Keys(c.known.Pipes)) {
+		id, pipe, _ := strings.Cut(name, "/")
+		door := c.Now.Pipes[key(id, Door)]
+		if c.known.Pipes[name] != allowed || pipe == Door || door != allowed && door != "" {
+			continue
+		}
+		if c.Now.Pipes[name] == "" {
+			return fmt.Sprintf("the pipe %s for %s", pipe, id)
+		}
+	}
+	return ""
 }
 
 // state describes a host's state, in words that follow "is new and".

@@ -134,6 +134,28 @@ func TestScanEvents(t *testing.T) {
 			closed,
 			[]string{"became-closed", "finding-ended:anonymous-lists-accounts", "pipe-closed:IPC$"},
 		},
+		{
+			"closed, pipe by pipe",
+			list{shut},
+			with(closed, func(s *store.Snapshot) {
+				s.Pipes = pipes("IPC$", "allowed", "samr", "denied", "lsarpc", "denied")
+			}),
+			[]string{"became-closed", "pipe-closed:lsarpc"},
+		},
+		{
+			"closed where it was asked",
+			list{with(shut, func(s *store.Snapshot) {
+				s.Pipes = pipes("IPC$", "allowed", "lsarpc", "denied", "trkwks", "allowed")
+			})},
+			with(closed, func(s *store.Snapshot) { s.Pipes = pipes("IPC$", "allowed", "lsarpc", "denied") }),
+			[]string{"verdict-inconclusive"},
+		},
+		{
+			"closed to those who were asked",
+			list{shut},
+			with(closed, func(s *store.Snapshot) { s.Pipes = nil }),
+			[]string{"verdict-inconclusive"},
+		},
 		{"SMB1 is back", list{shut}, smb1, []string{"new-finding:smb1-enabled", "smb1-returned:SMB1"}},
 		{"SMB1 is not known", list{smb1}, with(dark, func(s *store.Snapshot) { s.Findings = smb1.Findings }), nil},
 		{"SMB1 is known again", list{smb1, with(dark, func(s *store.Snapshot) {
