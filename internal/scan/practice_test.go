@@ -357,7 +357,8 @@ func TestPipesOfControllers(t *testing.T) {
 	}
 }
 
-// Where every other pipe is denied, the verdict hangs on those that a Samba server is not known to have: they are opened.
+// Where every other pipe is denied, the verdict hangs on those that a Samba server is not known to have: they are
+// opened.
 func TestPipesTheVerdictHangsOn(t *testing.T) {
 	for _, tc := range []struct {
 		open, reason string

@@ -98,7 +98,7 @@ func (v *visit) showException(f *form, status int) error {
 		}
 		d.Hosts = append(d.Hosts, h)
 	}
-	if n := len(d.Gone); n > 0 {
+	if n := len(d.Gone); n > 0 && f.Problem == "" {
 		f.Problem = plural(n, "host that was chosen does not exist", "hosts that were chosen do not exist") +
 			" any more. Choose the hosts again."
 	}

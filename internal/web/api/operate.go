@@ -101,8 +101,8 @@ func importResults(c *call) (any, error) {
 	return out, err
 }
 
-// drain reads the rest of a refused upload, within the request's bounds of size and speed. Otherwise the connection ends
-// while the client is still sending, and the client does not see the reason.
+// drain reads the rest of a refused upload, within the request's bounds of size and speed. Otherwise the connection
+// ends while the client is still sending, and the client does not see the reason.
 func drain(body io.Reader) {
 	for b := make([]byte, 32<<10); ; {
 		if _, err := body.Read(b); err != nil {
