@@ -218,6 +218,9 @@ type End struct {
 	Interface   string           `json:"interface,omitempty"`   // at this RPC interface, not at the logon
 	Unsigned    bool             `json:"unsigned,omitempty"`    // the client does not offer signing
 	Unencrypted bool             `json:"unencrypted,omitempty"` // the client does not offer encryption
+	SMB2        bool             `json:"smb2,omitempty"`        // the client speaks SMB2 or later
+	Global      bool             `json:"global,omitempty"`      // not as the line of one share
+	Encrypts    bool             `json:"encrypts,omitempty"`    // the client offers encryption, and its dialect has it
 
 	Except        string   `json:"except,omitempty"`         // the setting that lists the exempt servers
 	ExceptLine    string   `json:"except_line,omitempty"`    // the setting with one line for each exempt account

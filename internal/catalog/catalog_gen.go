@@ -160,7 +160,7 @@ var generated = Catalog{
 		}, Finding: "signing-not-required", Related: []string{"RequireSecuritySignature"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "server smb encrypt", Title: "Encrypted sessions", System: "samba", Where: "[global] server smb encrypt", Aliases: []string{"smb encrypt"}, Type: "enum", Since: "4.14", Before: "smb encrypt", Applies: Scope{Products: []string{"samba"}}, Summary: "Required refuses anonymous and guest sessions, because they have no key; it also refuses clients without SMB3.", Values: []Meaning{
 			{Value: "default", Means: "Offered where a share asks."},
-			{Value: "desired", Means: "Used where the client can. Strangers are given as much as without it: Samba takes their plain requests. Its own clients give up on such a session by themselves, others need not."},
+			{Value: "desired", Means: "Used where the client can. Strangers who could encrypt are told to, without a key: Samba takes their plain requests as before, but its own clients and impacket give up at SMB3, others need not. impacket also gives up below SMB3, which cannot encrypt."},
 			{Value: "required", Means: "Every session is encrypted; strangers are refused at logon."},
 		}, Defaults: []Default{
 			{Value: "default", Sources: []string{"M samba-4.17.12"}},
@@ -168,11 +168,17 @@ var generated = Catalog{
 			{When: "new-connections", How: "smbcontrol smbd reload-config", Sources: []string{"S samba"}},
 		}, Breaks: []Breakage{
 			{Value: "required", Who: "clients without SMB3 encryption", What: "they are locked out", Certainty: "documented", Sources: []string{"S samba", "M samba-4.17.12"}},
+			{Value: "desired", Who: "null sessions and guests at SMB3", What: "those whose client insists on encryption, as smbclient and rpcclient do, are locked out", Certainty: "possible", Sources: []string{"M samba-4.17.12"}},
 		}, Ends: []End{
 			{Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, Unencrypted: true, Why: "who does not encrypt is refused", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"desired"}, Who: []model.Identity{"anonymous", "guest", "unknown-user"}, Encrypts: true, Maybe: "smbd takes a plain request, and a client that then insists on encryption, as Samba's own do, fails for want of a key", Why: "strangers who could encrypt are asked to", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"desired"}, Who: []model.Identity{"anonymous", "guest", "unknown-user", "user", "machine"}, Unencrypted: true, SMB2: true, Global: true, Maybe: "Samba's own clients pass over that, and others, as impacket does, give up", Why: "smbd asks every SMB2 session to encrypt, also where that is not possible", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"no", "false", "0", "off", "disabled"}, Who: []model.Identity{"user", "machine"}, IPC: true, Global: true, While: []Cover{
+				{Setting: "IPC$:server smb encrypt", Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, Why: "IPC$ requires encryption"},
+			}, Why: "IPC$ requires encryption, which nobody is offered then", Sources: []string{"M samba-4.17.12"}},
 		}, Governs: Governs{Session: true, Tree: true, Pipes: []string{"*"}, Discloses: []model.Disclosure{"files"}}, Reach: "everyone", Unsuited: "it locks out clients without SMB3 encryption", SmbdAlone: true, InShares: []Meaning{
 			{Value: "default", Means: "The share asks for nothing of its own."},
-			{Value: "desired", Means: "Who can encrypt does so on this share; the others, and strangers, use it as before."},
+			{Value: "desired", Means: "Users who can encrypt do so on this share, and clients without SMB3 encryption use it as before. Strangers at SMB3 are asked to encrypt and have no key: Samba takes their plain requests, and its own clients give up."},
 			{Value: "required", Means: "Who opens this share has to encrypt. Strangers, who have no key, and clients without SMB3 encryption are refused the share; the other shares stay as they are."},
 		}, Related: []string{"restrict anonymous"}, Sources: []string{"S samba", "M samba-4.17.12"}},
 		{ID: "nt pipe support", Title: "Named pipes", System: "samba", Where: "[global] nt pipe support", Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Without it IPC$ connects and no pipe opens, for anybody.", Values: []Meaning{
@@ -323,6 +329,10 @@ var generated = Catalog{
 			{Value: "required", Who: "clients without SMB3 encryption", What: "they lose every pipe", Services: []string{"server_srvsvc", "samr", "lsarpc"}, Certainty: "documented", Sources: []string{"M samba-4.17.12"}},
 		}, Ends: []End{
 			{Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, IPC: true, Unencrypted: true, Why: "who does not encrypt is refused IPC$", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"required", "mandatory", "force", "forced", "enforced", "require"}, Who: []model.Identity{"user", "machine"}, IPC: true, While: []Cover{
+				{Setting: "server smb encrypt", Values: []interface{}{"no", "false", "0", "off", "disabled"}, Why: "no encryption is offered"},
+			}, Why: "nobody is offered encryption, because server smb encrypt is off in [global]", Sources: []string{"M samba-4.17.12"}},
+			{Values: []interface{}{"desired"}, Who: []model.Identity{"anonymous", "guest", "unknown-user"}, IPC: true, Encrypts: true, Maybe: "smbd takes a plain request, and a client that then insists on encryption, as Samba's own do, fails for want of a key", Why: "strangers who could encrypt are asked to at IPC$", Sources: []string{"M samba-4.17.12"}},
 		}, Governs: Governs{Tree: true, Pipes: []string{"*"}}, Reach: "anonymous", Related: []string{"server smb encrypt", "restrict anonymous"}, Sources: []string{"M samba-4.17.12"}},
 		{ID: "IPC$:guest ok", Title: "A line that does nothing", System: "samba", Where: "[IPC$] guest ok", Aliases: []string{"[IPC$] guest ok", "IPC$:public"}, Type: "bool", Applies: Scope{Products: []string{"samba"}}, Summary: "Samba overwrites it from restrict anonymous, in both directions.", Defaults: []Default{
 			{Unknown: "Set by restrict anonymous, never by this line.", Sources: []string{"S samba"}},

@@ -61,7 +61,7 @@ func (v *View) end(s *Setting, e *End, u *model.Use) cell {
 		return allowed()
 	}
 	r := v.facts.get(s.ID)
-	if r.applies == no {
+	if r.applies == no || e.Global && v.line {
 		return allowed()
 	}
 	if !r.known {
@@ -252,6 +252,12 @@ func (e *End) way(u *model.Use) fit {
 	if e.Unencrypted {
 		meets = least(meets, cannotEncrypt(u))
 	}
+	if e.SMB2 {
+		meets = least(meets, overSMB2(u))
+	}
+	if e.Encrypts {
+		meets = least(meets, mayEncrypt(u))
+	}
 	return meets
 }
 
@@ -331,6 +337,24 @@ func cannotEncrypt(u *model.Use) fit {
 		return yes
 	}
 	return maybe
+}
+
+func overSMB2(u *model.Use) fit {
+	switch at := slices.Index(dialects, u.Dialect); {
+	case at > 0:
+		return yes
+	case at == 0:
+		return no
+	}
+	return maybe
+}
+
+// mayEncrypt reports whether a server can ask a client to encrypt: it offers that, in a dialect that has it.
+func mayEncrypt(u *model.Use) fit {
+	if at := slices.Index(dialects, u.Dialect); at >= 0 && at < slices.Index(dialects, "3.0") {
+		return no
+	}
+	return yes - cannotEncrypt(u)
 }
 
 // WeakWay is a weak way in that a setting's value closes, named as in model.WeakWay.

@@ -603,10 +603,16 @@ func (s *samba) forUsers(sh *model.Share) cell {
 	switch {
 	case !ok:
 		return unknown(s.why("server smb encrypt"))
-	case slices.Contains([]string{"no", "false", "0", "off", "disabled"}, fold(v)):
+	case s.encryptsNothing():
 		return denied("share " + sh.Name + " wants encryption, and server smb encrypt is " + v)
 	}
 	return allowed("share " + sh.Name + " takes users who encrypt")
+}
+
+// encryptsNothing reports whether the server is known to offer no encryption, whatever a share asks for. [M]
+func (s *samba) encryptsNothing() bool {
+	v, ok := s.text("server smb encrypt")
+	return ok && slices.Contains([]string{"no", "false", "0", "off", "disabled"}, fold(v))
 }
 
 // hidden says why there may be shares that the configuration does not show.

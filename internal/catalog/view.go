@@ -13,6 +13,13 @@ type View struct {
 	facts *facts
 	rules rules
 	gates []*gates // of the identities asked for
+	line  bool     // the settings are lines of one share
+}
+
+// OfShare makes the view one of settings that are the lines of one share. It returns the view.
+func (v *View) OfShare() *View {
+	v.line = true
+	return v
 }
 
 // gates holds what an identity passes before it reaches a pipe, and the pipes asked for.
@@ -134,6 +141,12 @@ func (v *View) Share(id model.Identity, sh *model.Share) (o model.Outcome, ok bo
 		return "", false
 	}
 	return all(v.gate(id).inside, s.share(id, sh)).outcome, true
+}
+
+// EncryptsNothing reports whether a Samba server is known to offer no encryption, whatever its shares ask for.
+func (v *View) EncryptsNothing() bool {
+	s, ok := v.rules.(*samba)
+	return ok && s.encryptsNothing()
 }
 
 // Session reports whether an identity can log on.

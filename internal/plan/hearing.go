@@ -144,7 +144,7 @@ func (w *work) weighFor(settings []*catalog.Setting) Weight {
 
 // onWireAlone reports whether only packets show the way to sign in that ends.
 func onWireAlone(e catalog.End) bool {
-	return e.Raw || e.Older != "" || e.Unsigned || e.Unencrypted || e.NoName || e.Named
+	return e.Raw || e.Older != "" || e.Unsigned || e.Unencrypted || e.Encrypts || e.NoName || e.Named
 }
 
 // host returns the names of this host in the records, in lower case: the declared names, or the only server that was

@@ -200,13 +200,22 @@ func (w *work) takesFromShares(wishes []chosen) error {
 				return &InputError{
 					"what is wanted would open the share " + was.Name + " to strangers", "a plan only takes away",
 				}
-			case !id.IsStranger() && y == model.Denied && x != model.Denied && is.Encrypt != was.Encrypt:
-				return &InputError{
-					fmt.Sprintf("what is wanted would refuse everybody the share %s: %s is %s in [global]", was.Name,
-						smbEncrypt, model.Text(w.judged(wishes...)[smbEncrypt].Effective)), "",
-				}
+			}
+		}
+		if shutsAll(before, then, was, is) {
+			return &InputError{
+				fmt.Sprintf("what is wanted would refuse everybody the share %s: %s is %s in [global]", was.Name,
+					smbEncrypt, model.Text(w.judged(wishes...)[smbEncrypt].Effective)), "",
 			}
 		}
 	}
 	return nil
+}
+
+// shutsAll reports whether a changed line of a share refuses everybody, because the share then requires encryption and
+// the server offers none.
+func shutsAll(before, after *catalog.View, was, is *model.Share) bool {
+	x, known := before.Share(model.User, was)
+	y, _ := after.Share(model.User, is)
+	return known && y == model.Denied && x != model.Denied && is.Encrypt != was.Encrypt
 }

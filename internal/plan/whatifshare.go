@@ -104,7 +104,7 @@ func (w *work) changedShares(after catalog.Config) (out []changedShare) {
 		if encrypts {
 			one := after
 			one.Settings = map[string]model.Value{smbEncrypt: {Present: true, Data: s.is.Encrypt}}
-			s.wanting = w.c.View(one)
+			s.wanting = w.c.View(one).OfShare()
 		}
 		if encrypts || s.was.Guest != s.is.Guest || s.was.GuestOnly != s.is.GuestOnly {
 			out = append(out, s)
@@ -113,18 +113,26 @@ func (w *work) changedShares(after catalog.Config) (out []changedShare) {
 	return out
 }
 
-// refuses returns why a client of the host may be refused the share; empty if it is not.
+// refuses returns why a client of the host may be refused the share, or give up there; empty if it goes on.
 func (s *changedShare) refuses(u *model.Use, before, now *catalog.View) string {
-	switch {
-	case u.Identity.IsStranger():
+	if u.Identity.IsStranger() {
 		x, known := before.Share(u.Identity, s.was)
-		if y, knows := now.Share(u.Identity, s.is); knows && y == model.Denied && (!known || x != model.Denied) {
+		y, knows := now.Share(u.Identity, s.is)
+		switch {
+		case known && x == model.Denied:
+			return "" // it could not use the share
+		case knows && y == model.Denied:
 			return string(u.Identity) + " is refused the share " + s.is.Name
 		}
-	case s.wanting != nil:
-		if o, reasons := s.wanting.SignIn(u, []string{smbEncrypt}); o != model.Allowed {
-			return "the share " + s.is.Name + " wants encryption: " + strings.Join(reasons, "; ")
-		}
+	} else if shutsAll(before, now, s.was, s.is) {
+		return fmt.Sprintf("the share %s wants encryption, and %s is off in [global]: it refuses everybody", s.is.Name,
+			smbEncrypt)
+	}
+	if s.wanting == nil || now.EncryptsNothing() {
+		return "" // who is not asked to encrypt goes on
+	}
+	if o, reasons := s.wanting.SignIn(u, []string{smbEncrypt}); o != model.Allowed {
+		return "the share " + s.is.Name + " wants encryption: " + strings.Join(reasons, "; ")
 	}
 	return ""
 }

@@ -20,7 +20,10 @@ func TestWhatIfShare(t *testing.T) {
 	audit.Shares = []model.Share{{Name: "public", Guest: true}, {Name: "finance"}}
 	o := month()
 	for _, u := range []model.Use{
-		{Client: "guest", Identity: model.Guest, Package: model.PackageNTLMv2},
+		{
+			Client: "guest", Identity: model.Guest, Package: model.PackageNTLMv2, Dialect: "3.1.1",
+			CanEncrypt: model.True,
+		},
 		{
 			Client: "old", Identity: model.User, Account: "bob", Package: model.PackageNTLMv2, Dialect: "2.1",
 			CanEncrypt: model.False,
@@ -39,6 +42,8 @@ func TestWhatIfShare(t *testing.T) {
 		"public:guest ok=yes":                    "",
 		"finance:guest ok=no":                    "",
 		"public:server smb encrypt=required":     "guest old",
+		"public:server smb encrypt=desired":      "guest",
+		"finance:server smb encrypt=desired":     "",
 		"finance:server smb encrypt=required":    "old",
 		"finance:server smb encrypt=if_required": "",
 	} {
@@ -58,6 +63,16 @@ func TestWhatIfShare(t *testing.T) {
 		if strings.Join(got, " ") != want || len(a.Refused) > 0 || want != "" && a.Coverage.Enough {
 			t.Errorf("%s: possible %q, want %q; refused %+v, silence counts: %t", setting, got, want, a.Refused,
 				a.Coverage.Enough)
+		}
+	}
+	off := h
+	off.settings = map[string]any{"map to guest": "bad user", smbEncrypt: "off"}
+	none := off.audit(t)
+	none.Shares = audit.Shares
+	for value, want := range map[string]int{"required": 3, "desired": 0} {
+		a, err := WhatIf(Evidence{Audit: none, Observed: o}, []Setting{{"public:server smb encrypt", value}})
+		if err != nil || len(a.Possible) != want {
+			t.Errorf("%s where the server encrypts nothing: %v, %+v", value, err, a)
 		}
 	}
 	both, err := WhatIf(Evidence{Audit: audit, Observed: o},
