@@ -54,6 +54,25 @@ func (v *View) AnonymousPipes() (names, hard []string, known bool) {
 	return names, hard, known
 }
 
+// Unlisted reports whether anonymous callers may open pipes that no list opens to them, as they may while Unrestricted.
+// A pipe firewall that is known to let nothing through shuts these too.
+func (v *View) Unlisted() model.Outcome {
+	w, ok := v.rules.(*windows)
+	if !ok {
+		return model.Absent
+	}
+	return all(v.gate(model.Anonymous).open, w.anyThrough(), w.unrestricted()).outcome
+}
+
+// Unrestricted reports whether the lists of pipes and shares count for nothing, because RestrictNullSessAccess is 0.
+func (v *View) Unrestricted() model.Outcome {
+	w, ok := v.rules.(*windows)
+	if !ok {
+		return model.Absent
+	}
+	return w.unrestricted().outcome
+}
+
 // Value converts a configured value to the type of its setting: int, []string, bool or string. ok is false if the value
 // does not fit.
 func (s *Setting) Value(v model.Value) (data any, ok bool) {

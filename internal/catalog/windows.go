@@ -188,6 +188,39 @@ func (w *windows) firewall(p *Pipe) cell {
 	return unknown("the pipe firewall is on and does not list it; whether this release honours it is not documented")
 }
 
+// anyThrough reports whether the pipe firewall lets any pipe through.
+func (w *windows) anyThrough() cell {
+	if w.get("PipeFirewallActive").applies == no {
+		return allowed()
+	}
+	on, known := w.number("PipeFirewallActive")
+	names, listed := w.names("AllowedPipes")
+	switch {
+	case known && on == 0:
+		return allowed()
+	case !known:
+		return unknown(w.why("PipeFirewallActive"))
+	case !listed:
+		return unknown(w.why("AllowedPipes"))
+	case len(names) > 0:
+		return allowed(w.why("AllowedPipes"))
+	case w.is(Scope{Since: "winxp", Until: "win2003r2"}) == yes:
+		return denied("the pipe firewall is on and lists no pipe")
+	}
+	return unknown("the pipe firewall is on and lists no pipe; whether this release honours it is not documented")
+}
+
+// unrestricted reports whether the lists count for nothing.
+func (w *windows) unrestricted() cell {
+	switch n, sure := w.number("RestrictNullSessAccess"); {
+	case !sure:
+		return unknown(w.why("RestrictNullSessAccess"))
+	case n == 0:
+		return allowed(w.why("RestrictNullSessAccess"))
+	}
+	return denied(w.why("RestrictNullSessAccess"))
+}
+
 func (w *windows) exists(p *Pipe) cell {
 	switch p.Windows {
 	case "always":

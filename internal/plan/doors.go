@@ -13,9 +13,10 @@ import (
 type level uint8
 
 const (
-	shut level = iota
-	ajar       // the model does not know
-	open       // a stranger comes through
+	shut  level = iota
+	chink       // off the list that opened it; whether the list counts at all is not known
+	ajar        // the model does not know
+	open        // a stranger comes through
 )
 
 func levelOf(o model.Outcome) level {
@@ -34,11 +35,25 @@ type door struct {
 	identity model.Identity
 	kind     model.Disclosure // or
 	pipe     string           // a name on the list of pipes, or
-	share    string           // one on the list of shares
+	share    string           // one on the list of shares, or
+	unlisted bool             // every pipe that is on no list
 
 	// beside means that files of the shares that must stay open do not count. Without such a door, a change that closes
 	// other shares, usershares among them, would gain nothing.
 	beside bool
+}
+
+// called names a door in a sentence.
+func (d door) called() string {
+	switch {
+	case d.unlisted:
+		return "the pipes that are on no list"
+	case d.pipe != "":
+		return "the pipe " + d.pipe
+	case d.share != "":
+		return "the share " + d.share
+	}
+	return d.kind.Noun()
 }
 
 // work is the state of making one plan.
@@ -74,6 +89,7 @@ func (w *work) findDoors() {
 			w.doors = append(w.doors, door{identity: id, kind: model.DisclosesFiles, beside: true})
 		}
 	}
+	w.doors = append(w.doors, door{identity: model.Anonymous, unlisted: true})
 	names, hard := w.openNow()
 	for _, n := range names {
 		if !holds(hard, n) && !holds(w.byRole("NullSessionPipes"), n) && !w.needs.pipe(n) {
@@ -133,6 +149,8 @@ func (w *work) levelsIn(v *catalog.View, shares []string) []level {
 				}
 			}
 		case v.Session(model.Anonymous) == model.Denied:
+		case d.unlisted:
+			out[i] = offTheList(v, v.Unlisted())
 		case d.pipe != "":
 			if !read {
 				pipes, _, _ = v.AnonymousPipes()
@@ -140,12 +158,28 @@ func (w *work) levelsIn(v *catalog.View, shares []string) []level {
 			}
 			if v.Tree(model.Anonymous) != model.Denied && holds(pipes, d.pipe) {
 				out[i] = ajar
+			} else {
+				out[i] = offTheList(v, v.Unlisted())
 			}
 		case holds(shares, d.share):
 			out[i] = ajar
+		default:
+			out[i] = offTheList(v, v.Unrestricted())
 		}
 	}
 	return out
+}
+
+// offTheList returns how far a door is open that no list opens: as far as one that a list opens if the lists count for
+// nothing. o is the model's answer for all such doors.
+func offTheList(v *catalog.View, o model.Outcome) level {
+	switch {
+	case levelOf(o) == shut:
+		return shut
+	case v.Unrestricted() == model.OutcomeUnknown:
+		return chink
+	}
+	return ajar
 }
 
 // openDoors keeps only the doors that are not shut, and returns how far they are open. No edit opens a door that is

@@ -93,7 +93,11 @@ func (w *work) whyLeft(f *model.Finding, p *model.Plan, then *catalog.View) stri
 			return !ofShare
 		})
 	}
-	if slices.ContainsFunc(p.Changes, func(c model.Change) bool {
+	if f.ID == "pipe-list-irrelevant" && f.Setting == "NullSessionPipes" { // which no change of the list itself mends
+		if touched("RestrictNullSessAccess") {
+			return ""
+		}
+	} else if slices.ContainsFunc(p.Changes, func(c model.Change) bool {
 		return slices.Contains(c.Closes, f.ID)
 	}) || touched(f.Setting) {
 		return ""

@@ -189,13 +189,16 @@ func (w *work) restrict(p *model.Plan) error {
 		found)
 	cfg := w.with(w.cfg, slices.Concat(found, more)...)
 	for i, ch := range w.inOrder(found) {
-		var closes []string
+		var closes, may []string
 		if ch.edit.share != "" {
 			closes = w.closesShares(ch.edit, before, after)
 		} else {
-			closes = w.closes(found, ch, after)
+			closes, may = w.closes(found, ch, after)
 		}
 		c := w.change(i+1, ch, closes)
+		if may != nil {
+			c.Why = "whether it closes " + strings.Join(may, ", ") + " is not known; see what stays open. " + c.Why
+		}
 		switch {
 		case ch.edit.why != "":
 			c.Why = ch.edit.why
@@ -203,7 +206,7 @@ func (w *work) restrict(p *model.Plan) error {
 			c.Why, c.Closes = "wanted. "+c.Why, append(c.Closes, w.mended(ch.edit.setting)...)
 		case ch.forLater():
 			c.Why = "closes no share of today: the next one that is made would be open to strangers. " + c.Why
-		case len(c.Closes) == 0:
+		case len(c.Closes) == 0 && may == nil:
 			c.Why = "closes nothing by itself: it writes out what strangers must keep, which they had only because " +
 				"everything was open: " + w.mustKeep()
 		}
@@ -244,12 +247,17 @@ func (w *work) inOrder(found []chosen) []chosen {
 	return out
 }
 
-// closes returns what would be open without one of the changes.
-func (w *work) closes(all []chosen, one chosen, after []level) []string {
+// closes returns what would be more open without one of the changes: what is shut with it, and what is less open but
+// not known to be shut.
+func (w *work) closes(all []chosen, one chosen, after []level) (shuts, may []string) {
 	without := w.after(slices.DeleteFunc(slices.Clone(all), func(o chosen) bool { return o.edit == one.edit }))
-	out := []string{}
+	shuts = []string{}
 	for i, d := range w.doors {
-		if without[i] <= after[i] {
+		switch {
+		case without[i] <= after[i] || after[i] > shut && d.beside:
+			continue
+		case after[i] > shut:
+			may = addName(may, d.called())
 			continue
 		}
 		names := []string{w.doorName(d)}
@@ -257,12 +265,17 @@ func (w *work) closes(all []chosen, one chosen, after []level) []string {
 			names = w.openUsershares()
 		}
 		for _, name := range names {
-			if !slices.Contains(out, name) {
-				out = append(out, name)
-			}
+			shuts = addName(shuts, name)
 		}
 	}
-	return out
+	return shuts, may
+}
+
+func addName(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
 }
 
 // openUsershares returns the doors of the usershares that are known, open and need not stay open. Lines of smb.conf
@@ -279,6 +292,8 @@ func (w *work) openUsershares() (out []string) {
 // doorName returns the finding for a door, or a name for what is behind it.
 func (w *work) doorName(d door) string {
 	switch {
+	case d.unlisted:
+		return "null-session-unrestricted"
 	case d.pipe != "":
 		return "anonymous-pipe:" + d.pipe
 	case d.share != "":

@@ -16,6 +16,7 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 	for _, g := range w.remains(v, after) {
 		out = append(out, g.String())
 	}
+	out = append(out, w.offUnknownLists(after)...)
 	before := w.view()
 	for _, n := range sortedKeys(w.needs.pipes) {
 		if w.opens(before, w.cfg, n) && w.opens(v, cfg, n) && cfg.Platform.System == "windows" {
@@ -26,6 +27,18 @@ func (w *work) residual(cfg catalog.Config, after []level) []string {
 		out = append(out, fmt.Sprintf("the share %s stays open to strangers (%s).", n, w.needs.shares[n]))
 	}
 	return append(out, w.notRead()...)
+}
+
+// offUnknownLists names what leaves a list of which it is not known whether it counts.
+func (w *work) offUnknownLists(after []level) (out []string) {
+	for i, d := range w.doors {
+		if after[i] == chink && !d.unlisted {
+			out = append(out, fmt.Sprintf("anonymous: %s is off the list; whether that closes it is not known, because "+
+				"whether RestrictNullSessAccess lets strangers into everything is not. A scan of the host settles it.",
+				d.called()))
+		}
+	}
+	return out
 }
 
 // remain is what the same strangers are still given, or may be, for one reason.
@@ -101,7 +114,7 @@ func (w *work) stillOpen(cfg catalog.Config, after []level) []model.OpenDoor {
 	}
 	var out []model.OpenDoor
 	for i, d := range w.doors {
-		if after[i] == shut || d.beside {
+		if after[i] == shut || d.beside || d.unlisted { // a finding of the audit says it, and no scan can see it
 			continue
 		}
 		o := model.OpenDoor{What: w.doorName(d), Known: after[i] == open}
@@ -112,6 +125,8 @@ func (w *work) stillOpen(cfg catalog.Config, after []level) []model.OpenDoor {
 				o.Known, o.Why = false,
 					"beside the shares that have to stay: "+strings.Join(others.Why(d.identity, d.kind), "; ")
 			}
+		case after[i] == chink:
+			o.Why = "it leaves the list, and whether the list counts is not known"
 		case d.kind != "":
 			o.Why = strings.Join(v.Why(d.identity, d.kind), "; ")
 		}

@@ -190,14 +190,14 @@ func split(edits []*edit) (lines []chosen, others []*edit) {
 }
 
 // closesShares returns what a line's change closes: what strangers no longer get anywhere, or, if they still get it
-// from a share that must stay, the names of the closed shares.
+// from a share that must stay, or may, the names of the closed shares.
 func (w *work) closesShares(e *edit, before, after []level) []string {
 	out := []string{}
 	if e.wanted && len(e.closes) == 0 {
 		return out
 	}
 	for i, d := range w.doors {
-		if d.kind == model.DisclosesFiles && !d.beside && after[i] < before[i] {
+		if d.kind == model.DisclosesFiles && !d.beside && before[i] > shut && after[i] == shut {
 			if name := w.doorName(d); !slices.Contains(out, name) {
 				out = append(out, name)
 			}
