@@ -399,7 +399,7 @@ func (c *Catalog) WeakWays(s *Setting, value any, p model.Platform) (out []WeakW
 		if e.Unsigned && !e.IPC {
 			add(model.WayUnsigned, maybe)
 		}
-		if e.Unencrypted {
+		if e.Unencrypted && !e.SMB2 { // what is asked of SMB2 clients alone is to encrypt if they can: no one is refused
 			add(model.WayClear, maybe)
 		}
 	}

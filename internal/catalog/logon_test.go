@@ -246,3 +246,18 @@ func TestSignInOfWhom(t *testing.T) {
 		}
 	}
 }
+
+// Encryption that is only desired closes no way in: there is nothing for a verification to find refused.
+func TestDesiredEncryptionClosesNothing(t *testing.T) {
+	c, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := model.Platform{System: "samba", Product: "samba-4.17"}
+	s := c.Setting("server smb encrypt")
+	for value, want := range map[string]int{"required": 1, "desired": 0, "default": 0} {
+		if got := c.WeakWays(s, value, p); len(got) != want {
+			t.Errorf("%s closes %+v", value, got)
+		}
+	}
+}

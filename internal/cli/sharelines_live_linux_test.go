@@ -74,6 +74,11 @@ func TestShareLinesOnSamba(t *testing.T) {
 			"guest ok", "passed       weak:clear:team",
 		},
 		{
+			"team:server smb encrypt=desired",
+			[]string{`"ghost" at team, SMB3_11`, `"" at team, SMB3_11`},
+			"guest ok", "[team] server smb encrypt",
+		},
+		{
 			"TEAM:public=no",
 			[]string{`"ghost" at team, SMB3_11`, `"" at team, SMB3_11`},
 			"server smb encrypt", "passed       closed:anonymous-reads-files",
