@@ -62,11 +62,11 @@ func (c *comparing) reach() {
 		}
 		return
 	case !c.known.Answered:
-		severity := model.Info
+		severity, finding := model.Info, ""
 		if now == model.Exposed {
-			severity = c.worst()
+			severity, finding = c.worst(), c.gravest()
 		}
-		c.say(store.EventNewHost, severity, "", "", string(now), "is new and %s", c.state())
+		c.say(store.EventNewHost, severity, finding, "", string(now), "is new and %s", c.state())
 		return
 	case was == model.Unreachable:
 		c.say(store.EventReturned, model.Info, "", string(was), string(now), "answers again and %s", c.state())
@@ -144,6 +144,16 @@ func (c *comparing) worst() model.Severity {
 		worst = max2(worst, s)
 	}
 	return worst
+}
+
+// gravest returns the first of the worst findings: the one to mend first. It is empty if there is none.
+func (c *comparing) gravest() string {
+	for _, f := range c.Now.Findings {
+		if c.Severity[f] == c.worst() {
+			return f
+		}
+	}
+	return ""
 }
 
 func max2(a, b model.Severity) model.Severity {

@@ -88,7 +88,7 @@ func TestScanEvents(t *testing.T) {
 		want    []string
 	}{
 		{"nothing", list{open}, open, nil},
-		{"first look", nil, open, []string{"new-host"}},
+		{"first look", nil, open, []string{"new-host:anonymous-lists-accounts"}}, // which a message says how to mend
 		{"first look at nobody", nil, silent, nil},
 		{"first answer", list{silent, silent}, closed, []string{"new-host"}},
 		{

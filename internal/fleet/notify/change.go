@@ -122,7 +122,7 @@ func (c *change) add(e store.Event) {
 // fix returns the remedy of an event; empty if there is none, or if a finding of the same change gives it.
 func (m *Message) fix(c *catalog.Catalog, e store.Event) string {
 	switch e.Kind {
-	case store.EventNewFinding:
+	case store.EventNewFinding, store.EventNewHost: // a new host's subject is its gravest finding
 		if f := c.Finding(e.Subject); f != nil {
 			return c.Fix(f, model.Platform{System: m.Systems[e.HostID], Role: model.UnknownRole})
 		}

@@ -137,6 +137,18 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// The message about a new host that is exposed says how to mend what is worst, as one about a new finding does.
+func TestNewHostHasAFix(t *testing.T) {
+	m := &Message{Systems: map[int64]string{3: "samba"}, Events: []store.Event{{
+		HostID: 3, Host: "srv", RunID: 1, Kind: store.EventNewHost, Subject: "anonymous-lists-accounts",
+		Severity: model.Critical, After: string(model.Exposed), Text: "srv is new and exposed.",
+	}}}
+	if c := m.changes()[0]; len(c.Fix) != 1 || !strings.Contains(c.Fix[0], "restrict anonymous") ||
+		!slices.Equal(c.Opened, []string{"Is new and exposed."}) {
+		t.Errorf("%+v", c)
+	}
+}
+
 // chatBody sends a message in a shape and returns what arrived.
 func chatBody(t *testing.T, shape string, m *Message) (string, http.Header) {
 	t.Helper()
