@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,13 @@ func TestBadNetworks(t *testing.T) {
 	far.Dial = dialFar
 	direct := scanAddress(t, s.Addr(), patient)
 	said := words(direct)
+	// Pipes that the server is not known to have are opened where it has not yet said what it is: that is how a scan from
+	// afar begins. There is nothing here to compare them with.
+	heard := func(r *model.Scan) map[string]string {
+		now := words(r)
+		maps.DeleteFunc(now, func(what, _ string) bool { return said[what] == string(model.NotTested) })
+		return now
+	}
 	if direct.Verdict != model.Exposed || direct.Partial {
 		t.Fatalf("without a bad network: %s, partial %v: %s", direct.Verdict, direct.Partial, direct.Reason)
 	}
@@ -51,7 +59,7 @@ func TestBadNetworks(t *testing.T) {
 	}{
 		{name: "nothing is bad", net: &peer.Badnet{}, long: true, want: func(r *model.Scan) bool {
 			return !r.Partial &&
-				toldOf(words(r)) == toldOf(said)
+				toldOf(heard(r)) == toldOf(said)
 		}},
 		{
 			name: "reset after 2000 bytes", net: &peer.Badnet{CutAfter: 2000, Reset: true},
@@ -73,7 +81,7 @@ func TestBadNetworks(t *testing.T) {
 		},
 		{
 			name: "one connection at a time", net: &peer.Badnet{MaxOpen: 1},
-			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(heard(r)) == toldOf(said) },
 		},
 		{
 			name: "two connections at a time", net: &peer.Badnet{MaxOpen: 2}, long: true,
@@ -99,11 +107,11 @@ func TestBadNetworks(t *testing.T) {
 		},
 		{
 			name: "far, two connections at a time", net: &peer.Badnet{MaxOpen: 2}, o: far,
-			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(heard(r)) == toldOf(said) },
 		},
 		{
 			name: "far, one connection at a time", net: &peer.Badnet{MaxOpen: 1}, o: far, long: true,
-			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(heard(r)) == toldOf(said) },
 		},
 		{
 			name: "far, reset after 2000 bytes", net: &peer.Badnet{CutAfter: 2000, Reset: true}, o: far, long: true,
@@ -122,11 +130,11 @@ func TestBadNetworks(t *testing.T) {
 		}},
 		{
 			name: "50 ms each way", net: &peer.Badnet{Delay: 50 * time.Millisecond}, long: true,
-			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(heard(r)) == toldOf(said) },
 		},
 		{
 			name: "20 kB a second", net: &peer.Badnet{Rate: 20_000}, long: true,
-			want: func(r *model.Scan) bool { return !r.Partial && toldOf(words(r)) == toldOf(said) },
+			want: func(r *model.Scan) bool { return !r.Partial && toldOf(heard(r)) == toldOf(said) },
 		},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -137,7 +145,7 @@ func TestBadNetworks(t *testing.T) {
 				x.o = patient
 			}
 			r := scanAddress(t, x.net.Start(t, "127.76.1.2", s.Addr()), x.o)
-			now := words(r)
+			now := heard(r)
 			for what, word := range now {
 				if modeltest.Stronger(word, said[what]) {
 					t.Errorf("%s is %q, and without the network %q", what, word, said[what])

@@ -59,14 +59,17 @@ func TestGroup(t *testing.T) {
 		s.ok(err)
 		same(s, "spans", spans, []Span{
 			{
-				HostID: h.ID, Kind: RunScan, From: start, Until: s.clock(), Results: 1,
+				HostID: h.ID, Kind: RunScan, From: start, Until: s.clock(), Last: start, Results: 1,
 				Snapshot: Snapshot{Verdict: model.Exposed, Cells: "ad", Findings: []string{"f1"}},
 			},
 			{
-				HostID: h.ID, Kind: RunScan, From: s.clock(),
+				HostID: h.ID, Kind: RunScan, From: s.clock(), Last: s.clock(),
 				Until: s.clock().Add(time.Microsecond), Results: 1, Snapshot: closed.Snapshot,
 			},
-			{HostID: h.ID, Kind: RunScan, From: s.clock().Add(time.Microsecond), Results: 2, Snapshot: under.Snapshot},
+			{
+				HostID: h.ID, Kind: RunScan, From: s.clock().Add(time.Microsecond), Last: third.At, Results: 2,
+				Snapshot: under.Snapshot,
+			},
 		})
 		last, _, err := s.Document(s.ctx, h.ID, "scan")
 		s.ok(err)

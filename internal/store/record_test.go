@@ -57,8 +57,11 @@ func TestRecord(t *testing.T) {
 		spans, err := s.Spans(s.ctx, h.ID, RunScan)
 		s.ok(err)
 		same(s, "spans", spans, []Span{
-			{HostID: h.ID, Kind: RunScan, From: start, Until: s.clock(), Results: 2, Snapshot: r.Snapshot},
-			{HostID: h.ID, Kind: RunScan, From: s.clock(), Results: 1, Snapshot: closed.Snapshot},
+			{
+				HostID: h.ID, Kind: RunScan, From: start, Until: s.clock(), Last: start.Add(7 * 24 * time.Hour), Results: 2,
+				Snapshot: r.Snapshot,
+			},
+			{HostID: h.ID, Kind: RunScan, From: s.clock(), Last: s.clock(), Results: 1, Snapshot: closed.Snapshot},
 		})
 		findings, err := s.HostFindings(s.ctx, h.ID)
 		s.ok(err)
