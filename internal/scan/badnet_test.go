@@ -40,8 +40,8 @@ func TestBadNetworks(t *testing.T) {
 	far.Dial = dialFar
 	direct := scanAddress(t, s.Addr(), patient)
 	said := words(direct)
-	// Pipes that the server is not known to have are opened where it has not yet said what it is: that is how a scan from
-	// afar begins. There is nothing here to compare them with.
+	// Pipes that the server is not known to have are opened where it has not yet said what it is: that is how a scan
+	// from afar begins. There is nothing here to compare them with.
 	heard := func(r *model.Scan) map[string]string {
 		now := words(r)
 		maps.DeleteFunc(now, func(what, _ string) bool { return said[what] == string(model.NotTested) })
