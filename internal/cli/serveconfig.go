@@ -154,7 +154,8 @@ func (s *settings) read() (map[string]any, error) {
 	return given, nil
 }
 
-// wants says what a flag wants, where the error of its parser names a function of Go.
+// wants says what a flag wants that is a truth value or a number; err says it of any other. The error of their parsers
+// names a function of Go.
 func wants(f *pflag.Flag, err error) error {
 	switch f.Value.Type() {
 	case "bool":
@@ -195,15 +196,10 @@ func setFrom(f *pflag.Flag, v any) error {
 		}
 		return list.Replace(items)
 	}
-	switch {
-	case isList:
+	if isList {
 		return errors.New(`want a list of strings, such as ["a", "b"]`)
-	case f.Value.Type() == "bool":
-		return errors.New("want true or false")
-	case f.Value.Type() == "int":
-		return errors.New("want a whole number")
 	}
-	return errors.New(`want a string, such as "text"`)
+	return wants(f, errors.New(`want a string, such as "text"`))
 }
 
 func (a *app) serveConfig(s *settings) *cobra.Command {
