@@ -93,9 +93,6 @@ func overviewPage(v *visit) error {
 			return err
 		}
 	}
-	if len(names) < 2 || d.Site != "" {
-		d.BySite = nil // it would be one row
-	}
 	if d.Old, err = v.oldAudits(store.HostFilter{Site: d.Site}, url.Values{"site": {d.Site}}); err != nil {
 		return err
 	}
@@ -126,8 +123,10 @@ func (v *visit) readStandings(d *overview) error {
 		return err
 	}
 	d.Trend, d.Score, d.Tiles = newTrend(weekly(points, weeksBack)), newScore(points), tilesOf(d.Counts, points, d.Site)
-	d.BySite = worst(standings, func(s store.Standing) string { return s.Site },
-		func(n string) string { return listURL("/hosts", "verdict", "exposed", "site", n) })
+	if d.Site == "" && len(d.Sites) > 2 { // of one site it would be one row; the first is "every site"
+		d.BySite = worst(standings, func(s store.Standing) string { return s.Site },
+			func(n string) string { return listURL("/hosts", "verdict", "exposed", "site", n) })
+	}
 	d.ByOwner = worst(standings, func(s store.Standing) string { return s.Owner },
 		func(n string) string { return listURL("/hosts", "verdict", "exposed", "owner", n, "site", d.Site) })
 	// nobody says who owns what
