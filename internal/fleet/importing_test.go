@@ -3,7 +3,6 @@ package fleet
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -40,14 +39,10 @@ func TestImportBombs(t *testing.T) {
 // TestImportUnfit: a result with words or numbers that no scan has is refused with its reason, and the others are
 // stored.
 func TestImportUnfit(t *testing.T) {
-	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+	for kind, empty := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) {
-			dsn := filepath.Join(t.TempDir(), "fleet.db")
-			if kind == store.KindPostgres {
-				dsn = peer.Postgres(t)
-			}
 			o, _ := quickOptions(t)
-			f := newFleet(t, reopen(t, dsn), o)
+			f := newFleet(t, reopen(t, empty(t)), o)
 			scan := func(last int, change string) string {
 				return fmt.Sprintf(`{"schema":"ipcguard.scan/1","target":"10.0.0.%[1]d","address":"10.0.0.%[1]d:445","started":"2026-01-01T00:00:00Z","verdict":"exposed"%[2]s}`+"\n", last, change)
 			}
@@ -103,14 +98,10 @@ func FuzzImport(f *testing.F) {
 // TestImportNamed: an import tells of a known host by its name, although the result itself has none, and an observation
 // of the future is refused.
 func TestImportNamed(t *testing.T) {
-	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+	for kind, empty := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) {
-			dsn := filepath.Join(t.TempDir(), "fleet.db")
-			if kind == store.KindPostgres {
-				dsn = peer.Postgres(t)
-			}
 			o, _ := quickOptions(t)
-			f := newFleet(t, reopen(t, dsn), o)
+			f := newFleet(t, reopen(t, empty(t)), o)
 			var hosts []string
 			take := func(kind, in string) Imported {
 				t.Helper()
@@ -157,14 +148,10 @@ func TestImportNamed(t *testing.T) {
 // TestImportRetired: an audit of a host that has left the fleet is taken by its name, too, and counts when the host is
 // back. In a rollout it is planned then. A host in the fleet with the same name goes before.
 func TestImportRetired(t *testing.T) {
-	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+	for kind, empty := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) {
-			dsn := filepath.Join(t.TempDir(), "fleet.db")
-			if kind == store.KindPostgres {
-				dsn = peer.Postgres(t)
-			}
 			o, _ := quickOptions(t)
-			st := reopen(t, dsn)
+			st := reopen(t, empty(t))
 			f := newFleet(t, st, o)
 			ctx := t.Context()
 			site, err := f.site(ctx)

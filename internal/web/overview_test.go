@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"html"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -96,13 +95,9 @@ func TestGraveFirst(t *testing.T) {
 // TestToldOnce: since the last visit a host was renamed, and another one was found to be the same machine as a third:
 // each is one line with its present name, once. Two hosts of one name are told apart.
 func TestToldOnce(t *testing.T) {
-	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+	for kind, empty := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) {
-			dsn := filepath.Join(t.TempDir(), "fleet.db")
-			if kind == store.KindPostgres {
-				dsn = peer.Postgres(t)
-			}
-			s := newTestSiteOn(t, dsn)
+			s := newTestSiteOn(t, empty(t))
 			site := store.Site{Name: "default"}
 			if err := s.st.SaveSite(t.Context(), &site); err != nil {
 				t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,13 +16,9 @@ import (
 // TestMistakes asks every route for what no route has, on both databases: it is the caller's mistake, with a reason,
 // and never the server's.
 func TestMistakes(t *testing.T) {
-	for _, kind := range []string{store.KindSQLite, store.KindPostgres} {
+	for kind, empty := range peer.Databases() {
 		t.Run(kind, func(t *testing.T) {
-			dsn := filepath.Join(t.TempDir(), "fleet.db")
-			if kind == store.KindPostgres {
-				dsn = peer.Postgres(t)
-			}
-			c := newSceneOn(t, dsn)
+			c := newSceneOn(t, empty(t))
 			odd := map[string][]string{
 				view.Text:    {"\x00", "\xff\xfe", `'"%_\\`, strings.Repeat("x", 501), "\u202e", "-- ;"},
 				view.Number:  {"-1", "9007199254740992", "99999999999999999999", "1e9", "0x10"},
